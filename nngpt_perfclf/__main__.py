@@ -1,0 +1,5 @@
+import sys
+
+from nngpt_perfclf.cli import main
+
+sys.exit(main())

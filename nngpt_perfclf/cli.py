@@ -1,0 +1,104 @@
+"""`nngpt-perfclf VERB [operands] [key=value …]`: every verb calls one function and shows what it returns."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib import import_module
+
+from nngpt_perfclf.types import PerfclfError
+
+_OVERRIDE = re.compile(r"[A-Za-z_][\w.]*=")
+
+
+@dataclass(frozen=True)
+class Verb:
+    """`operands`: names of the positional words, the last ending in … if it takes any number, in ? if it may be
+    absent; `options`: flag -> (metavar or None for a switch, help); `call`: "module:function", given the
+    configuration, the operands and the options by keyword."""
+
+    help: str
+    call: str
+    operands: tuple[str, ...] = ()
+    options: tuple[tuple[str, str | None, str], ...] = ()
+
+
+VERBS = {
+    "corpus": Verb("read LEMUR's recorded trials and say what is in them", "corpus:describe"),
+    "pairs": Verb("make the labelled dataset pairs and their split", "tasks:export",
+                  options=(("--out", "FILE", "write the pairs: .jsonl or .parquet"),)),
+    "models": Verb("list the models and which are ready", "models:describe",
+                   options=(("--fetch", None, "fetch and convert the configured model first"),)),
+    "prompts": Verb("list the templates, or render those of an NNGPT file", "prompts:describe", ("name?",),
+                    (("--nngpt", "FILE", "read an NNGPT prompt JSON instead"),)),
+    "train": Verb("fine-tune an adapter (or fit model=gbdt) and calibrate it", "advice:train"),
+    "advise": Verb("ask about one network's code", "advice:answer", ("net.py?", "ds_a?", "ds_b?"),
+                   (("--batch", "FILE", "read questions as JSON lines instead"),)),
+    "evaluate": Verb("measure an adviser on held-out pairs, beside the prior", "evaluation:evaluate", ("run?",)),
+    "report": Verb("write the HTML page of finished runs", "evaluation:report", ("run…",)),
+    "loop": Verb("run the AutoML loop: propose, ask, prune, train", "host:run_loop"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one verb; 0: done, 1: a clear one-line error, 2: usage."""
+    parser = _parser()
+    told = parser.parse_args(argv)
+    verb = VERBS[told.verb]
+    overrides = [word for word in told.words if _OVERRIDE.match(word)]
+    operands = [word for word in told.words if not _OVERRIDE.match(word)]
+    _check_operands(parser, told.verb, verb, operands)
+    options = {flag.strip("-").replace("-", "_"): getattr(told, flag.strip("-").replace("-", "_"))
+               for flag, _, _ in verb.options}
+    try:
+        from nngpt_perfclf.config import load_config
+        from nngpt_perfclf.console import show
+
+        config = load_config(told.config, overrides)
+        module, function = verb.call.split(":")
+        result = getattr(import_module(f"nngpt_perfclf.{module}"), function)(config, *operands, **options)
+        show(result, told.json)
+    except (PerfclfError, OSError) as error:
+        print(f"nngpt-perfclf {told.verb}: {' '.join(str(error).split())}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print(f"nngpt-perfclf {told.verb}: stopped; the same command with resume=true goes on", file=sys.stderr)
+        return 130
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    from nngpt_perfclf import __version__
+
+    parser = argparse.ArgumentParser(
+        prog="nngpt-perfclf", description="Ask before you train: on which dataset will this network do better?",
+        epilog="Every verb takes key=value overrides of conf/perfclf.yaml; see VERB --help.")
+    parser.add_argument("--version", action="version", version=__version__)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    for name, verb in VERBS.items():
+        one = verbs.add_parser(name, help=verb.help, description=verb.help,
+                               usage=f"nngpt-perfclf {' '.join([name, *map(_shown, verb.operands)])} "
+                                     "[key=value …] [options]")
+        one.add_argument("words", nargs="*", metavar="WORD", help="operands, and key=value overrides")
+        one.add_argument("--config", metavar="FILE", help="a YAML file of overrides")
+        one.add_argument("--json", action="store_true", help="the result as JSON on standard output")
+        for flag, metavar, text in verb.options:
+            kind = {"action": "store_true"} if metavar is None else {"metavar": metavar}
+            one.add_argument(flag, help=text, **kind)
+    return parser
+
+
+def _shown(operand: str) -> str:
+    word = operand.rstrip("?…").upper()
+    return f"[{word}]" if operand.endswith("?") else f"{word}…" if operand.endswith("…") else word
+
+
+def _check_operands(parser: argparse.ArgumentParser, name: str, verb: Verb, operands: list[str]) -> None:
+    least = sum(not operand.endswith("?") for operand in verb.operands)
+    most = 10**9 if any(operand.endswith("…") for operand in verb.operands) else len(verb.operands)
+    if not least <= len(operands) <= most:
+        wanted = " ".join(map(_shown, verb.operands)) or "no operands"
+        parser.error(f"{name} takes {wanted} (and key=value overrides), not {' '.join(operands) or 'nothing'}")

@@ -1,0 +1,269 @@
+"""Configuration: `conf/perfclf.yaml` holds every default, files and `key=value` words override it.
+
+An override of a group's whole name picks a file: ``model=gemma-3-270m`` reads ``conf/model/gemma-3-270m.yaml``.
+A protocol is such a file of overrides for the whole configuration.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import get_type_hints
+
+from nngpt_perfclf.types import PerfclfError
+
+
+@dataclass(frozen=True)
+class CorpusConfig:
+    path: str | None
+    outcomes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class SplitConfig:
+    by: str
+    similarity: float
+    test: float
+    validation: float
+    largest_held_out: int
+    left_out: str | None
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    name: str
+    source: str
+    packages: tuple[str, ...]
+    file: str | None
+    sha256: str | None
+    location: str | None
+    parameters: str
+    licence: str
+    chat: bool
+
+
+@dataclass(frozen=True)
+class LoraConfig:
+    rank: int
+    alpha: int
+    dropout: float
+    targets: str | tuple[str, ...]
+    layers: int | None
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    pairs: int
+    epochs: float
+    lr: float
+    schedule: str
+    warmup: float
+    batch: int
+    accumulate: int
+    questions_per_code: int
+    loss: str
+    clip: float
+    weight_decay: float
+    optimiser: str
+    precision: str
+    checkpoint_steps: int
+    max_tokens: int
+
+
+@dataclass(frozen=True)
+class AdviceConfig:
+    confidence: float
+    batch_tokens: int
+    memory: bool
+
+
+@dataclass(frozen=True)
+class EvaluateConfig:
+    part: str
+    pairs: int | None
+    answer: str
+    prompts: int
+    resamples: int
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    kind: str
+    targets: tuple[str, ...]
+    candidates: int
+    pool: int
+    resamples: int
+    policies: tuple[str, ...]
+    advisers: tuple[str, ...]
+    keep: tuple[float, ...]
+    least_kept: int
+    rounds: int
+    time_limit: float
+    memory_limit: float
+
+
+@dataclass(frozen=True)
+class Config:
+    """Everything that a verb may be told. `out`: the run folder or file to write; `seed`: of every random draw."""
+
+    task: str
+    epoch: int
+    label: str
+    sides: str
+    seed: int
+    seeds: tuple[int, ...]
+    template: str
+    code_view: str
+    code_tokens: int
+    datasets: str | None
+    adviser: str
+    out: str | None
+    resume: bool
+    threads: int | None
+    corpus: CorpusConfig
+    split: SplitConfig
+    model: ModelConfig
+    lora: LoraConfig
+    train: TrainConfig
+    advice: AdviceConfig
+    evaluate: EvaluateConfig
+    loop: LoopConfig
+
+
+GROUPS = ("model", "loop")
+
+
+def home() -> Path:
+    """The cache folder: ``NNGPT_PERFCLF_HOME``, or ``nngpt_perfclf`` in the user's cache folder."""
+    told = os.environ.get("NNGPT_PERFCLF_HOME")
+    cache = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(told) if told else Path(cache) / "nngpt_perfclf"
+
+
+def conf_folder() -> Path:
+    """The folder of configuration files: inside an installed package, beside it in a checkout."""
+    package = Path(__file__).parent
+    for folder in (package / "conf", package.parent / "conf"):
+        if (folder / "perfclf.yaml").is_file():
+            return folder
+    raise PerfclfError(f"no conf/perfclf.yaml beside or inside {package}: install the package again")
+
+
+def load_config(file: str | Path | None = None, overrides: list[str] | tuple[str, ...] = ()) -> Config:
+    """The defaults, then `file`, then `overrides` ("key=value", later ones win).
+
+    Raises PerfclfError for a missing file, an unknown key (naming the nearest known one) or a value of a wrong type.
+    """
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    layers = [_read(conf_folder() / "perfclf.yaml")]
+    if file is not None:
+        layers.append(_read(Path(file)))
+    words = [_split(word) for word in overrides]
+    layers += [_protocol(value) for key, value in words if key == "protocol"]
+    # A protocol may itself pick a model; what the user says stands after it and wins.
+    chosen = [{key: value} for key, value in words if key != "protocol" and key in GROUPS]
+    dotted = [word for word, (key, _) in zip(overrides, words, strict=True) if key not in ("protocol", *GROUPS)]
+    try:
+        layers += [*chosen, OmegaConf.to_container(OmegaConf.from_dotlist(dotted))]
+        merged = OmegaConf.create()
+        for layer in layers:
+            layer = _with_groups(layer)
+            _refuse_unknown(layer, Config, "")
+            merged = OmegaConf.merge(merged, layer)
+        schema = OmegaConf.merge(_unlocked(Config), merged)
+        missing = OmegaConf.missing_keys(schema)
+        if missing:
+            raise PerfclfError(f"configuration: no value for {', '.join(sorted(missing))}")
+        return OmegaConf.to_object(schema)
+    except OmegaConfBaseException as error:
+        raise PerfclfError(f"configuration: {str(error).splitlines()[0]}{_where(error)}") from error
+
+
+def choices(group: str) -> list[str]:
+    """The names of the files in one folder of `conf`, sorted."""
+    return sorted(path.stem for path in (conf_folder() / group).glob("*.yaml"))
+
+
+def load_choice(group: str, name: str) -> dict:
+    """One file of a group, such as ``conf/model/gemma-3-270m.yaml``, or any path of such a file."""
+    path = Path(name) if name.endswith(".yaml") else conf_folder() / group / f"{name}.yaml"
+    if path.is_file():
+        return _read(path)
+    if group == "model" and Path(name).is_dir():
+        return {**_read(conf_folder() / "model" / "folder.yaml"), "name": Path(name).name, "location": name}
+    raise PerfclfError(f"unknown {group} {name!r}{_nearest(name, choices(group))}; known: {', '.join(choices(group))}")
+
+
+def to_dict(config: Config) -> dict:
+    """The configuration as plain nested dicts, as it is recorded in run folders."""
+    from dataclasses import asdict
+
+    return asdict(config)
+
+
+def _read(path: Path) -> dict:
+    from omegaconf import OmegaConf
+    from yaml import YAMLError
+
+    if not path.is_file():
+        raise PerfclfError(f"no configuration file {path}")
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(path))
+    except YAMLError as error:
+        raise PerfclfError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(content, dict):
+        raise PerfclfError(f"{path} must hold keys and values, not a {type(content).__name__}")
+    return content
+
+
+def _split(word: str) -> tuple[str, str]:
+    key, equals, value = word.partition("=")
+    if not equals or not key:
+        raise PerfclfError(f"not an override: {word!r}; write key=value")
+    return key, value
+
+
+def _protocol(name: str) -> dict:
+    return load_choice("protocol", name)
+
+
+def _with_groups(layer: dict) -> dict:
+    """A group given by name becomes the content of its file."""
+    picked = {group: load_choice(group, layer[group]) for group in GROUPS if isinstance(layer.get(group), str)}
+    return {**layer, **picked}
+
+
+def _refuse_unknown(layer: dict, kind: type, prefix: str) -> None:
+    known = {field.name for field in fields(kind)}
+    types = get_type_hints(kind)
+    for key, value in layer.items():
+        if key not in known:
+            raise PerfclfError(f"unknown configuration key {prefix}{key}{_nearest(str(key), sorted(known), prefix)}")
+        if is_dataclass(types[key]) and isinstance(value, dict):
+            _refuse_unknown(value, types[key], f"{prefix}{key}.")
+
+
+def _nearest(word: str, known: list[str], prefix: str = "") -> str:
+    near = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return f"; did you mean {prefix}{near[0]}?" if near else ""
+
+
+def _unlocked(kind: type):
+    """OmegaConf makes frozen dataclasses read-only; merging needs them open."""
+    from omegaconf import OmegaConf
+
+    schema = OmegaConf.structured(kind)
+    OmegaConf.set_readonly(schema, False)
+    for name, hint in get_type_hints(kind).items():
+        if is_dataclass(hint):
+            schema[name] = _unlocked(hint)
+    return schema
+
+
+def _where(error: Exception) -> str:
+    key = getattr(error, "full_key", None)
+    return f" (key {key})" if key else ""

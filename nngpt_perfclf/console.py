@@ -1,0 +1,82 @@
+"""What people see: results on standard output (tables, or JSON for machines), progress on standard error."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+
+
+def show(result: Mapping, as_json: bool) -> None:
+    """Print a verb's result: JSON on one line, or scalars as `name: value` and lists of rows as tables."""
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False, default=str))
+        return
+    from rich.console import Console
+
+    # A pipe has no width of its own, and a table cut at 80 columns would lose figures.
+    console = Console(width=None if sys.stdout.isatty() else 160, soft_wrap=not sys.stdout.isatty())
+    for name, value in result.items():
+        if _is_rows(value):
+            console.print(_table(name, value))
+        elif isinstance(value, Mapping):
+            console.print(_table(name, [{"": key, **_columns(entry)} for key, entry in value.items()]))
+        else:
+            console.print(f"{_words(name)}: {_cell(value)}", markup=False, highlight=False)
+
+
+def progress(quiet: bool = False):
+    """A rich progress bar on standard error with the time that is left; silent where `quiet` or not a terminal
+    would only fill a log with control characters."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    return Progress(
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
+        console=Console(stderr=True), disable=quiet or not sys.stderr.isatty(), transient=False,
+    )
+
+
+def say(text: str) -> None:
+    """One line of news on standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def _is_rows(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(isinstance(row, Mapping) for row in value)
+
+
+def _columns(entry: object) -> dict:
+    return dict(entry) if isinstance(entry, Mapping) else {"value": entry}
+
+
+def _table(title: str, rows: list[Mapping]):
+    from rich import box
+    from rich.table import Table
+
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    table = Table(title=_words(title), box=box.SIMPLE, title_justify="left", show_edge=False)
+    for name in names:
+        numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
+        table.add_column(_words(name), justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*(_cell(row.get(name)) for name in names))
+    return table
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, list | tuple):
+        return ", ".join(_cell(item) for item in value) or "–"
+    return str(value)

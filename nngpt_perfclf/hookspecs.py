@@ -1,0 +1,60 @@
+"""The contract with the host. pluggy never passes an argument that has a default: implementations have none,
+and hosts call by keyword. `None` always means "no opinion"."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pluggy
+
+if TYPE_CHECKING:
+    from nngpt_perfclf.types import Advice, Candidate, Outcome, Question
+
+PROJECT = "nngpt_perfclf"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec(firstresult=True)
+def advise(arch_code: str, ds_a: str, ds_b: str) -> Advice | None:
+    """On which of the two datasets will this architecture do better? None: no opinion."""
+
+
+@hookspec(firstresult=True)
+def advise_many(questions: list[Question]) -> list[Advice | None] | None:
+    """The same for many questions at once, the loop's fast path: one Advice or None each, in order."""
+
+
+@hookspec
+def register_tasks() -> list:
+    """Tasks to compare networks on: Task objects or paths of task files."""
+
+
+@hookspec
+def register_prompts() -> list:
+    """Prompt templates: Template objects, template files or folders of them."""
+
+
+@hookspec(firstresult=True)
+def propose(target: str, count: int, seed: int) -> list[Candidate] | None:
+    """The generator: `count` candidates for the dataset `target`, the same ones for the same seed."""
+
+
+@hookspec(firstresult=True)
+def train(candidate: Candidate, target: str) -> Outcome | None:
+    """The costly step: train one candidate on the dataset `target`."""
+
+
+@hookspec
+def candidate_advised(candidate: Candidate, target: str, score: float | None) -> None:
+    """A candidate has been asked about; `score` is higher for the more promising, None without an opinion."""
+
+
+@hookspec
+def candidate_pruned(candidate: Candidate, target: str, reason: str) -> None:
+    """A candidate will not be trained, and why."""
+
+
+@hookspec
+def candidate_trained(candidate: Candidate, outcome: Outcome) -> None:
+    """A candidate has been trained, with success or without."""
