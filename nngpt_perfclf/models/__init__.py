@@ -1,0 +1,24 @@
+"""Who answers: the model zoo, LoRA fine-tuning and two-option scoring."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nngpt_perfclf.config import Config, ModelConfig
+
+
+def ensure_ready(model: ModelConfig) -> Path:
+    """The local folder of a model that transformers can load, fetched and converted when needed."""
+    from nngpt_perfclf.models import zoo
+
+    return zoo.ensure_ready(model)
+
+
+def describe(config: Config, fetch: bool = False) -> dict:
+    """The models of `conf/model/` and which are ready; with `fetch`, the configured one is made ready first."""
+    from nngpt_perfclf.models import zoo
+
+    return zoo.describe(config, fetch)
