@@ -97,8 +97,12 @@ class LoopConfig:
     resamples: int
     policies: tuple[str, ...]
     advisers: tuple[str, ...]
-    keep: tuple[float, ...]
+    references: tuple[str, ...]
+    keep: tuple[float | None, ...]
     least_kept: int
+    confidence: float
+    risk: float
+    sharpness: float
     rounds: int
     time_limit: float
     memory_limit: float
