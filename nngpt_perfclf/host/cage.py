@@ -1,0 +1,162 @@
+"""The child's side of the sandbox: what a process gives up, for good, before it runs code that nobody has read.
+
+Run as ``python cage.py LIMITS SCRIPT``; it needs the standard library alone. Three layers of the kernel, none of which
+takes a privilege: resource limits; Landlock, which makes every file read-only; and a seccomp filter, which refuses new
+processes, signals, sockets and every change of the file tree. The filter alone would do; Landlock stands behind it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import os
+import platform
+import resource
+import runpy
+import signal
+import sys
+from importlib import import_module
+
+PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38
+LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF = 444, 446
+EPERM, EACCES, ENOSYS = 1, 13, 38
+
+# Denied calls: name -> number on x86_64, on aarch64 (None: that machine has no such call). What a capability guards is
+# not named: the process has none left.
+DENIED = {
+    # processes and signals
+    "fork": (57, None), "vfork": (58, None), "execve": (59, 221), "execveat": (322, 281), "unshare": (272, 97),
+    "setns": (308, 268), "kill": (62, 129), "tkill": (200, 130), "tgkill": (234, 131), "rt_sigqueueinfo": (129, 138),
+    "rt_tgsigqueueinfo": (297, 240), "ptrace": (101, 117), "process_vm_readv": (310, 270),
+    "process_vm_writev": (311, 271), "setpriority": (141, 140), "ioprio_set": (251, 30),
+    "sched_setparam": (142, 118), "sched_setscheduler": (144, 119), "sched_setattr": (314, 274),
+    "sched_setaffinity": (203, 122),
+    # talking to others, and memory that outlives the process or that no limit counts
+    "socket": (41, 198), "socketpair": (53, 199), "shmget": (29, 194), "semget": (64, 190), "msgget": (68, 186),
+    "mq_open": (240, 180), "memfd_create": (319, 279), "add_key": (248, 217), "request_key": (249, 218),
+    "keyctl": (250, 219), "bpf": (321, 280), "perf_event_open": (298, 241), "userfaultfd": (323, 282),
+    "open_by_handle_at": (304, 265),
+    # the file tree
+    "creat": (85, None), "truncate": (76, 45), "unlink": (87, None), "unlinkat": (263, 35), "rmdir": (84, None),
+    "rename": (82, None), "renameat": (264, 38), "renameat2": (316, 276), "mkdir": (83, None), "mkdirat": (258, 34),
+    "mknod": (133, None), "mknodat": (259, 33), "link": (86, None), "linkat": (265, 37), "symlink": (88, None),
+    "symlinkat": (266, 36), "chmod": (90, None), "fchmod": (91, 52), "fchmodat": (268, 53), "chown": (92, None),
+    "fchown": (93, 55), "lchown": (94, None), "fchownat": (260, 54), "utime": (132, None), "utimes": (235, None),
+    "futimesat": (261, None), "utimensat": (280, 88), "setxattr": (188, 5), "lsetxattr": (189, 6),
+    "fsetxattr": (190, 7), "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16),
+}
+CLONE, OPEN, OPENAT, PRLIMIT, FCNTL = (56, 220), (2, None), (257, 56), (302, 261), (72, 25)
+# From here on the numbers are the same everywhere, and a program can do without every one of these calls (io_uring,
+# clone3, openat2, pidfd_…): "not implemented" sends it to the older call, which the filter can look into.
+FIRST_NEW_CALL = 424
+
+CLONE_THREAD = 0x10000
+F_SETOWN, F_SETSIG, F_SETOWN_EX = 8, 10, 15
+OPEN_TO_WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_TMPFILE", 0) & ~os.O_DIRECTORY
+
+ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+_LOAD, _JUMP_EQUAL, _JUMP_AT_LEAST, _JUMP_ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
+_ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
+
+
+class _Filter(ctypes.Structure):
+    _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_void_p)]  # noqa: RUF012 -- ctypes reads this list
+
+
+def lock(limits: dict) -> None:
+    """Take the limits and give up every right. `limits`: ``cpu_seconds``, ``memory_bytes``.
+
+    Raises OSError where the kernel has no seccomp filter, or where a second thread would stay outside of it: code must
+    not run then.
+    """
+    if len(os.listdir("/proc/self/task")) != 1:
+        raise OSError(EPERM, "a library started threads before the lock")
+    libc = ctypes.CDLL(None, use_errno=True)
+    _check(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "PR_SET_PDEATHSIG")
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu_seconds"], limits["cpu_seconds"] + 1))
+    resource.setrlimit(resource.RLIMIT_AS, (limits["memory_bytes"],) * 2)
+    _drop_capabilities(libc)
+    _check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "PR_SET_NO_NEW_PRIVS")
+    if landlock_version(libc):
+        _make_files_read_only(libc)
+    _refuse_calls(libc)
+
+
+def landlock_version(libc: ctypes.CDLL) -> int:
+    """The kernel's Landlock interface, 0 where it has none."""
+    return max(0, libc.syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), 1))
+
+
+def filter_program(machine: str) -> bytes:
+    """The seccomp filter as classic BPF. Raises OSError for a machine whose call numbers are not known here."""
+    if machine not in ARCHITECTURES or sys.byteorder != "little":
+        raise OSError(ENOSYS, f"no seccomp filter for {machine}")
+    column, audit = ARCHITECTURES[machine]
+    steps = [(_LOAD, 0, 0, 4), (_JUMP_EQUAL, 1, 0, audit), (_RETURN, 0, 0, _KILL), (_LOAD, 0, 0, 0)]
+    steps += [(_JUMP_AT_LEAST, 0, 1, FIRST_NEW_CALL), (_RETURN, 0, 0, _ERRNO | ENOSYS)]
+    for numbers in DENIED.values():
+        if numbers[column] is not None:
+            steps += [(_JUMP_EQUAL, 0, 1, numbers[column]), (_RETURN, 0, 0, _ERRNO | EPERM)]
+
+    def unless(call: tuple, argument: int, tests: list[tuple], error: int) -> None:
+        """Look into one argument's low half: the last step of `tests` falls through to the refusal or skips it."""
+        if call[column] is None:
+            return
+        inner = [(_LOAD, 0, 0, 16 + 8 * argument), *tests, (_RETURN, 0, 0, _ERRNO | error), (_RETURN, 0, 0, _ALLOW)]
+        steps.extend([(_JUMP_EQUAL, 0, len(inner), call[column]), *inner])
+
+    unless(CLONE, 0, [(_JUMP_ANY_BIT, 1, 0, CLONE_THREAD)], EPERM)
+    unless(OPEN, 1, [(_JUMP_ANY_BIT, 0, 1, OPEN_TO_WRITE)], EACCES)
+    unless(OPENAT, 2, [(_JUMP_ANY_BIT, 0, 1, OPEN_TO_WRITE)], EACCES)
+    unless(PRLIMIT, 0, [(_JUMP_EQUAL, 1, 0, 0)], EPERM)
+    owners = (F_SETOWN, F_SETSIG, F_SETOWN_EX)
+    unless(FCNTL, 1, [(_JUMP_EQUAL, len(owners) - 1 - i, int(i == len(owners) - 1), owner)
+                      for i, owner in enumerate(owners)], EPERM)
+    steps.append((_RETURN, 0, 0, _ALLOW))
+    return b"".join(code.to_bytes(2, "little") + bytes((yes, no)) + value.to_bytes(4, "little")
+                    for code, yes, no, value in steps)
+
+
+def _refuse_calls(libc: ctypes.CDLL) -> None:
+    program = filter_program(platform.machine())
+    code = ctypes.create_string_buffer(program, len(program))
+    filter_ = _Filter(len(program) // 8, ctypes.cast(code, ctypes.c_void_p).value)
+    _check(libc.prctl(PR_SET_SECCOMP, 2, ctypes.byref(filter_), 0, 0), "PR_SET_SECCOMP")
+
+
+def _make_files_read_only(libc: ctypes.CDLL) -> None:
+    """A ruleset that handles every right to change files, and TCP, and signals outwards, and grants none."""
+    version = landlock_version(libc)
+    write, remove_and_make, refer, truncate, device = 1 << 1, 0x1FF << 4, 1 << 13, 1 << 14, 1 << 15
+    files = write | remove_and_make | refer * (version >= 2) | truncate * (version >= 3) | device * (version >= 5)
+    handled = (ctypes.c_uint64 * 3)(files, 3 * (version >= 4), 3 * (version >= 6))
+    size = 24 if version >= 6 else 16 if version >= 4 else 8
+    ruleset = _check(libc.syscall(LANDLOCK_CREATE_RULESET, handled, ctypes.c_size_t(size), 0), "landlock")
+    _check(libc.syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0), "landlock")
+    os.close(ruleset)
+
+
+def _drop_capabilities(libc: ctypes.CDLL) -> None:
+    version_3, this_process = 0x20080522, 0
+    _check(libc.capset((ctypes.c_uint32 * 2)(version_3, this_process), (ctypes.c_uint32 * 6)()), "capset")
+
+
+def _check(result: int, what: str) -> int:
+    if result < 0:
+        raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
+    return result
+
+
+def main() -> None:
+    limits, script = json.loads(sys.argv[1]), sys.argv[2]
+    sys.argv = sys.argv[2:]
+    # Trusted libraries come in first: some of them open files for writing when they are imported.
+    for module in limits["modules"]:
+        import_module(module)
+    lock(limits)
+    runpy.run_path(script, run_name="__main__")
+
+
+if __name__ == "__main__":
+    main()
