@@ -1,0 +1,54 @@
+"""What a source yields when it is read: columns of trials, codes, and what was left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+RECIPE = ("lr", "momentum", "batch", "dropout")
+CATEGORIES = ("task", "dataset", "metric", "nn", "transform")
+COLUMNS = ("task", "dataset", "metric", "nn", "epoch", "accuracy", "duration", *RECIPE, "transform", "trial")
+NANOSECONDS = 1e9
+
+
+@dataclass(frozen=True)
+class Reading:
+    """`trials` has `COLUMNS`; `runs` a row for each task, dataset, metric and nn that was run, also where no trial
+    came of it, with `files` and `empty_files`; `skipped`: one line for each damaged file."""
+
+    trials: pd.DataFrame
+    codes: dict[str, str]
+    runs: pd.DataFrame
+    skipped: tuple[str, ...] = ()
+
+    def summary(self, place: str) -> dict:
+        """Counts for people and machines, JSON-able."""
+        runs, trials = self.runs, self.trials
+        return {
+            "source": place,
+            "trials": len(trials),
+            "networks": len(runs[["task", "metric", "nn"]].drop_duplicates()),
+            "networks_with_trials": int(trials["nn"].nunique()),
+            "codes": len(self.codes),
+            "runs": len(runs),
+            "empty_runs": int((runs["empty_files"] == runs["files"]).sum()),
+            "empty_files": int(runs["empty_files"].sum()),
+            "skipped_files": len(self.skipped),
+            "skipped": list(self.skipped),
+            "tasks": _by_task(runs, trials),
+        }
+
+
+def _by_task(runs: pd.DataFrame, trials: pd.DataFrame) -> list[dict]:
+    keys = ["task", "dataset", "metric"]
+    networks = runs.groupby(keys).agg(networks=("nn", "nunique"), empty_runs=("files", "size"))
+    found = trials.groupby(keys, observed=True).agg(
+        trials=("accuracy", "size"), with_trials=("nn", "nunique"), first_epoch=("epoch", "min"),
+        last_epoch=("epoch", "max"), best_accuracy=("accuracy", "max"), hours=("duration", lambda s: s.sum() / 3600))
+    table = networks.join(found, how="left")
+    table["empty_runs"] -= table["with_trials"].fillna(0).astype(int)
+    rows = table.reset_index().astype(object)
+    return rows.where(rows.notna(), None).to_dict("records")

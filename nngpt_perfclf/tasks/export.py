@@ -1,0 +1,62 @@
+"""The verb `pairs`: counts of the pairs, and the pairs themselves as a file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nngpt_perfclf.types import PerfclfError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nngpt_perfclf.config import Config
+
+ENDINGS = (".jsonl", ".parquet")
+
+
+def export(config: Config, out: str | None = None) -> dict:
+    """Make the configured pairs and return their counts, by part too; write them to `out`, else to `config.out`.
+
+    An existing file is replaced only by a complete one. Raises PerfclfError for any ending but .jsonl and .parquet.
+    """
+    from nngpt_perfclf.corpus import load_corpus
+    from nngpt_perfclf.tasks import load_pairs
+    from nngpt_perfclf.tasks.splits import PARTS
+
+    out = out or config.out
+    file = Path(out) if out else None
+    if file is not None and file.suffix not in ENDINGS:
+        raise PerfclfError(f"pairs are written to {' or '.join(ENDINGS)} files, not to {file.name}")
+    pairs = load_pairs(config, load_corpus(config))
+    if file is not None:
+        write_pairs(pairs, file)
+    return {
+        "task": config.task, "epoch": config.epoch, "label": config.label, "sides": config.sides,
+        "split": config.split.by, **_counts(pairs), "out": str(file) if file else None,
+        "parts": [{"part": part, **_counts(pairs[pairs["part"] == part])} for part in PARTS],
+    }
+
+
+def write_pairs(pairs: pd.DataFrame, file: Path) -> None:
+    """Write the pairs by the file's ending, one JSON object a line (unstated values null) or Parquet."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, new = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
+    os.close(descriptor)
+    try:
+        if file.suffix == ".jsonl":
+            pairs.to_json(new, orient="records", lines=True, force_ascii=False, double_precision=15)
+        else:
+            pairs.to_parquet(new, index=False)
+        os.chmod(new, 0o644)
+        os.replace(new, file)
+    except BaseException:
+        os.unlink(new)
+        raise
+
+
+def _counts(pairs: pd.DataFrame) -> dict[str, int]:
+    return {"pairs": len(pairs), "networks": int(pairs["nn"].nunique()), "groups": int(pairs["group"].nunique()),
+            "ties": int(pairs["tie"].sum())}

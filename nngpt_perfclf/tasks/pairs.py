@@ -1,0 +1,157 @@
+"""From trials to labelled pairs: one network, one epoch, two datasets, and the one on which it did better.
+
+normalized: a trial's accuracy divided by the best accuracy that any trial of its dataset reached at its epoch (the
+rule of the reference's DatasetCompareBuilder). rank: its percentile among those trials, which says nothing about
+which dataset is the easier one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+from nngpt_perfclf.types import PerfclfError, Question, Recipe
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from nngpt_perfclf.corpus import Corpus
+    from nngpt_perfclf.tasks.task import Task
+
+LABELS = {"normalized": "norm", "rank": "rank"}
+SIDES = ("one", "best")
+_OF_A_SIDE = {"accuracy": "acc", "norm": "norm", "rank": "rank", "trial": "trial", "lr": "lr", "momentum": "momentum",
+              "batch": "batch", "dropout": "dropout", "transform": "transform"}
+PAIR_COLUMNS = ("nn", "epoch", "ds_a", "ds_b", "acc_a", "acc_b", "norm_a", "norm_b", "rank_a", "rank_b", "better",
+                "tie", "margin", *(f"{name}_{side}" for side in "ab" for name in
+                                   ("trial", "lr", "momentum", "batch", "dropout", "transform")))
+
+
+def labelled_trials(corpus: Corpus, task: Task, epoch: int) -> pd.DataFrame:
+    """The corpus's trials of the task after `epoch` epochs, with both labels, `norm` and `rank`, in 0..1.
+
+    Raises PerfclfError when there is none, naming the epochs that have some.
+    """
+    trials = corpus.trials
+    trials = trials[(trials["task"] == task.task) & (trials["metric"] == task.metric)
+                    & trials["dataset"].isin(task.datasets)]
+    at_epoch = trials[trials["epoch"] == epoch]
+    if at_epoch.empty:
+        epochs = sorted(trials["epoch"].unique().tolist())
+        known = f"epochs {epochs[0]} to {epochs[-1]} have some" if epochs else f"{corpus.source} has none at any epoch"
+        raise PerfclfError(f"task {task.name}: no trials at epoch {epoch}; {known}")
+    at_epoch = at_epoch.astype({"nn": "str", "dataset": "str", "transform": "str"})
+    accuracy = at_epoch.groupby("dataset")["accuracy"]
+    best = accuracy.transform("max")
+    if not (best > 0).all():
+        flat = ", ".join(sorted(at_epoch.loc[best <= 0, "dataset"].unique()))
+        raise PerfclfError(f"task {task.name}: no trial above zero at epoch {epoch} on {flat}: nothing to divide by")
+    return at_epoch.assign(norm=at_epoch["accuracy"] / best, rank=accuracy.rank(pct=True)).reset_index(drop=True)
+
+
+def make_pairs(trials: pd.DataFrame, label: str, sides: str, seed: int) -> pd.DataFrame:
+    """All pairs of datasets that a network has trials on, labelled; the columns are `PAIR_COLUMNS`.
+
+    trials: as `labelled_trials` gives them. label: normalized or rank. sides: ``best``, the network's most accurate
+    trial on each side, or ``one``, a trial drawn for each side of each pair. Which dataset is `ds_a` is drawn too.
+    The draws come from hashes of `seed` and the names: the order of the rows does not matter, and further trials of
+    one network change no other network's pairs. A `tie` goes to the dataset that is first in the alphabet, as in the
+    reference. `margin`: the difference of the two labels, 0..1.
+    """
+    if label not in LABELS:
+        raise PerfclfError(f"label={label}: known are {', '.join(LABELS)}")
+    if sides not in SIDES:
+        raise PerfclfError(f"sides={sides}: known are {', '.join(SIDES)}")
+    import pandas as pd
+
+    chosen = _best(trials) if sides == "best" else None
+    pairs = [_joined(trials, chosen, pair, seed) for pair in combinations(sorted(trials["dataset"].unique()), 2)]
+    pairs = [pair for pair in pairs if len(pair)]
+    if not pairs:
+        raise PerfclfError(f"no network has trials on two of the datasets {', '.join(trials['dataset'].unique())}")
+    table = pd.concat(pairs, ignore_index=True).sort_values(["nn", "epoch", "ds_a", "ds_b"], ignore_index=True)
+    return _labelled(table, LABELS[label])[list(PAIR_COLUMNS)]
+
+
+def question_of(row, codes: Mapping[str, str]) -> Question:
+    """The question that a row of pairs (a namedtuple of `itertuples`) asks, with both recipes."""
+    return Question(codes[row.nn], row.ds_a, row.ds_b, recipe_of(row, "a"), recipe_of(row, "b"), int(row.epoch))
+
+
+def recipe_of(row, side: str = "") -> Recipe:
+    """The recipe of one side, "a" or "b", of a row of pairs, or of a row of trials (side ""); NaN becomes None."""
+    ending = f"_{side}" if side else ""
+    lr, momentum, batch, dropout, transform = (
+        _stated(getattr(row, name + ending)) for name in ("lr", "momentum", "batch", "dropout", "transform"))
+    return Recipe(lr, momentum, None if batch is None else int(batch), dropout, transform)
+
+
+def anchor_recipes(trials: pd.DataFrame) -> dict[str, Recipe]:
+    """For each dataset the recipe of its median trial by accuracy (the lower one of an even number).
+
+    Give it trials of the training part: an anchor is part of what an adviser has learned.
+    """
+    ordered = trials.sort_values(["dataset", "accuracy", "nn", "trial"], kind="stable")
+    by_dataset = ordered.groupby("dataset", observed=True)
+    return {dataset: recipe_of(next(rows.iloc[[(len(rows) - 1) // 2]].itertuples())) for dataset, rows in by_dataset}
+
+
+def _best(trials: pd.DataFrame) -> pd.DataFrame:
+    ordered = trials.sort_values(["accuracy", "trial"], ascending=[False, True], kind="stable")
+    return ordered.drop_duplicates(["nn", "epoch", "dataset"])
+
+
+def _drawn(trials: pd.DataFrame, other: str, seed: int) -> pd.DataFrame:
+    """For each network and epoch the trial that is drawn against the dataset `other`."""
+    words = trials["dataset"] + "|" + trials["nn"] + "|" + trials["trial"] + "|" + trials["epoch"].astype(str)
+    lot = _mixed(words, f"{seed}|{other}")
+    # LEMUR lists a few trials twice under one id; their accuracy decides between them.
+    ordered = trials.assign(lot=lot).sort_values(["lot", "accuracy"], kind="stable")
+    return ordered.drop_duplicates(["nn", "epoch"]).drop(columns="lot")
+
+
+def _joined(trials: pd.DataFrame, chosen: pd.DataFrame | None, pair: tuple[str, str], seed: int) -> pd.DataFrame:
+    """The pairs of two datasets, unlabelled, with the sides in drawn order."""
+    import numpy as np
+    import pandas as pd
+
+    keys = ["nn", "epoch"]
+    sides = []
+    for own, other in (pair, pair[::-1]):
+        rows = trials if chosen is None else chosen
+        rows = rows[rows["dataset"] == own]
+        side = _drawn(rows, other, seed) if chosen is None else rows
+        sides.append(side[[*keys, "dataset", *_OF_A_SIDE]])
+    both = sides[0].merge(sides[1], on=keys, suffixes=("_a", "_b"))
+    swap = _mixed(both["nn"] + "|" + both["epoch"].astype(str), f"{seed}|{'|'.join(pair)}") % np.uint64(2) == 1
+    table = both[keys].copy()
+    for name, short in (("dataset", "ds"), *_OF_A_SIDE.items()):
+        first, second = both[f"{name}_a"], both[f"{name}_b"]
+        table[f"{short}_a"] = pd.Series(np.where(swap, second, first), dtype=first.dtype)
+        table[f"{short}_b"] = pd.Series(np.where(swap, first, second), dtype=first.dtype)
+    return table
+
+
+def _labelled(table: pd.DataFrame, column: str) -> pd.DataFrame:
+    label_a, label_b = table[f"{column}_a"], table[f"{column}_b"]
+    first = table["ds_a"].where(table["ds_a"] < table["ds_b"], table["ds_b"])
+    better = table["ds_a"].where(label_a > label_b, table["ds_b"]).where(label_a != label_b, first)
+    return table.assign(better=better, tie=label_a == label_b, margin=(label_a - label_b).abs())
+
+
+def _mixed(words: pd.Series, salt: str) -> np.ndarray:
+    """A uint64 for each word, spread evenly, another one for each salt and the same on every machine."""
+    import numpy as np
+    from pandas.util import hash_array
+
+    key = int.from_bytes(hashlib.blake2b(salt.encode(), digest_size=8).digest(), "little")
+    return hash_array(np.asarray(words, dtype=object), hash_key=f"{key:016x}", categorize=False)
+
+
+def _stated(value):
+    import pandas as pd
+
+    return None if pd.isna(value) else value
