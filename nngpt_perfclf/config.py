@@ -10,7 +10,7 @@ import difflib
 import os
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
-from typing import get_type_hints
+from typing import Literal, get_type_hints
 
 from nngpt_perfclf.types import PerfclfError
 
@@ -23,7 +23,7 @@ class CorpusConfig:
 
 @dataclass(frozen=True)
 class SplitConfig:
-    by: str
+    by: Literal["group", "network", "family", "dataset", "pairs"]
     similarity: float
     test: float
     validation: float
@@ -34,7 +34,7 @@ class SplitConfig:
 @dataclass(frozen=True)
 class ModelConfig:
     name: str
-    source: str
+    source: Literal["registry", "hub", "folder", "gbdt"]
     packages: tuple[str, ...]
     file: str | None
     sha256: str | None
@@ -63,7 +63,7 @@ class TrainConfig:
     batch: int
     accumulate: int
     questions_per_code: int
-    loss: str
+    loss: Literal["options", "completion", "full"]
     clip: float
     weight_decay: float
     optimiser: str
@@ -81,16 +81,16 @@ class AdviceConfig:
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    part: str
+    part: Literal["test", "validation"]
     pairs: int | None
-    answer: str
+    answer: Literal["scored", "generated"]
     prompts: int
     resamples: int
 
 
 @dataclass(frozen=True)
 class LoopConfig:
-    kind: str
+    kind: Literal["replay", "local"]
     targets: tuple[str, ...]
     candidates: int
     pool: int
@@ -114,12 +114,12 @@ class Config:
 
     task: str
     epoch: int
-    label: str
-    sides: str
+    label: Literal["normalized", "rank"]
+    sides: Literal["one", "best"]
     seed: int
     seeds: tuple[int, ...]
     template: str
-    code_view: str
+    code_view: Literal["ast", "cut"]
     code_tokens: int
     datasets: str | None
     adviser: str
@@ -184,7 +184,7 @@ def load_config(file: str | Path | None = None, overrides: list[str] | tuple[str
             raise PerfclfError(f"configuration: no value for {', '.join(sorted(missing))}")
         return OmegaConf.to_object(schema)
     except OmegaConfBaseException as error:
-        raise PerfclfError(f"configuration: {str(error).splitlines()[0]}{_where(error)}") from error
+        raise PerfclfError(f"configuration: {_told(error)}") from error
 
 
 def choices(group: str) -> list[str]:
@@ -247,7 +247,10 @@ def _refuse_unknown(layer: dict, kind: type, prefix: str) -> None:
     for key, value in layer.items():
         if key not in known:
             raise PerfclfError(f"unknown configuration key {prefix}{key}{_nearest(str(key), sorted(known), prefix)}")
-        if is_dataclass(types[key]) and isinstance(value, dict):
+        if is_dataclass(types[key]):
+            if not isinstance(value, dict):
+                inside = ", ".join(field.name for field in fields(types[key]))
+                raise PerfclfError(f"configuration key {prefix}{key} is a group ({inside}), not {value!r}")
             _refuse_unknown(value, types[key], f"{prefix}{key}.")
 
 
@@ -268,6 +271,9 @@ def _unlocked(kind: type):
     return schema
 
 
-def _where(error: Exception) -> str:
-    key = getattr(error, "full_key", None)
-    return f" (key {key})" if key else ""
+def _told(error: Exception) -> str:
+    """OmegaConf's reason and the key; about an element of a list it states neither the value nor the key."""
+    reason = str(error).splitlines()[0]
+    if "$VALUE" in reason:
+        return f"an element of a list could not{reason.partition(' could not')[2]}"
+    return f"{reason} (key {error.full_key})" if error.full_key else reason
