@@ -54,7 +54,7 @@ def test_done_is_0_and_json_is_one_line_on_standard_output(verb, capsys):
     assert json.loads(capsys.readouterr().out) == {"epoch": 3}
 
 
-@pytest.mark.parametrize("error", [PerfclfError("no such net.py:\n  give another"), FileNotFoundError(2, "No file", "x")])
+@pytest.mark.parametrize("error", [PerfclfError("no such net.py:\n  give another"), FileNotFoundError(2, "none", "x")])
 def test_a_clear_error_is_1_and_one_line_without_a_traceback(verb, capsys, error):
     def fails(_):
         raise error
