@@ -1,19 +1,22 @@
-"""The real trainer: candidates are networks of LEMUR, trained for one epoch on a small image set in a caged subprocess."""
+"""The real trainer: networks of LEMUR, or any code like them, trained for one epoch on a small image set, in a cage."""
 
 from __future__ import annotations
 
+import ast
 import hashlib
+import itertools
 import json
+import re
 import shutil
 import tempfile
-from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from nngpt_perfclf.config import Config
-from nngpt_perfclf.host import image_sets, sandbox
 from nngpt_perfclf.hookspecs import hookimpl
+from nngpt_perfclf.host import image_sets, sandbox
 from nngpt_perfclf.types import Candidate, Outcome, PerfclfError, Recipe
 
 # What NNGPT's evaluation takes where a candidate does not say.
@@ -75,10 +78,10 @@ def train_in_cage(candidate: Candidate, target: str, limits: sandbox.Limits, see
     finally:
         shutil.rmtree(folder)
     if finished.failure:
-        return Outcome(candidate, target, None, finished.seconds, finished.failure)
+        return Outcome(candidate.name, target, None, finished.seconds, finished.failure)
     accuracy = accuracy_of(finished.output, images.test_labels, images.classes)
     failure = "" if accuracy is not None else "handed back no list of predicted classes"
-    return Outcome(candidate, target, accuracy, finished.seconds, failure)
+    return Outcome(candidate.name, target, accuracy, finished.seconds, failure)
 
 
 def accuracy_of(answer: bytes, labels: np.ndarray, classes: int) -> float | None:
@@ -102,25 +105,42 @@ def parameters(recipe: Recipe) -> dict[str, object]:
 
 
 def quick_candidates(config: Config) -> list[Candidate]:
-    """The held-out networks whose recorded epochs were the shortest, at most `loop.pool` of them (or so many as one
-    generation needs), each with the recipe of its median trial; ordered by name."""
+    """The held-out networks whose recorded epochs were the shortest, `loop.pool` of them or as many as one generation
+    needs, ordered by name. Each has the recipe of its quickest trial at the size of the local images, which shows that
+    it can take them."""
     from nngpt_perfclf.corpus import load_corpus
-    from nngpt_perfclf.tasks import labelled_trials, load_pairs, load_task
+    from nngpt_perfclf.tasks import codes_of, labelled_trials, load_task, recipe_of, split_networks
 
-    corpus = load_corpus(config)
-    pairs = load_pairs(config, corpus)
-    held_out = set(pairs.loc[pairs.part == "test", "nn"].astype(str))
-    trials = labelled_trials(corpus, load_task(config.task), config.epoch)
-    trials = trials[trials.nn.astype(str).isin(held_out)].sort_values(["duration", "trial"])
-    quickest = trials.groupby("nn", observed=True, sort=False).head(1).head(max(config.loop.pool, config.loop.candidates))
-    rows: Sequence = sorted(quickest.itertuples(), key=lambda row: row.nn)
-    return [_candidate(row, corpus.codes) for row in rows]
+    corpus, task = load_corpus(config), load_task(config.task)
+    parts = split_networks(codes_of(corpus, task), config.split)["part"]
+    trials = labelled_trials(corpus, task, config.epoch)
+    held_out = trials["nn"].isin(parts.index[parts == "test"])
+    small = trials["transform"].map(_image_size) == image_sets.SIZE
+    quickest = trials[held_out & small].sort_values(["duration", "trial"]).drop_duplicates("nn").itertuples()
+    fitting = (Candidate(row.nn, corpus.codes[row.nn], recipe_of(row), {"trial": row.trial})
+               for row in quickest if runs_here(corpus.codes[row.nn]))
+    chosen = itertools.islice(fitting, max(config.loop.pool, config.loop.candidates))
+    return sorted(chosen, key=lambda candidate: candidate.name)
 
 
-def _candidate(row, codes: dict[str, str]) -> Candidate:
-    from nngpt_perfclf.tasks import recipe_of
+def runs_here(code: str) -> bool:
+    """Whether `code`, by its text alone, imports only what is installed and asks `prm` only for what a recipe has."""
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module or "." for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    asked = {node.slice.value for node in ast.walk(tree) if isinstance(node, ast.Subscript)
+             and isinstance(node.value, ast.Name) and node.value.id == "prm" and isinstance(node.slice, ast.Constant)}
+    installed = all(root != "ab" and root and find_spec(root) for root in {name.split(".")[0] for name in imported})
+    return installed and asked <= parameters(Recipe()).keys()
 
-    return Candidate(str(row.nn), codes[row.nn], recipe_of(row, side=""), {"trial": str(row.trial)})
+
+def _image_size(transform: str) -> int | None:
+    """The pixels of a side that LEMUR's name of an image pipeline states: 32 for ``norm_32_flip``."""
+    stated = re.search(r"_(\d+)(?=_|$)", transform)
+    return int(stated[1]) if stated else None
 
 
 def _seed_of(candidate: Candidate, target: str, seed: int) -> int:

@@ -1,0 +1,211 @@
+"""Every candidate here attacks the machine that trains it. What is at stake is made small, and lies in `tmp_path`."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+
+import pytest
+
+from nngpt_perfclf.host import cage, local, sandbox
+from nngpt_perfclf.types import Candidate
+
+SMALL = sandbox.Limits(seconds=5, memory=0.25, output=1 << 16)
+
+
+@pytest.fixture
+def run(tmp_path):
+    def run(code, limits=SMALL):
+        (tmp_path / "script.py").write_text(textwrap.dedent(code))
+        return sandbox.run(tmp_path / "script.py", tmp_path, limits)
+    return run
+
+
+def test_a_script_that_behaves_is_heard(run):
+    finished = run("print('hello')")
+    assert finished.output == b"hello\n"
+    assert finished.failure == ""
+    assert 0 < finished.seconds < 5
+
+
+def test_one_that_loops_for_ever_is_stopped_at_its_deadline(run):
+    finished = run("while True: pass", sandbox.Limits(seconds=0.5, memory=0.25))
+    assert finished.failure == "ran longer than 0.5 s"
+    assert finished.seconds < 2
+
+
+def test_one_that_waits_for_ever_with_its_streams_closed_is_stopped(run):
+    code = "import os, time; os.close(1); os.close(2); time.sleep(60)"
+    assert run(code, sandbox.Limits(seconds=0.5, memory=0.25)).failure == "ran longer than 0.5 s"
+
+
+def test_one_that_eats_memory_gets_no_more_than_its_share(run):
+    assert run("x = bytearray(1 << 30)").failure == "exit status 1: MemoryError"
+
+
+def test_shared_and_anonymous_memory_count_as_well(run):
+    assert "Cannot allocate memory" in run("import mmap; mmap.mmap(-1, 1 << 30)").failure
+    assert "not permitted" in run("import os; os.memfd_create('hidden')").failure.lower()
+
+
+@pytest.mark.parametrize("attack", [
+    "os.fork()", "os.execv('/bin/true', ['true'])", "subprocess.run(['true'])", "multiprocessing.Process().start()",
+])
+def test_one_that_starts_processes_is_refused(run, attack):
+    finished = run(f"import multiprocessing, os, subprocess\n{attack}")
+    assert finished.failure == "exit status 1: PermissionError: [Errno 1] Operation not permitted"
+
+
+def test_a_fork_bomb_never_has_a_second_process(run):
+    finished = run("""
+        import os, threading
+        started = 0
+        for _ in range(20):
+            try:
+                os.fork()
+                started += 1
+            except PermissionError:
+                pass
+        print(started, len(os.listdir('/proc/self/task')))
+    """)
+    assert finished.output == b"0 1\n"
+
+
+def test_threads_are_bounded_by_memory(run):
+    finished = run("""
+        import threading, time
+        while True:
+            threading.Thread(target=time.sleep, args=(60,), daemon=True).start()
+    """)
+    assert finished.failure == "exit status 1: RuntimeError: can't start new thread"
+
+
+@pytest.mark.parametrize("attack", [
+    "os.unlink(path)", "os.remove('script.py')", "open(path, 'w')", "open(path, 'a')", "open(path, 'r+')",
+    "open('beside', 'x')", "os.rename(path, path + 'x')", "os.truncate(path, 0)", "os.mkdir('folder')",
+    "os.symlink(path, 'link')", "os.link(path, 'link')", "os.chmod(path, 0o777)", "os.utime(path)",
+    "os.setxattr(path, 'user.x', b'')", "os.mkfifo('pipe')", "shutil.rmtree(os.path.dirname(path))",
+    "open('/dev/shm/perfclf', 'w')", "os.open('.', os.O_TMPFILE | os.O_WRONLY)", "os.chown(path, 1, 1)",
+])
+def test_no_file_can_be_changed(run, tmp_path, attack):
+    treasure = tmp_path / "treasure" / "file"
+    treasure.parent.mkdir()
+    treasure.write_text("precious")
+    before = treasure.stat()
+    finished = run(f"import os, shutil\npath = {str(treasure)!r}\n{attack}")
+    assert "PermissionError" in finished.failure
+    assert treasure.read_text() == "precious"
+    assert treasure.stat().st_ctime_ns == before.st_ctime_ns
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["script.py", "treasure"]
+
+
+def test_one_that_prints_gigabytes_is_cut_off(run):
+    for stream in ("stdout", "stderr"):
+        finished = run(f"import sys\nwhile True: sys.{stream}.write('x' * 10_000)")
+        assert finished.failure == "printed more than 65,536 bytes"
+        assert len(finished.output) <= 2 * SMALL.output
+
+
+@pytest.mark.parametrize("attack", [
+    "os.kill(os.getppid(), 9)", "os.killpg(0, 9)", "os.kill(-1, 9)", "signal.pidfd_send_signal(0, 9)",
+    "resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (0, 0))", "os.setpriority(0, os.getppid(), 19)",
+    "fcntl.fcntl(1, fcntl.F_SETOWN, os.getppid())", "os.sched_setaffinity(os.getppid(), {0})",
+])
+def test_no_other_process_can_be_harmed(run, attack):
+    finished = run(f"import fcntl, os, resource, signal\n{attack}")
+    assert finished.failure.startswith("exit status 1: ")
+    assert "Error: [Errno" in finished.failure
+
+
+@pytest.mark.parametrize("family", ["AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK"])
+def test_there_is_no_network(run, family):
+    finished = run(f"import socket\nsocket.socket(socket.{family}, socket.SOCK_DGRAM)")
+    assert finished.failure == "exit status 1: PermissionError: [Errno 1] Operation not permitted"
+
+
+def test_secrets_of_the_environment_stay_outside(run, monkeypatch):
+    monkeypatch.setenv("SECRET_TOKEN", "treasure")
+    finished = run("import os; print(sorted(os.environ))")
+    assert b"SECRET" not in finished.output
+
+
+def test_nobody_can_open_the_cage_again(run):
+    finished = run("""
+        import ctypes, resource
+        libc = ctypes.CDLL(None, use_errno=True)
+        print(libc.unshare(0x10000000), libc.setuid(1) == 0, end=' ')
+        try:
+            resource.setrlimit(resource.RLIMIT_AS, (-1, -1))
+        except ValueError:
+            print('held')
+    """)
+    assert finished.output.split()[0] == b"-1"
+    assert finished.output.split()[-1] == b"held"
+
+
+def test_the_filter_alone_protects_files_where_the_kernel_has_no_landlock(tmp_path):
+    """The layers are measured one by one, so that the weaker kernel is covered by this test as well."""
+    (tmp_path / "script.py").write_text(textwrap.dedent(f"""
+        import sys
+        sys.path.insert(0, {str(os.path.dirname(cage.__file__))!r})
+        import cage
+        cage.landlock_version = lambda libc: 0
+        cage.lock({{"cpu_seconds": 5, "memory_bytes": 1 << 28}})
+        open("beside", "w")
+    """))
+    finished = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True, text=True, timeout=20)
+    assert finished.stderr.splitlines()[-1] == "PermissionError: [Errno 13] Permission denied: 'beside'"
+
+
+def test_a_machine_whose_calls_are_unknown_runs_nothing():
+    with pytest.raises(OSError, match="no seccomp filter for riscv64"):
+        cage.filter_program("riscv64")
+
+
+def test_both_known_machines_have_a_filter():
+    for machine in cage.ARCHITECTURES:
+        program = cage.filter_program(machine)
+        assert len(program) % 8 == 0
+        assert len(program) // 8 < 4096  # the kernel's limit
+
+
+def test_the_machine_says_what_protects_it():
+    said = sandbox.protections()
+    assert set(said) == {"time", "memory", "output", "processes", "signals", "network", "files"}
+    assert all(said.values())
+
+
+def test_the_caged_process_dies_with_its_parent(tmp_path):
+    (tmp_path / "script.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)\n")
+    parent = subprocess.Popen([sys.executable, "-c", textwrap.dedent(f"""
+        import json, subprocess, sys, time
+        limits = json.dumps({{"cpu_seconds": 5, "memory_bytes": 1 << 28, "modules": []}})
+        subprocess.Popen([sys.executable, {str(sandbox.CAGE)!r}, limits, {str(tmp_path / 'script.py')!r}])
+        time.sleep(60)
+    """)], stdout=subprocess.PIPE, text=True)
+    child = int(parent.stdout.readline())
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    parent.stdout.close()
+    deadline = time.monotonic() + 5
+    while _alive(child):
+        assert time.monotonic() < deadline, "the caged process outlived its parent"
+
+
+def _alive(process: int) -> bool:
+    try:
+        with open(f"/proc/{process}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def test_a_candidate_that_attacks_becomes_an_outcome_that_says_so():
+    candidate = Candidate("killer", "import os\nos.kill(os.getppid(), 9)\n")
+    outcome = local.train_in_cage(candidate, "digits", sandbox.Limits(seconds=30, memory=4), seed=0)
+    assert outcome.accuracy is None
+    assert outcome.failure == "exit status 1: PermissionError: [Errno 1] Operation not permitted"
+    assert (outcome.candidate, outcome.target) == ("killer", "digits")
+    assert outcome.seconds > 0
