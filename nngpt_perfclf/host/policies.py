@@ -166,7 +166,7 @@ class Oracle(Policy):
 
 
 POLICIES = {"nop": Nop, "anchored": Anchored, "naive": Naive, "prior": Prior, "random": Random, "oracle": Oracle}
-NEED_ADVICE = ("anchored", "naive")
+ASKING = ("anchored", "naive")
 
 
 def build_policy(name: str, rule: Rule, *, references: Sequence[str] = (), anchors: Mapping[str, Recipe] | None = None,

@@ -1,0 +1,90 @@
+"""The loop itself, candidate by candidate: over LEMUR's recorded trials or with a real trainer."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.host.asking import manager_of
+from nngpt_perfclf.host.loop import Generation, Search
+from nngpt_perfclf.host.policies import Rule
+from nngpt_perfclf.host.regret import with_keep
+from nngpt_perfclf.host.replay import Pool, Replay, load_replay
+from nngpt_perfclf.host.runs import RunDatabase
+from nngpt_perfclf.host.study import asked_by, policy_of, rule_of
+from nngpt_perfclf.types import PerfclfError, Recipe
+
+
+def play_replay(config: Config, folder: Path, runs: RunDatabase) -> dict:
+    """One generation for each target, policy, adviser and share, beside what training all of it would have given."""
+    replay = load_replay(config)
+    return _play(config, folder, runs, replay, list(replay.pools), replay.anchors, replay)
+
+
+def play_local(config: Config, folder: Path, runs: RunDatabase) -> dict:
+    """`loop.rounds` generations for each local image set, trained for real."""
+    from nngpt_perfclf.host import local
+
+    if "oracle" in config.loop.policies:
+        raise PerfclfError("the oracle knows recorded outcomes only: leave it out of loop.policies")
+    return _play(config, folder, runs, local.plugin(config), config.loop.targets, anchors_of(config), None)
+
+
+def anchors_of(config: Config) -> dict[str, Recipe]:
+    """Each dataset's anchor recipe, from the training part."""
+    from nngpt_perfclf.corpus import load_corpus
+    from nngpt_perfclf.tasks import anchor_recipes, codes_of, labelled_trials, load_task, split_networks
+
+    corpus, task = load_corpus(config), load_task(config.task)
+    networks = split_networks(codes_of(corpus, task), config.split)
+    trials = labelled_trials(corpus, task, config.epoch).join(networks, on="nn")
+    return anchor_recipes(trials[trials["part"] == "train"])
+
+
+def _play(config: Config, folder: Path, runs: RunDatabase, world: object, targets: Sequence[str],
+          anchors: Mapping[str, Recipe], replay: Replay | None) -> dict:
+    rows, pruned = [], []
+    for name, adviser, rule in _tried(config):
+        manager = manager_of(config, adviser, world)
+        for target in targets:
+            pool = replay.pools[target] if replay else None
+            told = {"target": target, "adviser": adviser, "policy": name, "keep": rule.keep}
+            search = Search(json.dumps(told), target, adviser, policy_of(config, name, rule, target, anchors, pool),
+                            manager, runs)
+            for turn in range(config.loop.rounds):
+                generation = search.generation(config.loop.candidates, config.seed + turn)
+                compared = _compared(generation, pool) if pool else {}
+                rows.append({**told, "round": turn + 1, **_summary(generation), **compared})
+                pruned += [{**told, "candidate": one.name, "score": one.score, "reason": one.reason}
+                           for one in generation.decisions if not one.kept]
+    result = {"out": str(folder), "database": str(runs.file), "generations": rows}
+    text = json.dumps({**result, "pruned": pruned, "config": to_dict(config)}, indent=1, default=str)
+    (folder / "loop.json").write_text(text + "\n", encoding="utf-8")
+    return result
+
+
+def _tried(config: Config) -> Iterator[tuple[str, str, Rule]]:
+    """Every policy with every adviser that it may ask and every share that it may keep."""
+    for name in config.loop.policies:
+        rules = with_keep(rule_of(config), config.loop.keep if name != "nop" else [1.0])
+        yield from ((name, adviser, rule) for adviser in asked_by(config, name) for rule in rules)
+
+
+def _summary(generation: Generation) -> dict:
+    best = generation.best
+    return {"proposed": len(generation.candidates), "trained": len(generation.outcomes),
+            "pruned": len(generation.candidates) - len(generation.outcomes), "failed": generation.failed,
+            "training_seconds": round(generation.training, 2), "asking_seconds": round(generation.asking, 2),
+            "best_accuracy": best.accuracy if best else None, "best_candidate": best.candidate if best else None}
+
+
+def _compared(generation: Generation, pool: Pool) -> dict:
+    """Against the same generation without asking, where everything is trained."""
+    places = [pool.index[candidate.name] for candidate in generation.candidates]
+    seconds, best = float(pool.seconds[places].sum()), float(pool.accuracy[places].max())
+    found = generation.best.accuracy if generation.best else 0.0
+    spent = generation.training + generation.asking
+    return {"best_without_asking": best, "regret_points": round(100 * (best - found), 3),
+            "seconds_saved": round(seconds - spent, 1), "time_saved": round(1 - spent / seconds, 4)}
