@@ -101,10 +101,7 @@ def convert(gguf: Path, folder: Path) -> None:
     say(f"converting {gguf.name} to safetensors, once (about a minute)")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-    from transformers.utils.logging import disable_progress_bar
 
-    if not sys.stderr.isatty():
-        disable_progress_bar()
     source = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
     tokenizer = AutoTokenizer.from_pretrained(**source)
     network = AutoModelForCausalLM.from_pretrained(
