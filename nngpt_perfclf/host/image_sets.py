@@ -49,7 +49,7 @@ def _digits() -> tuple[np.ndarray, np.ndarray]:
 
 
 def _shapes() -> tuple[np.ndarray, np.ndarray]:
-    """Eight shapes, one on an image, of random place, size and colour on a random background, under noise."""
+    """Eight shapes, one on an image, of random place, size and light colour on a dark background, under noise."""
     rng = np.random.default_rng(0)
     count = TRAIN + TEST
     labels = rng.integers(len(SHAPES), size=count)
@@ -58,9 +58,10 @@ def _shapes() -> tuple[np.ndarray, np.ndarray]:
     y, x = np.mgrid[:SIZE, :SIZE]
     y, x = (y - centre[0]) / radius, (x - centre[1]) / radius
     inside = np.choose(labels[:, None, None], _masks(x, y))
-    paper, ink = rng.uniform(0, 255, size=(2, count, 3, 1, 1))
+    paper, ink = rng.uniform(0, 110, size=(2, count, 3, 1, 1))
+    ink += 145
     clean = np.where(inside[:, None], ink, paper)
-    noisy = clean + rng.normal(0, 32, size=clean.shape)
+    noisy = clean + rng.normal(0, 24, size=clean.shape)
     return noisy.clip(0, 255).astype(np.uint8), labels.astype(np.int64)
 
 

@@ -40,7 +40,7 @@ NET = textwrap.dedent("""
                 self.criterion(self(inputs.to(self.device)), labels.to(self.device)).backward()
                 self.optimizer.step()
 """)
-SMALL = Candidate("small", NET, Recipe(lr=0.05, momentum=0.9, batch=128))
+SMALL = Candidate("small", NET, Recipe(lr=0.05, momentum=0.9, batch=16))
 
 
 def test_a_network_learns_the_digits_the_same_way_each_time():
@@ -53,7 +53,7 @@ def test_a_network_learns_the_digits_the_same_way_each_time():
 def test_images_in_colour_can_be_trained_on_too():
     outcome = local.train_in_cage(SMALL, "shapes", LIMITS, seed=0)
     assert outcome.failure == ""
-    assert outcome.accuracy > 1.3 / 8
+    assert outcome.accuracy > 2 / 8
 
 
 @pytest.mark.parametrize("name", image_sets.names())
@@ -71,7 +71,7 @@ def test_an_image_set_is_the_same_on_every_call_and_has_all_classes_in_both_part
 def test_the_drawn_images_never_change():
     images = image_sets.load("shapes")
     assert images.train_labels[:8].tolist() == [3, 5, 0, 1, 1, 5, 1, 6]
-    assert 100 < images.train_images.mean() < 155
+    assert 60 < images.train_images.mean() < 90
 
 
 def test_what_a_recipe_does_not_state_is_nngpts_default_and_the_batch_fits_the_data():
@@ -99,7 +99,7 @@ def test_code_is_judged_by_its_text_alone():
     assert not local.runs_here("import nowhere_installed")
     assert not local.runs_here("from . import sibling")
     assert not local.runs_here("def f(prm): return prm['dropout_aux']")
-    assert not local.runs_here("this is prose")
+    assert not local.runs_here("this is no code")
 
 
 def test_other_data_sets_are_left_to_other_plugins(tmp_path):
