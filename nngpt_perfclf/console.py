@@ -58,7 +58,9 @@ def _table(title: str, rows: list[Mapping]):
     table = Table(title=_words(title), box=box.SIMPLE, title_justify="left", show_edge=False)
     for name in names:
         numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
-        table.add_column(_words(name), justify="right" if numeric else "left")
+        # Figures are never cut; their headings take several lines instead.
+        heading = _words(name).replace(" ", "\n") if numeric else _words(name)
+        table.add_column(heading, justify="right" if numeric else "left", no_wrap=numeric)
     for row in rows:
         table.add_row(*(_cell(row.get(name)) for name in names))
     return table

@@ -13,7 +13,7 @@ from nngpt_perfclf.host.policies import Rule
 from nngpt_perfclf.host.regret import with_keep
 from nngpt_perfclf.host.replay import Pool, Replay, load_replay
 from nngpt_perfclf.host.runs import RunDatabase
-from nngpt_perfclf.host.study import asked_by, policy_of, rule_of
+from nngpt_perfclf.host.study import asked_by, policy_of, rule_of, shares_of
 from nngpt_perfclf.types import PerfclfError, Recipe
 
 
@@ -68,7 +68,7 @@ def _play(config: Config, folder: Path, runs: RunDatabase, world: object, target
 def _tried(config: Config) -> Iterator[tuple[str, str, Rule]]:
     """Every policy with every adviser that it may ask and every share that it may keep."""
     for name in config.loop.policies:
-        rules = with_keep(rule_of(config), config.loop.keep if name != "nop" else [1.0])
+        rules = with_keep(rule_of(config), shares_of(name, config.loop.keep))
         yield from ((name, adviser, rule) for adviser in asked_by(config, name) for rule in rules)
 
 

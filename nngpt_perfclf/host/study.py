@@ -14,7 +14,7 @@ from nngpt_perfclf.console import progress, say
 from nngpt_perfclf.host import regret
 from nngpt_perfclf.host.asking import NOBODY, ask, manager_of
 from nngpt_perfclf.host.picture import draw_tradeoff
-from nngpt_perfclf.host.policies import ASKING, Nop, Policy, Rule, build_policy
+from nngpt_perfclf.host.policies import ASKING, Policy, Rule, build_policy
 from nngpt_perfclf.host.replay import Pool, Replay, load_replay
 from nngpt_perfclf.host.runs import RunDatabase
 from nngpt_perfclf.types import PerfclfError
@@ -71,6 +71,13 @@ def policy_of(config: Config, name: str, rule: Rule, target: str, anchors: Mappi
                         outcomes=pool.outcomes if pool else None)
 
 
+def shares_of(policy: str, keep: Sequence[float | None]) -> list[float | None]:
+    """The shares to keep that mean something for a policy: nop keeps all, and only advice can tell the risk (null)."""
+    if policy == "nop":
+        return [1.0]
+    return [share for share in keep if share is not None or policy in ASKING]
+
+
 def asked_by(config: Config, policy: str) -> Sequence[str]:
     """The advisers that a policy is to be tried with: all for those that ask, nobody for the others."""
     return config.loop.advisers if policy in ASKING else ("prior",) if policy == "prior" else (NOBODY,)
@@ -91,7 +98,7 @@ def _contenders(config: Config, replay: Replay, rule: Rule, runs: RunDatabase) -
 
 def _rows(contender: Contender, draws: Mapping[str, regret.Draws], rule: Rule,
           keep: Sequence[float | None]) -> list[dict]:
-    shares = [1.0] if isinstance(next(iter(contender.policies.values())), Nop) else list(keep)
+    shares = shares_of(contender.policy, keep)
     rules = regret.with_keep(rule, shares)
     by_target = {}
     with progress() as bar:
