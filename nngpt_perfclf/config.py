@@ -63,6 +63,11 @@ class TrainConfig:
     batch: int
     accumulate: int
     questions_per_code: int
+    labels: tuple[str, ...]
+    bare_share: float
+    softness: float
+    prior_offset: bool
+    checks: int
     loss: Literal["options", "completion", "full"]
     clip: float
     weight_decay: float
@@ -119,6 +124,7 @@ class Config:
     seed: int
     seeds: tuple[int, ...]
     template: str
+    bare_template: str
     code_view: Literal["ast", "cut"]
     code_tokens: int
     datasets: str | None

@@ -1,0 +1,90 @@
+"""What the trainer learns from: questions drawn from the training part, several about each code, as tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from nngpt_perfclf.config import Config
+from nngpt_perfclf.models.encoder import Encoder
+from nngpt_perfclf.prompts import Prompt
+from nngpt_perfclf.tasks import LABELS, make_pairs
+from nngpt_perfclf.types import PerfclfError
+
+DRAWS = 3
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """Questions about one network: `pairs` (its rows), `label` of each, `bare`: asked without the recipes."""
+
+    pairs: pd.DataFrame
+    labels: tuple[str, ...]
+    bare: tuple[bool, ...]
+
+
+def draw_lessons(trials: pd.DataFrame, networks: pd.DataFrame, config: Config) -> list[Lesson]:
+    """`config.train.pairs` labels of the training part, `questions_per_code` about each drawn network.
+
+    trials: labelled ones at one epoch; networks: group and part by name. A network is drawn the rarer the more
+    near-duplicates it has (by the square root), so that the largest groups do not drown the rest. Raises PerfclfError
+    where the training part has no pair.
+    """
+    random = np.random.default_rng(config.seed)
+    part = trials[trials["nn"].map(networks["part"]) == "train"]
+    draws = [make_pairs(part, config.label, config.sides, config.seed + 1000 * draw) for draw in range(DRAWS)]
+    pool = pd.concat(draws, ignore_index=True)
+    rows_of = {nn: rows.to_numpy() for nn, rows in pool.groupby("nn").groups.items()}
+    names = sorted(rows_of)
+    sizes = networks.loc[names, "group"].map(networks.loc[names, "group"].value_counts()).to_numpy(float)
+    chance = sizes**-0.5 / (sizes**-0.5).sum()
+    lessons, left = [], config.train.pairs
+    while left > 0:
+        rows = rows_of[names[random.choice(len(names), p=chance)]]
+        count = min(config.train.questions_per_code, len(rows), left)
+        chosen = random.choice(rows, count, replace=False)
+        labels = tuple(random.choice(config.train.labels, count).tolist())
+        bare = tuple((random.random(count) < config.train.bare_share).tolist())
+        lessons.append(Lesson(pool.loc[chosen], labels, bare))
+        left -= count
+    return lessons
+
+
+def targets(pairs: pd.DataFrame, labels: Sequence[str], softness: float) -> np.ndarray:
+    """How much `ds_a` is the better one, shape (n,): 1, 0, or 0.5 for a tie; with `softness` > 0 the logistic of the
+    labels' difference divided by it, which says how clear a case it was."""
+    gap = np.array([row[f"{LABELS[label]}_a"] - row[f"{LABELS[label]}_b"]
+                    for (_, row), label in zip(pairs.iterrows(), labels, strict=True)], float)
+    return 1 / (1 + np.exp(-gap / softness)) if softness > 0 else (np.sign(gap) + 1) / 2
+
+
+def option_row(encoder: Encoder, prompts: Sequence[Prompt], target: np.ndarray, offset: np.ndarray,
+               longest: int) -> dict[str, list]:
+    """One code and its questions as the OptionsCollator reads them; raises PerfclfError where a row is too long."""
+    asked = [encoder.asked(prompt) for prompt in prompts]
+    if len({one.prefix for one in asked}) != 1:
+        raise PerfclfError("questions of one row must share their prefix: does the template put the code first?")
+    _check_length(max(len(one.prefix) + len(one.question) for one in asked), longest)
+    return {"prefix": list(asked[0].prefix), "questions": [list(one.question) for one in asked],
+            "first": [one.first for one in asked], "second": [one.second for one in asked],
+            "target": target.tolist(), "offset": offset.tolist()}
+
+
+def completion_row(encoder: Encoder, prompt: Prompt, answer: str, full: bool, longest: int) -> dict[str, list[int]]:
+    """One prompt and its answer with the terminator; `full`: the loss covers the prompt too, as in the reference."""
+    ids, completion = encoder.row(prompt, answer)
+    _check_length(len(ids) + len(completion), longest)
+    labels = (ids if full else [-100] * len(ids)) + completion
+    return {"input_ids": ids + completion, "labels": labels}
+
+
+def _check_length(length: int, longest: int) -> None:
+    if length > longest:
+        raise PerfclfError(f"a training row of {length} tokens is longer than train.max_tokens={longest}: "
+                           "lower code_tokens or raise train.max_tokens; rows are never cut")
+
+
+Offsets = Callable[[pd.DataFrame, Sequence[str]], np.ndarray]

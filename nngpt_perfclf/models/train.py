@@ -1,0 +1,204 @@
+"""Fine-tuning: questions from the training part, TRL's trainer, a LoRA adapter, a run folder that says it all."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from datasets import Dataset
+from peft import LoraConfig, get_peft_model
+from transformers import TrainerCallback
+from transformers.trainer_utils import get_last_checkpoint
+from trl import SFTConfig
+
+from nngpt_perfclf.config import Config
+from nngpt_perfclf.console import progress, say
+from nngpt_perfclf.models.language import LanguageModel
+from nngpt_perfclf.models.rows import Lesson, Offsets, completion_row, option_row, targets
+from nngpt_perfclf.models.trainer import CompletionTrainer, OptionsCollator, OptionsTrainer
+from nngpt_perfclf.prompts.asker import Asker
+from nngpt_perfclf.tasks import question_of
+from nngpt_perfclf.types import PerfclfError, Question
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a training run is made of: `lessons` to learn, `checks` (validation pairs) to watch, the `codes`, the
+    near-duplicate `groups` by network, and the `offsets` (prior log-odds of `ds_a`) of pairs under labels."""
+
+    lessons: Sequence[Lesson]
+    checks: pd.DataFrame
+    codes: dict[str, str]
+    groups: pd.Series
+    offsets: Offsets
+
+
+def fine_tune(model: LanguageModel, asker: Asker, material: Material, config: Config, out: Path) -> dict:
+    """Train an adapter, leave the best one by validation log-loss in ``out/adapter``, and say what happened.
+
+    Goes on from the last checkpoint in `out` with `config.resume`. Raises PerfclfError where `out` already holds a run
+    that is not to be resumed, where a row is too long, or where rows were lost on the way to the trainer.
+    """
+    rows = build_rows(model, asker, material, config)
+    checkpoint = _checkpoint(out, config)
+    torch.manual_seed(config.seed)
+    network = get_peft_model(model.network, lora_config(config, model.causal), autocast_adapter_dtype=True)
+    watch = Watch(replace(model, network=network), asker, material, config, out)
+    kind, collator = (OptionsTrainer, OptionsCollator()) if config.train.loss == "options" else (CompletionTrainer, None)
+    trainer = kind(model=network, args=sft_config(config, out), train_dataset=Dataset.from_list(rows),
+                   data_collator=collator, processing_class=model.encoder.tokenizer, callbacks=[watch])
+    if len(trainer.train_dataset) != len(rows):
+        raise PerfclfError(f"{len(rows)} rows were sent and {len(trainer.train_dataset)} reached the trainer")
+    trainer.remove_callback(next(type(one) for one in trainer.callback_handler.callbacks if "Print" in type(one).__name__
+                                 or "Progress" in type(one).__name__))
+    result = trainer.train(resume_from_checkpoint=checkpoint)
+    if trainer.is_world_process_zero():
+        watch.finish(trainer)
+    return {"rows": len(rows), "labels": sum(len(lesson.pairs) for lesson in material.lessons),
+            "steps": trainer.state.global_step, "loss": result.training_loss,
+            "seconds": round(result.metrics["train_runtime"], 1), **watch.best}
+
+
+def build_rows(model: LanguageModel, asker: Asker, material: Material, config: Config) -> list[dict]:
+    """The lessons as the configured loss reads them: a row for each code (options) or for each label."""
+    rows = []
+    with progress() as bar:
+        done = bar.add_task("prompts", total=len(material.lessons))
+        for lesson in material.lessons:
+            prompts, target, offset = ask_lesson(lesson, asker, material, config)
+            if config.train.loss == "options":
+                rows.append(option_row(model.encoder, prompts, target, offset, config.train.max_tokens))
+            else:
+                rows += [completion_row(model.encoder, prompt, prompt.options[0 if aim >= 0.5 else 1],
+                                        config.train.loss == "full", config.train.max_tokens)
+                         for prompt, aim in zip(prompts, target, strict=True)]
+            bar.advance(done)
+    return rows
+
+
+def ask_lesson(lesson: Lesson, asker: Asker, material: Material, config: Config):
+    """(prompts, targets, offsets) of one lesson, its own near-duplicates' trials hidden from the neighbours."""
+    questions = [_asked(row, bare, material.codes)
+                 for row, bare in zip(lesson.pairs.itertuples(), lesson.bare, strict=True)]
+    hidden = lesson.pairs["nn"].map(material.groups).to_numpy()
+    prompts = asker.ask(questions, lesson.labels, hidden)
+    return (prompts, targets(lesson.pairs, lesson.labels, config.train.softness),
+            material.offsets(lesson.pairs, lesson.labels))
+
+
+def _asked(row, bare: bool, codes: dict[str, str]) -> Question:
+    question = question_of(row, codes)
+    return replace(question, recipe_a=None, recipe_b=None) if bare else question
+
+
+class Watch(TrainerCallback):
+    """Writes ``log.jsonl`` with the loss and the validation part's accuracy, shows progress, keeps the best adapter."""
+
+    def __init__(self, model: LanguageModel, asker: Asker, material: Material, config: Config, out: Path):
+        self.model, self.config, self.out = model, config, out
+        labels = [config.train.labels[at % len(config.train.labels)] for at in range(len(material.checks))]
+        lesson = Lesson(material.checks, tuple(labels), (False,) * len(labels))
+        hard = replace(config, train=replace(config.train, softness=0.0))
+        self.prompts, self.target, self.offset = ask_lesson(lesson, asker, material, hard) if labels else ([], None, None)
+        self.best: dict = _read_best(out)
+        self.bar = progress()
+
+    def on_train_begin(self, args, state, control, **_):
+        self.bar.start()
+        self.task = self.bar.add_task("training", total=state.max_steps, completed=state.global_step)
+
+    def on_step_end(self, args, state, control, **_):
+        self.bar.update(self.task, completed=state.global_step)
+
+    def on_log(self, args, state, control, logs=None, **_):
+        if state.is_world_process_zero and "loss" in logs:
+            self._write({"step": state.global_step, "epoch": round(state.epoch, 4), "loss": float(logs["loss"])})
+
+    def on_save(self, args, state, control, **_):
+        if not self.prompts or not state.is_world_process_zero:
+            return
+        self.model.network.eval()
+        log_odds = self.model.score(self.prompts, self.config.advice.batch_tokens) + self.offset
+        self.model.network.train()
+        loss = float(np.mean(np.logaddexp(0, log_odds) - self.target * log_odds))
+        right = float(np.mean((log_odds > 0) == (self.target > 0.5)))
+        self._write({"step": state.global_step, "validation_loss": loss, "validation_accuracy": right,
+                     "n": len(self.target)})
+        say(f"step {state.global_step}/{state.max_steps}: validation accuracy {100 * right:.1f} %, log-loss {loss:.4f} "
+            f"(n {len(self.target)})")
+        if loss < self.best.get("validation_loss", math.inf):
+            self.best = {"best_step": state.global_step, "validation_loss": loss, "validation_accuracy": right}
+            save_adapter(self.model.network, self.out / "adapter", self.best)
+
+    def on_train_end(self, args, state, control, **_):
+        self.bar.stop()
+
+    def finish(self, trainer) -> None:
+        """Without validation pairs the last adapter is the best that is known."""
+        if not self.prompts:
+            save_adapter(trainer.model, self.out / "adapter", {})
+
+    def _write(self, entry: dict) -> None:
+        with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
+            file.write(json.dumps(entry) + "\n")
+
+
+def save_adapter(network, folder: Path, score: dict) -> None:
+    """The adapter in bfloat16 safetensors, whole or not at all, with the validation score that it reached."""
+    from nngpt_perfclf.record import write_json
+
+    unfinished = folder.with_name(folder.name + ".tmp")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    weights = {name: tensor.to(torch.bfloat16) for name, tensor in _lora_state(network).items()}
+    network.save_pretrained(unfinished, state_dict=weights, save_embedding_layers=False)
+    (unfinished / "README.md").unlink(missing_ok=True)
+    write_json(unfinished / "score.json", score)
+    shutil.rmtree(folder, ignore_errors=True)
+    unfinished.rename(folder)
+
+
+def _lora_state(network) -> dict[str, torch.Tensor]:
+    return {name: tensor for name, tensor in network.state_dict().items() if "lora_" in name}
+
+
+def _read_best(out: Path) -> dict:
+    from nngpt_perfclf.record import read_json
+
+    score = out / "adapter" / "score.json"
+    return read_json(score) if score.is_file() else {}
+
+
+def _checkpoint(out: Path, config: Config) -> str | None:
+    found = get_last_checkpoint(str(out / "checkpoints")) if (out / "checkpoints").is_dir() else None
+    if (out / "adapter").is_dir() and not config.resume:
+        raise PerfclfError(f"{out} already holds a run: name another out=, or go on with resume=true")
+    return found if config.resume else None
+
+
+def lora_config(config: Config, causal) -> LoraConfig:
+    """The configured adapter; `layers` adapts only the first so many, as the reference does."""
+    targets = config.lora.targets if isinstance(config.lora.targets, str) else list(config.lora.targets)
+    layers = None if config.lora.layers is None else list(range(min(config.lora.layers, causal.config.num_hidden_layers)))
+    return LoraConfig(r=config.lora.rank, lora_alpha=config.lora.alpha, lora_dropout=config.lora.dropout,
+                      target_modules=targets, layers_to_transform=layers, task_type="CAUSAL_LM")
+
+
+def sft_config(config: Config, out: Path) -> SFTConfig:
+    """TRL's configuration for this run."""
+    train = config.train
+    bf16 = train.precision == "bfloat16"
+    return SFTConfig(
+        output_dir=str(out / "checkpoints"), per_device_train_batch_size=train.batch,
+        gradient_accumulation_steps=train.accumulate, num_train_epochs=train.epochs, learning_rate=train.lr,
+        lr_scheduler_type=train.schedule, warmup_ratio=train.warmup, max_grad_norm=train.clip,
+        weight_decay=train.weight_decay, optim=train.optimiser, bf16=bf16, use_cpu=not torch.cuda.is_available(),
+        seed=config.seed, data_seed=config.seed, logging_steps=5, save_steps=train.checkpoint_steps, save_total_limit=2,
+        report_to=[], remove_unused_columns=False, gradient_checkpointing=False, max_length=None,
+        dataset_kwargs={"skip_prepare_dataset": True}, dataloader_pin_memory=False)

@@ -1,0 +1,78 @@
+"""TRL's SFTTrainer with the output layer computed only where a loss is taken.
+
+With 262,144 words in Gemma's vocabulary the output layer at every position costs more than the rest of the model. Both
+trainers put an identity in its place and multiply the hidden states that count themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from peft import PeftModel
+from torch.nn import functional
+from trl import SFTTrainer
+
+from nngpt_perfclf.models.language import pad
+
+
+class CompletionTrainer(SFTTrainer):
+    """The trainer's own loss (mean negative log-likelihood of the labelled tokens), hidden states gathered first."""
+
+    def __init__(self, *arguments, **named):
+        super().__init__(*arguments, **named)
+        causal = self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model
+        self.answers = causal.get_output_embeddings().weight.detach()
+        causal.set_output_embeddings(torch.nn.Identity())
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        labels = inputs["labels"][:, 1:]
+        hidden = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False).logits
+        counted = labels != -100
+        logits = hidden[:, :-1][counted].to(self.answers.dtype) @ self.answers.T
+        loss = functional.cross_entropy(logits.float(), labels[counted], reduction="sum")
+        if num_items_in_batch is None:
+            return loss / counted.sum()
+        # The count covers all processes, whose gradients are averaged afterwards.
+        return loss * self.accelerator.num_processes / num_items_in_batch
+
+
+class OptionsTrainer(CompletionTrainer):
+    """The loss over the two answers only, several questions about one code sharing its computation."""
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        prefixes = model(input_ids=inputs["prefix"], attention_mask=inputs["prefix_mask"], use_cache=True,
+                         logits_to_keep=1)
+        cache = prefixes.past_key_values
+        cache.batch_select_indices(inputs["owner"])
+        mask = torch.cat([inputs["prefix_mask"][inputs["owner"]], inputs["question_mask"]], dim=1)
+        position = (mask.cumsum(1) - 1).clamp(min=0)[:, -inputs["question"].shape[1]:]
+        hidden = model(input_ids=inputs["question"], attention_mask=mask, position_ids=position,
+                       past_key_values=cache, use_cache=True).logits
+        last = hidden[torch.arange(len(hidden), device=hidden.device), inputs["question_mask"].sum(1) - 1]
+        parting = self.answers[inputs["first"]].float() - self.answers[inputs["second"]].float()
+        log_odds = (last.float() * parting).sum(-1) + inputs["offset"]
+        return functional.binary_cross_entropy_with_logits(log_odds, inputs["target"])
+
+
+@dataclass(frozen=True)
+class OptionsCollator:
+    """Rows of one code and its questions become one batch: `prefix` (codes, tokens) padded on the left, `question`
+    (questions, tokens) on the right, `owner` (questions,) the row of each question's code."""
+
+    def __call__(self, rows: Sequence[dict]) -> dict[str, torch.Tensor]:
+        questions = [question for row in rows for question in row["questions"]]
+        prefix_lengths = torch.tensor([len(row["prefix"]) for row in rows])
+        lengths = torch.tensor([len(question) for question in questions])
+        prefix, question = pad([row["prefix"] for row in rows], left=True), pad(questions)
+        return {
+            "prefix": prefix,
+            "prefix_mask": (torch.arange(prefix.shape[1]) >= prefix.shape[1] - prefix_lengths[:, None]).long(),
+            "question": question,
+            "question_mask": (torch.arange(question.shape[1]) < lengths[:, None]).long(),
+            "owner": torch.repeat_interleave(torch.tensor([len(row["questions"]) for row in rows])),
+            **{name: torch.tensor([value for row in rows for value in row[name]]) for name in ("first", "second")},
+            **{name: torch.tensor([value for row in rows for value in row[name]], dtype=torch.float32)
+               for name in ("target", "offset")},
+        }
