@@ -1,0 +1,68 @@
+"""Asking an adviser about many pairs, in shards on disk, so that a killed run has lost at most the shard it was in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from nngpt_perfclf.console import progress
+from nngpt_perfclf.tasks import question_of
+
+if TYPE_CHECKING:
+    from nngpt_perfclf.advice.base import Adviser
+
+SHARD = 128  # pairs, at least: a shard ends with a network, whose code is computed once for all its questions
+
+
+def predict(adviser: Adviser, pairs: pd.DataFrame, codes: Mapping[str, str]) -> pd.DataFrame:
+    """The pairs with the adviser's answers, in the same order.
+
+    New columns: `logit_ab` and `logit_ba`, the log-odds that `ds_a` is the better one, asked in each order; `p_a`, the
+    probability of it (both orders averaged, calibrated as the adviser is; NaN: no opinion); `prior_a`, how often
+    `ds_a` wins this pair among the pairs that the adviser learned from, the code unread.
+    """
+    questions = [question_of(row, codes) for row in pairs.itertuples()]
+    logit_ab, logit_ba = adviser.both_orders(questions)
+    p_a = 1 / (1 + np.exp(-(logit_ab + logit_ba) / 2))
+    prior_a = [adviser.prior(question.ds_a, question.ds_b) for question in questions]
+    return pairs.assign(p_a=p_a, logit_ab=logit_ab, logit_ba=logit_ba, prior_a=np.array(prior_a, float))
+
+
+def predict_in_shards(adviser: Adviser, pairs: pd.DataFrame, codes: Mapping[str, str], folder: Path,
+                      what: str = "asking") -> pd.DataFrame:
+    """As `predict`, the rows sorted by network; shards that stand in `folder` already are not asked again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ordered = pairs.sort_values(["nn", "epoch", "ds_a", "ds_b"], ignore_index=True)
+    shards = []
+    with progress() as bar:
+        task = bar.add_task(what, total=len(ordered))
+        for number, chunk in enumerate(_chunks(ordered)):
+            file = folder / f"{number:05d}.parquet"
+            if not file.is_file():
+                write_parquet(predict(adviser, chunk, codes), file)
+            shards.append(pd.read_parquet(file))
+            bar.advance(task, len(chunk))
+    return pd.concat(shards, ignore_index=True)
+
+
+def write_parquet(table: pd.DataFrame, file: Path) -> None:
+    """Write a table whole or not at all."""
+    unfinished = file.with_name(f"{file.name}.{os.getpid()}.tmp")
+    table.to_parquet(unfinished, index=False)
+    unfinished.replace(file)
+
+
+def _chunks(pairs: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Runs of at least SHARD rows that end where a network's rows end."""
+    names = pairs["nn"].to_numpy()
+    ends = np.flatnonzero(np.append(names[1:] != names[:-1], True)) + 1
+    start = 0
+    for end in ends:
+        if end - start >= SHARD or end == len(pairs):
+            yield pairs.iloc[start:end]
+            start = end

@@ -1,0 +1,37 @@
+"""Made-up predictions for the tests: pairs of imaginary networks whose adviser is somewhat better than the prior."""
+
+import numpy as np
+import pandas as pd
+
+DATASETS = ("cifar-10", "mnist", "svhn", "imagenette")
+
+
+def predictions(networks: int = 120, groups: int = 40, skill: float = 1.0, seed: int = 0) -> pd.DataFrame:
+    """All six pairs of each network; `skill`: how much of the truth the adviser sees (negative: the contrary)."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for number in range(networks):
+        ease = dict(zip(DATASETS, random.normal([0, 1, 0.6, -0.4], 0.7), strict=True))
+        for first, ds in enumerate(DATASETS):
+            rows += [(number, ds, other, ease[ds], ease[other]) for other in DATASETS[first + 1:]]
+    table = pd.DataFrame(rows, columns=["number", "ds_a", "ds_b", "norm_a", "norm_b"])
+    difference = table["norm_a"] - table["norm_b"]
+    won = difference > 0
+    pair = table["ds_a"] + "/" + table["ds_b"]
+    prior = won.groupby(pair).transform("mean").clip(0.02, 0.98)
+    noise = random.normal(0, 0.5, (2, len(table)))
+    evidence = np.log(prior / (1 - prior)) + skill * 2 * difference
+    return table.assign(
+        nn="net-" + table["number"].astype(str), epoch=1, better=table["ds_a"].where(won, table["ds_b"]), tie=False,
+        margin=np.minimum(difference.abs() / 4, 1), group="g" + (table["number"] % groups).astype(str),
+        family=np.where(table["number"] % 3 == 0, "rag", "hand-written"), part="test", prior_a=prior,
+        logit_ab=evidence + noise[0], logit_ba=evidence + noise[1],
+        p_a=1 / (1 + np.exp(-(evidence + noise.mean(axis=0))))).drop(columns="number")
+
+
+def swapped(table: pd.DataFrame) -> pd.DataFrame:
+    """The same predictions with both sides of every pair exchanged."""
+    other = table.rename(columns={"ds_a": "ds_b", "ds_b": "ds_a", "norm_a": "norm_b", "norm_b": "norm_a",
+                                  "logit_ab": "logit_ba", "logit_ba": "logit_ab"})
+    return other.assign(p_a=1 - other["p_a"], prior_a=1 - other["prior_a"], logit_ab=-other["logit_ab"],
+                        logit_ba=-other["logit_ba"])
