@@ -1,0 +1,101 @@
+"""What a language model gets to see of a network's code: its structure within a token budget, or the reference's cut.
+
+The structural view knows neither comments, docstrings, annotations, white space nor the names of local variables, and no
+string literal reaches it: nothing in it can carry an instruction.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from nngpt_perfclf.prompts.parsing import parse, quiet
+from nngpt_perfclf.prompts.structure import blocks
+from nngpt_perfclf.types import PerfclfError
+
+CUT = 2000
+_PIECES = re.compile(r"\d|\n+|\s?[^\W\d_]+|[^\w\s]+|_+|\s")
+
+
+@dataclass(frozen=True)
+class View:
+    """`text`: what is shown; `parsed`: whether the code parses; `left_out`: in words what the budget did not allow."""
+
+    text: str
+    parsed: bool
+    left_out: str = ""
+
+
+@lru_cache(maxsize=16384)
+def code_view(code: str, style: str = "ast", tokens: int = 250) -> View:
+    """The view of one network's code. `style`: "ast" (structure, at most about `tokens` tokens) or "cut" (the first
+    2,000 characters, as NNGPT's templates have it).
+
+    Raises PerfclfError for an unknown style, empty code, and code too large or nested too deeply to be read safely.
+    """
+    if style not in ("ast", "cut"):
+        raise PerfclfError(f"unknown code view {style!r}; known: ast, cut")
+    if tokens < 16:
+        raise PerfclfError(f"a code view needs at least 16 tokens, not {tokens}")
+    tree = parse(code)
+    if style == "cut":
+        return View(code[:CUT], tree is not None, "" if len(code) <= CUT else f"{len(code) - CUT} characters")
+    if tree is None:
+        return _unparsed(code, tokens)
+    try:
+        written = [list(block.lines) for block in blocks(tree)]
+    except RecursionError as error:
+        raise PerfclfError("the network's code is nested too deeply to be read") from error
+    return _within(written, tokens)
+
+
+def estimate_tokens(text: str) -> int:
+    """About how many tokens Gemma's vocabulary needs for a view: a digit is one, a word one for every six letters."""
+    return sum(-(-len(piece.strip()) // 6) if piece.strip().isalpha() else 1 for piece in _PIECES.findall(text))
+
+
+def _within(written: list[list[str]], budget: int) -> View:
+    lines: list[str] = []
+    left, cut = budget, 0
+    for number, block in enumerate(written):
+        for line in block:
+            cost = estimate_tokens(line) + 1
+            if cost > left - 8:
+                cut = len(written) - number - 1
+                shown = _cut_line(line, left - 8)
+                return _closed([*lines, *([shown] if shown else [])], cut)
+            lines.append(line)
+            left -= cost
+    return View("\n".join(lines) or "no layers", True)
+
+
+def _cut_line(line: str, budget: int) -> str:
+    shown = ""
+    for word in line.split(" "):
+        if estimate_tokens(f"{shown} {word}") >= budget:
+            break
+        shown = f"{shown} {word}" if shown else word
+    return shown
+
+
+def _closed(lines: list[str], blocks_left: int) -> View:
+    what = f"{blocks_left} more blocks" if blocks_left > 1 else "1 more block" if blocks_left else "the rest"
+    return View("\n".join([*lines, f"… {what} left out"]), True, what)
+
+
+def _unparsed(code: str, budget: int) -> View:
+    """A cleaned cut of code that does not parse: no comments, no literals, no imports, no blank lines."""
+    lines = ["does not parse:"]
+    left = budget - estimate_tokens(lines[0])
+    for line in quiet(code).splitlines():
+        line = line.rstrip()
+        if not line.strip() or line.lstrip().startswith(("import ", "from ")):
+            continue
+        cost = estimate_tokens(line) + 1
+        if cost > left - 6:
+            shown = _cut_line(line.strip(), left - 6)
+            return View("\n".join([*lines, *([shown] if shown else []), "… the rest left out"]), False, "the rest")
+        lines.append(line)
+        left -= cost
+    return View("\n".join(lines), False)

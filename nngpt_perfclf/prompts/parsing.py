@@ -1,0 +1,74 @@
+"""Reading a candidate's code as a syntax tree: bounded in size, depth and time, never executed."""
+
+from __future__ import annotations
+
+import ast
+import re
+import warnings
+
+from nngpt_perfclf.types import PerfclfError
+
+LARGEST = 1_000_000
+DEEPEST = 120
+_NESTED = 200
+# Strings and comments are taken out before anything is counted: brackets within them nest nothing.
+_QUIET = re.compile(
+    r"""\"{3}[\s\S]*?(?:\"{3}|\Z)|'{3}[\s\S]*?(?:'{3}|\Z)|"(?:[^"\\\n]|\\[\s\S])*"?|'(?:[^'\\\n]|\\[\s\S])*'?|#[^\n]*""")
+_UNARY = re.compile(r"(?:[-+~]\s*|not\s+|lambda\s*:\s*|await\s+){60}")
+_INDENT = re.compile(r"^[ \t]*(?=\S)", re.MULTILINE)
+
+
+def parse(code: str) -> ast.Module | None:
+    """The syntax tree, or None for code that does not parse.
+
+    Raises PerfclfError for no code at all, more than a million characters, and brackets, indentation or expressions
+    nested more deeply than any network's (120 levels; 200 levels of the tree): such code could exhaust the parser.
+    """
+    if not code.strip():
+        raise PerfclfError("the network's code is empty")
+    if len(code) > LARGEST:
+        raise PerfclfError(f"the network's code has {len(code):,} characters, more than {LARGEST:,}")
+    _refuse_deep(quiet(code))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(code)
+    except (SyntaxError, ValueError):
+        return None
+    except (RecursionError, MemoryError) as error:
+        raise PerfclfError("the network's code is nested too deeply to be read") from error
+    if _depth_exceeds(tree, _NESTED):
+        raise PerfclfError(f"the network's code nests expressions or blocks more than {_NESTED} levels deep")
+    return tree
+
+
+def quiet(code: str, mark: str = "''") -> str:
+    """The code with its comments taken out and its string literals replaced by `mark`; any text, also unparsable."""
+    return _QUIET.sub(lambda found: "" if found[0].startswith("#") else mark, code)
+
+
+def _refuse_deep(code: str) -> None:
+    depth = 0
+    for bracket in re.findall(r"[()\[\]{}]", code):
+        depth = depth + 1 if bracket in "([{" else max(depth - 1, 0)
+        if depth > DEEPEST:
+            raise PerfclfError(f"the network's code nests brackets more than {DEEPEST} levels deep")
+    if _UNARY.search(code):
+        raise PerfclfError("the network's code chains more operators than any network needs")
+    levels: list[int] = []
+    for found in _INDENT.finditer(code):
+        width = len(found[0])
+        while levels and levels[-1] >= width:
+            levels.pop()
+        levels.append(width)
+        if len(levels) > DEEPEST:
+            raise PerfclfError(f"the network's code is indented more than {DEEPEST} levels deep")
+
+
+def _depth_exceeds(tree: ast.AST, limit: int) -> bool:
+    level = [tree]
+    for _ in range(limit):
+        level = [child for node in level for child in ast.iter_child_nodes(node)]
+        if not level:
+            return False
+    return True

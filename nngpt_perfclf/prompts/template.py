@@ -1,0 +1,171 @@
+"""Prompt templates: versioned YAML files, every field declared, every declared field used.
+
+A prompt is read as system + prefix + question + option. The prefix depends on the network's code alone, so that it can
+be computed once for all questions about it. Every part that holds text ends with a newline, and an option (the dataset's
+name) stands at the start of a line, as it does within the question: no tokenizer then merges the text before a
+name with the name, and the name has the same tokens wherever it stands.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from nngpt_perfclf.prompts.code_view import View
+from nngpt_perfclf.prompts.datasets import DatasetProperties
+from nngpt_perfclf.prompts.recipes import recipe_words
+from nngpt_perfclf.types import PerfclfError, Question
+
+FOLDER = Path(__file__).parent / "templates"
+_SIDES = ("ds", "recipe", "images", "size", "channels", "classes")
+KNOWN = ("code", "epoch", *(f"{field}_{side}" for side in "ab" for field in _SIDES))
+
+
+@dataclass(frozen=True)
+class Template:
+    """How it is asked. `fields`: every ``{field}`` of the texts; `prefix` may use ``{code}`` alone.
+
+    Raises PerfclfError where a field is used but not declared, declared but not used, or stands in the wrong part, and
+    where a text does not end with a newline.
+    """
+
+    name: str
+    version: int
+    fields: tuple[str, ...]
+    system: str
+    prefix: str
+    question: str
+
+    def __post_init__(self) -> None:
+        used = {part: _used(self, part) for part in ("system", "prefix", "question")}
+        everywhere = set().union(*used.values())
+        for problem, names in (
+            ("undeclared field", everywhere - set(self.fields)),
+            ("unused field", set(self.fields) - everywhere),
+            ("only {code} may stand in the prefix, not", used["prefix"] - {"code"}),
+            ("the code must stand in the prefix:", (used["system"] | used["question"]) & {"code"}),
+            ("the system text takes no field:", used["system"]),
+            ("the question must name", {"ds_a", "ds_b"} - used["question"]),
+        ):
+            if names:
+                raise PerfclfError(f"template {self.name}: {problem} {', '.join(sorted(names))}")
+        for part in ("system", "prefix", "question"):
+            text = getattr(self, part)
+            if text and (not text.endswith("\n") or text.startswith("\n")):
+                raise PerfclfError(f"template {self.name}: {part} must end with a newline and not begin with one")
+        if not self.question:
+            raise PerfclfError(f"template {self.name}: the question is empty")
+
+    @property
+    def extra(self) -> tuple[str, ...]:
+        """The fields that neither a question nor the datasets' properties give."""
+        return tuple(field for field in self.fields if field not in KNOWN)
+
+    @property
+    def reads_code(self) -> bool:
+        return "code" in self.fields
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """A question in words: the full text is system + prefix + question + one of `options` (ds_a, ds_b)."""
+
+    system: str
+    prefix: str
+    question: str
+    options: tuple[str, str]
+
+
+def templates(extra: Iterable[Template | str | Path] = ()) -> dict[str, Template]:
+    """The built-in templates and `extra` ones (templates, files or folders of them) by name.
+
+    Raises PerfclfError for a name that stands twice.
+    """
+    found: dict[str, Template] = {}
+    for template in (one for source in (FOLDER, *extra) for one in _load(source)):
+        if template.name in found:
+            raise PerfclfError(f"two prompt templates are named {template.name}; rename one")
+        found[template.name] = template
+    return found
+
+
+def load_template(path: str | Path) -> Template:
+    """One template file. Raises PerfclfError for a missing or malformed one."""
+    import yaml
+
+    path = Path(path)
+    if not path.is_file():
+        raise PerfclfError(f"no prompt template {path}")
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PerfclfError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from error
+    wanted = {field.name: field.type for field in fields(Template)}
+    if not isinstance(content, dict) or set(content) != set(wanted):
+        given = ", ".join(sorted(map(str, content))) if isinstance(content, dict) else "something else"
+        raise PerfclfError(f"{path}: a template has exactly the keys {', '.join(wanted)}, not {given}")
+    if type(content["version"]) is not int:
+        raise PerfclfError(f"{path}: version must be a whole number")
+    if not isinstance(content["fields"], list) or not all(isinstance(field, str) for field in content["fields"]):
+        raise PerfclfError(f"{path}: fields must be a list of names")
+    if any(not isinstance(content[key], str) for key in ("name", "system", "prefix", "question")):
+        raise PerfclfError(f"{path}: name, system, prefix and question must be texts")
+    return Template(**{**content, "fields": tuple(content["fields"])})
+
+
+def render(template: Template, question: Question, datasets: Mapping[str, DatasetProperties], view: View | None = None,
+           extra: Mapping[str, object] | None = None) -> Prompt:
+    """The question in the template's words; `view`: of its code, needed where the template reads code; `extra`: values
+    of fields that a question does not have, such as norm_a and norm_b (numbers print with four decimals).
+
+    Raises PerfclfError for the same dataset twice, an unknown dataset where its properties are asked for, and a field
+    without a value or a value without a field.
+    """
+    if question.ds_a == question.ds_b:
+        raise PerfclfError(f"the two datasets must differ, both are {question.ds_a}")
+    extra = extra or {}
+    if missing := sorted(set(template.extra) - extra.keys()):
+        raise PerfclfError(f"template {template.name} needs a value for {', '.join(missing)}")
+    if unused := sorted(extra.keys() - set(template.extra)):
+        raise PerfclfError(f"template {template.name} has no field {', '.join(unused)}")
+    if template.reads_code and view is None:
+        raise PerfclfError(f"template {template.name} needs the code view of the network")
+    values = {field: _value(field, question, datasets) for field in template.fields if field in KNOWN and field != "code"}
+    values |= {field: f"{value:.4f}" if isinstance(value, float) else str(value) for field, value in extra.items()}
+    prefix = template.prefix.format(code=view.text) if template.reads_code else template.prefix
+    return Prompt(template.system, prefix, template.question.format(**values), (question.ds_a, question.ds_b))
+
+
+def _value(field: str, question: Question, datasets: Mapping[str, DatasetProperties]) -> object:
+    if field == "epoch":
+        return question.epoch
+    kind, _, side = field.rpartition("_")
+    dataset, recipe = (question.ds_a, question.recipe_a) if side == "a" else (question.ds_b, question.recipe_b)
+    if kind == "ds":
+        return dataset
+    if kind == "recipe":
+        return recipe_words(recipe)
+    if dataset not in datasets:
+        raise PerfclfError(f"unknown dataset {dataset}: give its properties in a file, datasets=FILE")
+    return getattr(datasets[dataset], kind)
+
+
+def _used(template: Template, part: str) -> set[str]:
+    try:
+        found = [name for _, name, _, _ in string.Formatter().parse(getattr(template, part)) if name is not None]
+    except ValueError as error:
+        raise PerfclfError(f"template {template.name}: {part} is no format text: {error}") from error
+    if bad := [name for name in found if not name.isidentifier()]:
+        raise PerfclfError(f"template {template.name}: {part} holds {{{bad[0]}}}, which is no field name")
+    return set(found)
+
+
+def _load(source: Template | str | Path) -> list[Template]:
+    if isinstance(source, Template):
+        return [source]
+    path = Path(source)
+    if path.is_dir():
+        return [load_template(file) for file in sorted(path.glob("*.yaml"))]
+    return [load_template(path)]
