@@ -90,6 +90,11 @@ class EvaluateConfig:
     pairs: int | None
     answer: Literal["scored", "generated"]
     prompts: int
+    rounds: int
+    temperature: float
+    top_k: int
+    top_p: float
+    new_tokens: int
     resamples: int
 
 

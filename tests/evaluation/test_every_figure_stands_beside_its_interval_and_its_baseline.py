@@ -11,7 +11,6 @@ from nngpt_perfclf.evaluation import metrics, summary
 from nngpt_perfclf.evaluation.comparison import compare, group_interval, replicate_ceiling
 from nngpt_perfclf.types import PerfclfError
 
-
 # 64ths: 1 - p is exact, so that ties stay ties when sides are exchanged.
 chances = st.integers(0, 64).map(lambda number: number / 64) | st.just(float("nan"))
 probabilities = st.lists(st.tuples(chances, st.booleans()), min_size=1, max_size=60)
@@ -22,7 +21,8 @@ def arrays(drawn):
     return np.array(p, float), np.array(won, bool)
 
 
-@pytest.mark.parametrize(("right", "n", "low", "high"), [(24, 30, 0.6269, 0.9050), (0, 10, 0, 0.2775), (5, 5, 0.5655, 1)])
+@pytest.mark.parametrize(("right", "n", "low", "high"),
+                         [(24, 30, 0.6269, 0.9050), (0, 10, 0, 0.2775), (5, 5, 0.5655, 1)])
 def test_the_wilson_interval_is_that_of_the_textbook(right, n, low, high):
     assert metrics.wilson(np.repeat([1.0, 0.0], [right, n - right])) == pytest.approx((low, high), abs=1e-4)
 
