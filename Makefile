@@ -30,7 +30,7 @@ define fetch
 endef
 
 setup: .venv/.ready $(NNGPT)
-	$(BIN)/nngpt-perfclf models --fetch > /dev/null
+	@$(BIN)/nngpt-perfclf models --fetch > /dev/null
 
 demo: setup
 	@$(THREADS) $(BIN)/python examples/demo.py
