@@ -1,0 +1,87 @@
+"""Which adviser a name or a run folder stands for."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nngpt_perfclf.advice.base import Adviser
+from nngpt_perfclf.advice.baselines import AlwaysFirst, NullAdviser, PriorAdviser
+from nngpt_perfclf.advice.calibration import Calibration, load_calibration
+from nngpt_perfclf.advice.prior import load_prior
+from nngpt_perfclf.config import Config, load_config
+from nngpt_perfclf.prompts import dataset_properties
+from nngpt_perfclf.record import read_json
+from nngpt_perfclf.types import PerfclfError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SHIPPED = Path(__file__).parent / "shipped"
+READING_NOTHING = {"prior": PriorAdviser, "null": NullAdviser, "always-first": AlwaysFirst}
+FOLDERS = {"shipped": "language", "gbdt": "gbdt", "stack": "stack"}
+NAMES = (*FOLDERS, *READING_NOTHING)
+
+
+def load_advisor(folder_or_name: str | Path, config: Config | None = None) -> Adviser:
+    """The adviser of a run folder, or by name; `config` says label, confidence, further datasets and memory.
+
+    Raises PerfclfError for an unknown name, and for a run folder that is not complete or not of an adviser.
+    """
+    config = config or load_config()
+    name = str(folder_or_name)
+    if name in READING_NOTHING:
+        return READING_NOTHING[name](name=name, **common(SHIPPED, config))
+    folder = folder_of(folder_or_name)
+    kind = read_json(folder / "run.json").get("kind")
+    loaders = _loaders()
+    if kind not in loaders:
+        raise PerfclfError(f"{folder} holds a run of kind {kind!r}, not an adviser ({', '.join(loaders)})")
+    return loaders[kind](folder, config)
+
+
+def folder_of(folder_or_name: str | Path) -> Path:
+    """The run folder that a name or path stands for; for an adviser that reads nothing, where its prior is kept."""
+    name = str(folder_or_name)
+    if name in READING_NOTHING:
+        return SHIPPED
+    if name in FOLDERS:
+        return SHIPPED / FOLDERS[name]
+    if Path(name).is_dir():
+        return Path(name)
+    near = difflib.get_close_matches(name, NAMES, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    raise PerfclfError(f"no adviser {name!r}{hint} known: {', '.join(NAMES)}, or a run folder")
+
+
+def common(folder: Path, config: Config) -> dict:
+    """What every adviser of a run folder is made with, by the names of `Adviser`'s fields."""
+    return {"prior": load_prior(folder / "prior.json", config.label), "known": dataset_properties(config.datasets),
+            "confidence": config.advice.confidence}
+
+
+def calibration_of(folder: Path, config: Config) -> Calibration:
+    """The calibration that was stored with a trained adviser."""
+    return load_calibration(folder / "calibration.json", config.label)
+
+
+def _loaders() -> dict[str, Callable[[Path, Config], Adviser]]:
+    """How each kind of run folder is opened; imported here since some need heavy libraries."""
+
+    def language(folder: Path, config: Config) -> Adviser:
+        from nngpt_perfclf.advice.language import LanguageAdviser
+
+        return LanguageAdviser.load(folder, config)
+
+    def gbdt(folder: Path, config: Config) -> Adviser:
+        from nngpt_perfclf.advice.gbdt import GbdtAdviser
+
+        return GbdtAdviser.load(folder, config)
+
+    def stack(folder: Path, config: Config) -> Adviser:
+        from nngpt_perfclf.advice.stack import StackAdviser
+
+        return StackAdviser.load(folder, config)
+
+    return {"language": language, "gbdt": gbdt, "stack": stack}
