@@ -81,8 +81,6 @@ def load_replay(config: Config) -> Replay:
     if config.split.by in ("pairs", "dataset"):
         raise PerfclfError(f"split.by={config.split.by} holds no network out, and a replay needs some that no "
                            "adviser has seen: use group, network or family")
-    if config.evaluate.part not in ("test", "validation"):
-        raise PerfclfError(f"evaluate.part={config.evaluate.part}: a replay uses test or validation")
     corpus, task = load_corpus(config), load_task(config.task)
     targets = config.loop.targets or task.datasets
     unknown = [target for target in targets if target not in task.datasets]

@@ -14,12 +14,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.tasks import load_task
 from nngpt_perfclf.types import Advice, Candidate, Outcome, PerfclfError, Question, Recipe
 
 FILE = "loop.sqlite"
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY CHECK (id = 1), kind TEXT, task TEXT, epoch INTEGER,
-    fingerprint TEXT, config TEXT, started REAL, finished REAL);
+CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY CHECK (id = 1), kind TEXT, task TEXT, metric TEXT,
+    epoch INTEGER, fingerprint TEXT, config TEXT, started REAL, finished REAL);
 CREATE TABLE IF NOT EXISTS proposal (target TEXT, seed INTEGER, position INTEGER, name TEXT, code TEXT, recipe TEXT,
     meta TEXT, PRIMARY KEY (target, seed, position));
 CREATE TABLE IF NOT EXISTS answer (adviser TEXT, question TEXT, better TEXT, probability REAL, prior REAL,
@@ -29,7 +30,7 @@ CREATE TABLE IF NOT EXISTS decision (search TEXT, seed INTEGER, name TEXT, posit
 CREATE TABLE IF NOT EXISTS outcome (target TEXT, candidate TEXT, name TEXT, accuracy REAL, seconds REAL,
     failure TEXT, trained REAL, code TEXT, recipe TEXT, PRIMARY KEY (target, candidate));
 CREATE VIEW IF NOT EXISTS trial AS
-    SELECT run.task AS task, target AS dataset, 'acc' AS metric, name AS nn, run.epoch AS epoch, accuracy,
+    SELECT run.task AS task, target AS dataset, run.metric AS metric, name AS nn, run.epoch AS epoch, accuracy,
            seconds AS duration, recipe ->> 'lr' AS lr, recipe ->> 'momentum' AS momentum, recipe ->> 'batch' AS batch,
            recipe ->> 'dropout' AS dropout, recipe ->> 'transform' AS transform,
            'loop-' || run.fingerprint || '-' || target || '-' || candidate AS trial, code
@@ -134,7 +135,8 @@ class RunDatabase:
         wanted = fingerprint(config)
         known = self._all("SELECT fingerprint FROM run")
         if not known:
-            self._insert("run", [(1, config.loop.kind, config.task, config.epoch, wanted,
+            task = load_task(config.task)
+            self._insert("run", [(1, config.loop.kind, task.task, task.metric, config.epoch, wanted,
                                   json.dumps(to_dict(config), default=str), time.time(), None)])
         elif known[0][0] != wanted:
             raise PerfclfError(f"{self.file} belongs to a loop with another configuration: give another out=FOLDER, "
