@@ -18,12 +18,13 @@ _OVERRIDE = re.compile(r"[A-Za-z_][\w.]*=")
 class Verb:
     """`operands`: names of the positional words, the last ending in … if it takes any number, in ? if it may be
     absent; `options`: flag -> (metavar or None for a switch, help); `call`: "module:function", given the
-    configuration, the operands and the options by keyword."""
+    configuration, the operands and the options by keyword; `config`: the file in conf/ that --config stands for."""
 
     help: str
     call: str
     operands: tuple[str, ...] = ()
     options: tuple[tuple[str, str | None, str], ...] = ()
+    config: str | None = None
 
 
 VERBS = {
@@ -40,6 +41,11 @@ VERBS = {
     "evaluate": Verb("measure an adviser on held-out pairs, beside the prior", "evaluation:evaluate", ("run?",)),
     "report": Verb("write the HTML page of finished runs", "evaluation:report", ("run…",)),
     "loop": Verb("run the AutoML loop: propose, ask, prune, train", "host:run_loop"),
+    "nngpt": Verb("prune or undo in an NNGPT run's epoch folder, or enable an NNGPT checkout", "host.nngpt:command",
+                  ("action", "path"),
+                  (("--target", "DATASET", "prune: the dataset, instead of each candidate's own"),
+                   ("--keep", "SHARE", "prune: the share of the candidates to keep"),
+                   ("--dry-run", None, "prune, undo: only say what would be moved")), config="nngpt.yaml"),
 }
 
 
@@ -54,10 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = {flag.strip("-").replace("-", "_"): getattr(told, flag.strip("-").replace("-", "_"))
                for flag, _, _ in verb.options}
     try:
-        from nngpt_perfclf.config import load_config
+        from nngpt_perfclf.config import conf_folder, load_config
         from nngpt_perfclf.console import show
 
-        config = load_config(told.config, overrides)
+        config = load_config(told.config or (verb.config and conf_folder() / verb.config), overrides)
         module, function = verb.call.split(":")
         result = getattr(import_module(f"nngpt_perfclf.{module}"), function)(config, *operands, **options)
         show(result, told.json)
