@@ -19,7 +19,7 @@ from nngpt_perfclf.types import PerfclfError
 if TYPE_CHECKING:
     from nngpt_perfclf.corpus.reading import Reading
 
-_READERS = 4  # opening a file waits for the disk more than for the processor
+_READERS = 8  # opening a file waits for the disk more than for the processor
 _FOLDERS_AT_ONCE = 200
 _NUMBERS = ("accuracy", "duration", "lr", "momentum", "batch", "dropout")
 _OPTIONAL = frozenset({"momentum", "dropout"})
@@ -55,7 +55,7 @@ def read_files(root: Path) -> Reading:
         for part, chunk in zip(parts, pool.map(_read_runs, parts), strict=True):
             chunks.append(chunk)
             bar.advance(reading, len(part))
-    codes, damaged = _read_codes(root / "nn")
+        codes, damaged = _read_codes(root / "nn", pool)
     return _joined(chunks, codes, damaged)
 
 
@@ -152,14 +152,13 @@ def _joined(chunks: list[_Chunk], codes: dict[str, str], damaged: list[str]) -> 
     return Reading(trials, codes, runs, tuple(skipped + damaged))
 
 
-def _read_codes(folder: Path) -> tuple[dict[str, str], list[str]]:
+def _read_codes(folder: Path, pool: ThreadPoolExecutor) -> tuple[dict[str, str], list[str]]:
+    files = sorted(file for file in folder.glob("*.py") if file.stem != "__init__")
     codes, damaged = {}, []
-    for file in sorted(folder.glob("*.py")):
-        if file.stem == "__init__":
-            continue
+    for file, content in zip(files, pool.map(_content, map(str, files)), strict=True):
         try:
-            codes[file.stem] = file.read_text(encoding="utf-8")
-        except (UnicodeDecodeError, OSError) as error:
+            codes[file.stem] = content.decode("utf-8")
+        except UnicodeDecodeError as error:
             damaged.append(f"nn/{file.name}: {error}")
     return codes, damaged
 

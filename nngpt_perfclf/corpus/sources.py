@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -105,10 +106,8 @@ def _holds_results(root: Path) -> bool:
 def _installed() -> list[Path]:
     """Folders where an installed nn-dataset may keep its files, found without importing any of it."""
     folders = []
-    try:
+    with suppress(importlib.metadata.PackageNotFoundError):  # an unpacked copy on the import path has no metadata
         folders.append(Path(importlib.metadata.distribution("nn-dataset").locate_file("ab")))
-    except importlib.metadata.PackageNotFoundError:
-        pass  # an unpacked copy on the import path has no metadata
     package = importlib.util.find_spec("ab")  # a top-level name: nothing is imported
     if package is not None:
         folders += map(Path, package.submodule_search_locations or ())

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from nngpt_perfclf.tasks.groups import near_duplicate_groups
-from nngpt_perfclf.tasks.pairs import anchor_recipes, labelled_trials, make_pairs, question_of, recipe_of
+from nngpt_perfclf.tasks.pairs import LABELS, anchor_recipes, labelled_trials, make_pairs, question_of, recipe_of
 from nngpt_perfclf.tasks.splits import add_split, family_of, folds, split_networks
 from nngpt_perfclf.tasks.task import Task, load_task
 
@@ -16,9 +15,9 @@ if TYPE_CHECKING:
     from nngpt_perfclf.config import Config
     from nngpt_perfclf.corpus import Corpus
 
-__all__ = ["Task", "add_split", "anchor_recipes", "codes_of", "export", "family_of", "folds", "labelled_trials",
-           "load_pairs", "load_task", "make_pairs", "near_duplicate_groups", "question_of", "recipe_of",
-           "split_networks"]
+__all__ = ["LABELS", "Task", "add_split", "anchor_recipes", "codes_of", "export", "family_of", "folds",
+           "labelled_trials", "load_pairs", "load_task", "make_pairs", "near_duplicate_groups", "question_of",
+           "recipe_of", "split_networks"]
 
 
 def load_pairs(config: Config, corpus: Corpus, task: Task | None = None) -> pd.DataFrame:

@@ -47,7 +47,7 @@ def write_pairs(pairs: pd.DataFrame, file: Path) -> None:
     os.close(descriptor)
     try:
         if file.suffix == ".jsonl":
-            pairs.to_json(new, orient="records", lines=True, force_ascii=False, double_precision=15)
+            _write_lines(pairs, new)
         else:
             pairs.to_parquet(new, index=False)
         os.chmod(new, 0o644)
@@ -55,6 +55,14 @@ def write_pairs(pairs: pd.DataFrame, file: Path) -> None:
     except BaseException:
         os.unlink(new)
         raise
+
+
+def _write_lines(pairs: pd.DataFrame, file: str) -> None:
+    import orjson  # pandas' own writer rounds a small learning rate to 15 places
+
+    with open(file, "wb") as stream:
+        for row in pairs.itertuples(index=False):
+            stream.write(orjson.dumps(row._asdict(), option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY))
 
 
 def _counts(pairs: pd.DataFrame) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""A task: which recorded trials are compared. One YAML file each, with a version that grows when its meaning changes."""
+"""A task: which recorded trials are compared. One YAML file each; its version grows when its meaning changes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,8 @@ def load_task(name_or_path: str | Path, extra: Iterable[Task | str | Path] = ())
     if name_or_path not in known:
         near = difflib.get_close_matches(str(name_or_path), known, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise PerfclfError(f"unknown task {str(name_or_path)!r}{hint} known: {', '.join(sorted(known))}, or a .yaml file")
+        raise PerfclfError(f"unknown task {str(name_or_path)!r}{hint} (known: {', '.join(sorted(known))}; "
+                           "or give a .yaml file)")
     found = known[name_or_path]
     return found if isinstance(found, Task) else read_task(found)
 

@@ -1,0 +1,125 @@
+"""LEMUR's SQLite database, as nn-dataset fills it: `stat` holds trials, `prm` their recipes, `nn` the codes.
+
+nn-dataset fills it in one go of minutes, a trial's code first, then its recipe, then the trial itself, and takes any
+file that is there for complete. So what a stopped filling leaves behind must be recognised here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nngpt_perfclf.types import PerfclfError
+
+if TYPE_CHECKING:
+    from nngpt_perfclf.corpus.reading import Reading
+
+_TABLES = {
+    "stat": {"task", "dataset", "metric", "nn", "epoch", "accuracy", "duration", "prm", "transform"},
+    "prm": {"uid", "name", "value"},
+    "nn": {"name", "code"},
+}
+_MAGIC = b"SQLite format 3\0"
+_HALF_FILLED = "fill it again (delete it first), or read nn-dataset's files instead"
+
+# What must be there when the filling has come to its end: (query that counts what is wrong, what that is).
+_WHOLE = (
+    ("SELECT NOT EXISTS (SELECT 1 FROM stat)", "it holds no trial"),
+    ("SELECT count(*) FROM (SELECT DISTINCT prm FROM stat) WHERE prm NOT IN (SELECT uid FROM prm)",
+     "{} trials have no recipe in table prm"),
+    ("SELECT count(*) FROM (SELECT DISTINCT uid FROM prm) WHERE uid NOT IN (SELECT prm FROM stat)",
+     "{} recipes in table prm have no trial"),
+    ("SELECT count(*) FROM (SELECT DISTINCT nn FROM stat) WHERE nn NOT IN (SELECT name FROM nn)",
+     "{} networks with trials have no code in table nn"),
+)
+
+# A trial's recipe keeps one value a name; nn-dataset repeats it for each epoch, under the same id.
+_TRIALS = """
+    WITH recipe AS (
+        SELECT uid, {recipe} FROM prm WHERE name IN ({names}) GROUP BY uid
+    )
+    SELECT task, dataset, metric, nn, epoch, accuracy, duration, {columns}, transform, prm AS trial
+    FROM stat LEFT JOIN recipe ON recipe.uid = stat.prm
+    ORDER BY task, dataset, metric, nn, epoch, accuracy DESC
+"""
+
+
+def fingerprint(file: Path) -> str:
+    """Hex digest of the file's place, size and time of change, and of its unfinished transactions' files."""
+    digest = hashlib.blake2b(str(file).encode(), digest_size=16)
+    for part in (file, *_unfinished(file)):
+        status = part.stat()
+        digest.update(f"{part.name} {status.st_size} {status.st_mtime_ns}".encode())
+    return digest.hexdigest()
+
+
+def read_database(file: Path) -> Reading:
+    """Every trial and code in the database.
+
+    Raises PerfclfError when the file is no LEMUR database, is damaged, or was filled only in part.
+    """
+    from nngpt_perfclf.corpus.reading import CATEGORIES, COLUMNS, NANOSECONDS, RECIPE, Reading
+
+    _check_file(file)
+    try:
+        with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
+            _check_content(file, connection)
+            codes = dict(connection.execute("SELECT name, code FROM nn"))
+            trials = _trials(connection, RECIPE)
+    except sqlite3.DatabaseError as error:
+        raise PerfclfError(f"{file}: the database cannot be read ({error}); {_HALF_FILLED}") from error
+    trials["duration"] /= NANOSECONDS
+    trials = trials.astype(dict.fromkeys(CATEGORIES, "category"))[list(COLUMNS)]
+    runs = trials.groupby(["task", "dataset", "metric", "nn"], observed=True)["epoch"].nunique()
+    runs = runs.rename("files").reset_index().assign(empty_files=0)
+    return Reading(trials, codes, runs)
+
+
+def _trials(connection: sqlite3.Connection, recipe: tuple[str, ...]):
+    import pandas as pd
+
+    query = _TRIALS.format(
+        recipe=", ".join(f"max(CASE name WHEN '{name}' THEN value END) AS {name}" for name in recipe),
+        names=", ".join(f"'{name}'" for name in recipe), columns=", ".join(recipe))
+    numbers = dict.fromkeys(("accuracy", "duration", *recipe), "float64")
+    # In pieces, so that half a million rows never stand there as Python objects.
+    pieces = pd.read_sql_query(query, connection, chunksize=50_000)
+    return pd.concat([piece.astype({**numbers, "epoch": "int64", "trial": "str"}) for piece in pieces],
+                     ignore_index=True)
+
+
+def _check_file(file: Path) -> None:
+    with file.open("rb") as stream:
+        header = stream.read(100)
+    if header[:16] != _MAGIC:
+        raise PerfclfError(f"{file} is not an SQLite database: give a folder or LEMUR's ab.nn.db")
+    unfinished = _unfinished(file)
+    if unfinished:
+        raise PerfclfError(f"{file} is half-filled: {unfinished[0].name} stands beside it, so its filling goes on or "
+                           f"was stopped; wait for its end, or {_HALF_FILLED}")
+    page, pages = int.from_bytes(header[16:18], "big"), int.from_bytes(header[28:32], "big")
+    page = 65536 if page == 1 else page
+    if file.stat().st_size != page * pages:
+        raise PerfclfError(f"{file} is half-filled: it should have {page * pages:,} bytes and has "
+                           f"{file.stat().st_size:,}; {_HALF_FILLED}")
+
+
+def _check_content(file: Path, connection: sqlite3.Connection) -> None:
+    for table, wanted in _TABLES.items():
+        columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+        if not wanted <= columns:
+            missing = f"column {min(wanted - columns)} in table {table}" if columns else f"table {table}"
+            raise PerfclfError(f"{file} is not a filled LEMUR database: no {missing}; {_HALF_FILLED}")
+    for query, meaning in _WHOLE:
+        wrong = connection.execute(query).fetchone()[0]
+        if wrong:
+            raise PerfclfError(f"{file} is half-filled: {meaning.format(f'{wrong:,}')}; {_HALF_FILLED}")
+
+
+def _unfinished(file: Path) -> list[Path]:
+    """The non-empty files that SQLite keeps beside a database while a transaction is open."""
+    beside = (file.with_name(f"{file.name}-{ending}") for ending in ("journal", "wal"))
+    return [path for path in beside if path.is_file() and path.stat().st_size]
