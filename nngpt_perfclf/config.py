@@ -95,6 +95,7 @@ class EvaluateConfig:
     top_k: int
     top_p: float
     new_tokens: int
+    beside: tuple[str, ...]
     resamples: int
 
 

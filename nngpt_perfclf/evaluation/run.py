@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import shutil
 import statistics
@@ -13,9 +14,11 @@ from pathlib import Path
 import pandas as pd
 
 from nngpt_perfclf.advice import load_advisor
+from nngpt_perfclf.advice.loading import READING_NOTHING, folder_of
+from nngpt_perfclf.advice.prior import PairPrior
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
-from nngpt_perfclf.corpus import Corpus, load_corpus
+from nngpt_perfclf.corpus import load_corpus
 from nngpt_perfclf.evaluation.comparison import replicate_ceiling
 from nngpt_perfclf.evaluation.figures import summary
 from nngpt_perfclf.evaluation.predict import predict_in_shards, write_parquet
@@ -26,9 +29,7 @@ from nngpt_perfclf.types import PerfclfError
 RUN = "run.json"
 RESULT = "evaluation.json"
 PREDICTIONS = "predictions.parquet"
-BASELINES = ("gbdt",)  # asked about the same pairs; the prior stands beside every answer
-_SHARDS = "shards"
-_PLACES = ("out", "resume", "threads")  # settings that change no figure
+SHARDS = "shards"
 
 
 def evaluate(config: Config, run: str | None = None) -> dict:
@@ -53,42 +54,65 @@ def evaluate(config: Config, run: str | None = None) -> dict:
 
 def evaluate_one(config: Config, name: str, folder: Path) -> dict:
     """The figures of one adviser, written into `folder` and returned."""
+    refuse_leak(name, config)
     corpus = load_corpus(config)
-    pairs = chosen_pairs(config, corpus)
-    begun = record("evaluation", _plan(config), corpus.fingerprint, adviser=name, pairs=len(pairs),
-                   pairs_fingerprint=_fingerprint(pairs))
+    pairs = load_pairs(config, corpus)
+    prior = PairPrior.fit(pairs[pairs["part"] == "train"])
+    pairs = chosen_pairs(pairs, config)
+    begun = record("evaluation", _plan(config), corpus.fingerprint, adviser=name, pairs=_fingerprint(pairs))
     _begin(folder, begun, config.resume)
-    adviser = load_advisor(name)
-    _refuse_leak(name, config)
+    if (folder / RESULT).is_file():
+        return {key: value for key, value in read_json(folder / RESULT).items() if key != "record"}
+
+    def asked(one: str) -> pd.DataFrame:
+        adviser = load_advisor(one, config)
+        if one == "prior":  # the frequencies of these very pairs' training part, not of those that it was shipped with
+            adviser = replace(adviser, prior=prior)
+        return predict_in_shards(adviser, pairs, corpus.codes, folder / SHARDS / Path(one).name, prior)
+
     title = Path(name).name
-    predictions = predict_in_shards(adviser, pairs, corpus.codes, folder / _SHARDS, f"asking {title}")
-    others = {other: predict_in_shards(load_advisor(other), pairs, corpus.codes, folder / f"{_SHARDS}-{other}",
-                                       f"asking {other}")
-              for other in BASELINES if other != name}
+    predictions = asked(name)
+    others, left_out = {}, []
+    for other in config.evaluate.beside:
+        try:
+            if Path(other).name != title:
+                refuse_leak(other, config)
+                others[Path(other).name] = asked(other)
+        except PerfclfError as error:
+            say(f"{other} does not stand beside: {error}")
+            left_out.append(f"{other}: {error}")
     figures = summary(predictions, others, title, config.evaluate.resamples, config.seed)
-    networks = set(pairs["nn"])
     trials = labelled_trials(corpus, load_task(config.task), config.epoch)
-    ceiling = replicate_ceiling(trials[trials["nn"].isin(networks)], config.label, config.seed)
-    result = {"out": str(folder), **figures, "replicate_ceiling": ceiling}
+    ceiling = replicate_ceiling(trials[trials["nn"].isin(set(pairs["nn"]))], config.label, config.seed)
+    result = {"out": str(folder), **figures, "replicate_ceiling": ceiling, "left_out": left_out}
     write_parquet(predictions, folder / PREDICTIONS)
     write_json(folder / RESULT, {**result, "record": begun})
-    for shards in folder.glob(f"{_SHARDS}*"):
-        shutil.rmtree(shards)
+    shutil.rmtree(folder / SHARDS)
     return result
 
 
-def chosen_pairs(config: Config, corpus: Corpus) -> pd.DataFrame:
+def chosen_pairs(pairs: pd.DataFrame, config: Config) -> pd.DataFrame:
     """The pairs of `config.evaluate.part`, or a sample of `config.evaluate.pairs` of them drawn by the seed."""
-    pairs = load_pairs(config, corpus)
-    pairs = pairs[pairs["part"] == config.evaluate.part]
+    part, wanted = config.evaluate.part, config.evaluate.pairs
+    pairs = pairs[pairs["part"] == part]
     if pairs.empty:
-        raise PerfclfError(f"no pairs in the {config.evaluate.part} part: change split.* or evaluate.part")
-    wanted = config.evaluate.pairs
+        raise PerfclfError(f"no pairs in the {part} part: change split.* or evaluate.part")
     if wanted is None or wanted >= len(pairs):
         if wanted:
-            say(f"{wanted:,} pairs were wanted and the {config.evaluate.part} part has {len(pairs):,}: all are taken")
+            say(f"{wanted:,} pairs were wanted and the {part} part has {len(pairs):,}: all are taken")
         return pairs
     return pairs.sample(wanted, random_state=config.seed)
+
+
+def refuse_leak(name: str, config: Config) -> None:
+    """Raise PerfclfError where the adviser learned from another split than the one by which it is to be judged."""
+    if name in READING_NOTHING:
+        return
+    trained = read_json(folder_of(name) / RUN).get("config", {}).get("split", {})
+    asked = json.loads(_as_written(to_dict(config)["split"]))
+    if trained != asked:
+        told = " ".join(f"split.{key}={value}" for key, value in trained.items() if value != asked.get(key))
+        raise PerfclfError(f"{name} learned from another split, so it may have seen test pairs: evaluate with {told}")
 
 
 def over_seeds(results: dict[int, dict]) -> dict:
@@ -131,26 +155,15 @@ def _begin(folder: Path, begun: dict, resume: bool) -> None:
         return
     if not resume:
         raise PerfclfError(f"{folder} already holds a run: name another out=, or go on with resume=true")
-    same = ("kind", "data", "config", "adviser", "pairs_fingerprint")
+    same = ("kind", "data", "config", "adviser", "pairs")
     there = read_json(file)
     changed = [key for key in same if _as_written(there.get(key)) != _as_written(begun[key])]
     if changed:
         raise PerfclfError(f"{folder} was begun with another {', '.join(changed)}: name another out=")
 
 
-def _refuse_leak(name: str, config: Config) -> None:
-    """An adviser must have been trained on the split by which it is judged."""
-    file = Path(name) / RUN
-    if not file.is_file():
-        return
-    trained = read_json(file).get("config", {}).get("split")
-    asked = to_dict(config)["split"]
-    if trained is not None and trained != asked:
-        told = ", ".join(f"split.{key}={value}" for key, value in trained.items() if value != asked.get(key))
-        raise PerfclfError(f"{name} learned from another split, so test pairs may have been seen: evaluate with {told}")
-
-
 def _plan(config: Config) -> dict:
+    """The configuration without the settings that change no figure."""
     return to_dict(replace(config, out=None, resume=False, threads=None))
 
 
@@ -159,6 +172,4 @@ def _fingerprint(pairs: pd.DataFrame) -> str:
 
 
 def _as_written(value) -> str:
-    import json
-
     return json.dumps(value, sort_keys=True, default=str)
