@@ -29,11 +29,11 @@ _HALF_FILLED = "fill it again (delete it first), or read nn-dataset's files inst
 _WHOLE = (
     ("SELECT NOT EXISTS (SELECT 1 FROM stat)", "it holds no trial"),
     ("SELECT count(*) FROM (SELECT DISTINCT prm FROM stat) WHERE prm NOT IN (SELECT uid FROM prm)",
-     "{} trials have no recipe in table prm"),
+     "recipes of trials that are missing in table prm: {}"),
     ("SELECT count(*) FROM (SELECT DISTINCT uid FROM prm) WHERE uid NOT IN (SELECT prm FROM stat)",
-     "{} recipes in table prm have no trial"),
+     "recipes in table prm without a trial: {}"),
     ("SELECT count(*) FROM (SELECT DISTINCT nn FROM stat) WHERE nn NOT IN (SELECT name FROM nn)",
-     "{} networks with trials have no code in table nn"),
+     "networks with trials but no code in table nn: {}"),
 )
 
 # A trial's recipe keeps one value a name; nn-dataset repeats it for each epoch, under the same id.

@@ -168,18 +168,21 @@ def _run_folders(root: Path) -> list[str]:
         return sorted(entry.path for entry in entries if entry.is_dir())
 
 
-def _stamps(folders: Iterable[str]) -> list[tuple[int, int, int]]:
-    """Of each folder: the number of its files, the sum of their sizes and of their times of change."""
+def _stamps(folders: Iterable[str]) -> list[tuple[int, int, int, int]]:
+    """Of each folder: its time of change (which tells of renamed files), the number of its files, and the sums of
+    their sizes and times of change."""
     stamps = []
     for folder in folders:
         count = size = changed = 0
         with os.scandir(folder) as entries:
             for entry in entries:
+                if entry.name == "__pycache__":
+                    continue  # whoever imports a network changes it
                 status = entry.stat()
                 count += 1
                 size += status.st_size
                 changed += status.st_mtime_ns
-        stamps.append((count, size, changed))
+        stamps.append((os.stat(folder).st_mtime_ns, count, size, changed))
     return stamps
 
 
