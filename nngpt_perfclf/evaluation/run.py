@@ -54,13 +54,15 @@ def evaluate(config: Config, run: str | None = None) -> dict:
 
 def evaluate_one(config: Config, name: str, folder: Path) -> dict:
     """The figures of one adviser, written into `folder` and returned."""
+    if (folder / RUN).is_file() and not config.resume:
+        raise PerfclfError(f"{folder} already holds a run: name another out=, or go on with resume=true")
     refuse_leak(name, config)
     corpus = load_corpus(config)
     pairs = load_pairs(config, corpus)
     prior = PairPrior.fit(pairs[pairs["part"] == "train"])
     pairs = chosen_pairs(pairs, config)
     begun = record("evaluation", _plan(config), corpus.fingerprint, adviser=name, pairs=_fingerprint(pairs))
-    _begin(folder, begun, config.resume)
+    _begin(folder, begun)
     if (folder / RESULT).is_file():
         return {key: value for key, value in read_json(folder / RESULT).items() if key != "record"}
 
@@ -147,14 +149,12 @@ def run_folder(config: Config, name: str) -> Path:
     return Path("runs") / time.strftime(f"{stem}-%Y%m%d-%H%M%S")
 
 
-def _begin(folder: Path, begun: dict, resume: bool) -> None:
+def _begin(folder: Path, begun: dict) -> None:
     """Leave the plan in the folder, or see that the one that stands there is the same."""
     file = folder / RUN
     if not file.is_file():
         write_json(file, begun)
         return
-    if not resume:
-        raise PerfclfError(f"{folder} already holds a run: name another out=, or go on with resume=true")
     same = ("kind", "data", "config", "adviser", "pairs")
     there = read_json(file)
     changed = [key for key in same if _as_written(there.get(key)) != _as_written(begun[key])]

@@ -1,0 +1,72 @@
+"""Run folders of every kind with made-up figures, for the tests of the report."""
+
+import json
+import math
+import random
+from pathlib import Path
+
+from made_predictions import predictions
+
+from nngpt_perfclf.config import load_config, to_dict
+from nngpt_perfclf.evaluation import summary
+from nngpt_perfclf.record import record, write_json
+
+
+def evaluation(folder: Path, name: str = "shipped", skill: float = 1.0, seed: int = 0, overrides: tuple = ()) -> Path:
+    table = predictions(skill=skill, seed=seed)
+    other = table.assign(p_a=predictions(skill=0.7, seed=seed)["p_a"])
+    config = load_config(overrides=list(overrides))
+    figures = summary(table, {"gbdt": other}, name, resamples=200)
+    write_json(folder / "evaluation.json", {
+        **figures, "replicate_ceiling": {"n": 500, "agreement": 0.805, "low": 0.79, "high": 0.82}, "left_out": [],
+        "record": record("evaluation", to_dict(config), "0123456789abcdef", adviser=name)})
+    return folder
+
+
+def training(folder: Path) -> Path:
+    write_json(folder / "run.json", record("language", to_dict(load_config()), "0123456789abcdef"))
+    draw = random.Random(0)
+    rows = [{"step": step, "loss": 0.6 + 0.3 * math.exp(-step / 80) + draw.gauss(0, 0.04)} for step in range(5, 301, 5)]
+    rows += [{"step": step, "validation_loss": 0.6, "validation_accuracy": 0.8 - 0.15 * math.exp(-step / 90), "n": 240}
+             for step in range(50, 301, 50)]
+    folder.mkdir(parents=True, exist_ok=True)
+    rows.sort(key=lambda row: row["step"])
+    (folder / "log.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return folder
+
+
+def seeds(folder: Path) -> Path:
+    rows = [{"seed": seed, "n": 720, "accuracy": 0.79 + seed / 100, "accuracy_low": 0.76, "accuracy_high": 0.83,
+             "prior": 0.75} for seed in range(3)]
+    write_json(folder / "evaluation.json", {
+        "adviser": "three", "seeds": 3, "n": 720, "accuracy": 0.8, "accuracy_deviation": 0.01, "prior": 0.75,
+        "runs": rows, "record": record("evaluation", to_dict(load_config()), "0123456789abcdef", adviser="runs/three")})
+    return folder
+
+
+def loop(folder: Path) -> Path:
+    bases = {("nop", "nobody"): None, ("random", "nobody"): 9.0, ("oracle", "nobody"): 0.0, ("prior", "prior"): 8.0,
+             ("anchored", "shipped"): 0.8, ("anchored", "gbdt"): 1.0, ("naive", "shipped"): 14.0}
+    rows = []
+    for (policy, adviser), worst in bases.items():
+        for keep in (1.0,) if worst is None else (0.75, 0.5, 0.25, 0.1):
+            regret, saved = (worst or 0.0) * (1 - keep) ** 1.5, 0.95 * (1 - keep)
+            rows += [{"target": target, "adviser": adviser, "policy": policy, "keep": keep, "regret_points": regret,
+                      "regret_points_low": 0.8 * regret, "regret_points_high": 1.2 * regret, "time_saved": saved,
+                      "time_saved_low": saved * 0.97, "time_saved_high": saved * 1.03} for target in ("all", "mnist")]
+    write_json(folder / "loop.json", {"rows": rows, "config": to_dict(load_config())})
+    return folder
+
+
+def paper(folder: Path) -> Path:
+    rows = [{"round": number, "n": 30, "accuracy": accuracy, "low": max(0, accuracy - 0.16),
+             "high": min(1, accuracy + 0.15), "as_reference": accuracy, "prior": 0.8,
+             "unparsed": 20 - number, "unparsed_as_reference": 20 - number}
+            for number, accuracy in enumerate((0.2, 0.4, 0.5, 0.7, 0.6, 0.8, 0.7))]
+    peak = {"rounds": 7, "n": 30, "peak": 0.8, "peak_round": 5, "peak_low": 0.63, "peak_high": 0.93,
+            "peak_by_luck": 0.68, "first": 0.2, "last": 0.7, "mean": 0.55}
+    write_json(folder / "evaluation.json", {
+        "adviser": "gemma", "n": 30, "peak": 0.8, "last": 0.7, "prior": 0.8, "rounds": rows,
+        "peaks": [{"matching": mode, **peak} for mode in ("strict", "reference")],
+        "record": record("paper", to_dict(load_config(overrides=["protocol=paper"])), "0123456789abcdef")})
+    return folder
