@@ -167,8 +167,9 @@ def conf_folder() -> Path:
     raise PerfclfError(f"no conf/perfclf.yaml beside or inside {package}: install the package again")
 
 
-def load_config(file: str | Path | None = None, overrides: list[str] | tuple[str, ...] = ()) -> Config:
-    """The defaults, then `file`, then `overrides` ("key=value", later ones win).
+def load_config(file: str | Path | None = None, overrides: list[str] | tuple[str, ...] = (),
+                values: dict | None = None) -> Config:
+    """The defaults, then `values` (nested, as a run folder records them), `file`, `overrides` ("key=value").
 
     Raises PerfclfError for a missing file, an unknown key (naming the nearest known one) or a value of a wrong type.
     """
@@ -176,6 +177,8 @@ def load_config(file: str | Path | None = None, overrides: list[str] | tuple[str
     from omegaconf.errors import OmegaConfBaseException
 
     layers = [_read(conf_folder() / "perfclf.yaml")]
+    if values is not None:
+        layers.append(values)
     if file is not None:
         layers.append(_read(Path(file)))
     words = [_split(word) for word in overrides]

@@ -14,15 +14,17 @@ def make_tiny_model(folder: Path, layers: int = 2) -> Path:
     raw = Tokenizer(models.BPE())
     raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     raw.decoder = decoders.ByteLevel()
-    raw.train_from_iterator([" ".join(NAMES)] * 3 + ["self.conv = nn.Conv2d(3, 64, 3)\nlr momentum batch"], trainers.BpeTrainer(
+    texts = [" ".join(NAMES)] * 3 + ["self.conv = nn.Conv2d(3, 64, 3)\nlr momentum batch"]
+    raw.train_from_iterator(texts, trainers.BpeTrainer(
         vocab_size=400, special_tokens=["<pad>", "<eos>", "<bos>", "<unk>"],
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(), show_progress=False))
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=raw, pad_token="<pad>", eos_token="<eos>", bos_token="<bos>",
                                         unk_token="<unk>")
     torch.manual_seed(0)
     config = Gemma3TextConfig(
-        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=layers, num_attention_heads=2,
-        num_key_value_heads=1, head_dim=16, query_pre_attn_scalar=16, sliding_window=512, max_position_embeddings=4096,
+        vocab_size=len(tokenizer), hidden_size=32, intermediate_size=64, num_hidden_layers=layers,
+        num_attention_heads=2, num_key_value_heads=1, head_dim=16,
+        query_pre_attn_scalar=16, sliding_window=512, max_position_embeddings=4096,
         pad_token_id=0, eos_token_id=1, bos_token_id=2)
     Gemma3ForCausalLM(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nngpt_perfclf import __version__
 from nngpt_perfclf.advice.base import Adviser
 from nngpt_perfclf.advice.baselines import AlwaysFirst, NullAdviser, PriorAdviser
 from nngpt_perfclf.advice.calibration import Calibration, load_calibration
+from nngpt_perfclf.advice.memory import Memory
 from nngpt_perfclf.advice.prior import load_prior
 from nngpt_perfclf.config import Config, load_config
 from nngpt_perfclf.prompts import dataset_properties
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
 SHIPPED = Path(__file__).parent / "shipped"
 READING_NOTHING = {"prior": PriorAdviser, "null": NullAdviser, "always-first": AlwaysFirst}
 FOLDERS = {"shipped": "language", "gbdt": "gbdt", "stack": "stack"}
+_TELLING = (".safetensors", ".npz", ".txt", ".gz", ".json")
 NAMES = (*FOLDERS, *READING_NOTHING)
 
 
@@ -64,6 +68,17 @@ def common(folder: Path, config: Config) -> dict:
 def calibration_of(folder: Path, config: Config) -> Calibration:
     """The calibration that was stored with a trained adviser."""
     return load_calibration(folder / "calibration.json", config.label)
+
+
+def memory_of(folder: Path, config: Config) -> Memory | None:
+    """Where the answers of a run folder's adviser are kept: a place of their own for every adapter and label."""
+    if not config.advice.memory:
+        return None
+    content = hashlib.sha256(f"{__version__} {config.label} {config.datasets}".encode())
+    for file in sorted(file for file in folder.rglob("*") if file.is_file() and file.suffix in _TELLING):
+        if "checkpoints" not in file.parts:
+            content.update(hashlib.file_digest(file.open("rb"), "sha256").digest())
+    return Memory(content.hexdigest()[:32])
 
 
 def _loaders() -> dict[str, Callable[[Path, Config], Adviser]]:

@@ -1,7 +1,7 @@
 """From a prompt's text to token ids: the shared prefix, the question, and the point where the two answers part.
 
-The three pieces are tokenized apart, in training and in scoring alike, so that a prefix computed once fits every question.
-Text that is not ours (code, names) is tokenized as plain text: a spelled-out special token stays a string of characters.
+The three pieces are tokenized apart, in training and in scoring alike, so that a prefix computed once fits every
+question. Text that is not ours (code, names) is tokenized as plain text: a spelled-out special token stays a string.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Encoder:
         self.tokenizer = tokenizer
         self.chat = chat
         if tokenizer.eos_token_id is None:
-            raise PerfclfError(f"the tokenizer of {tokenizer.name_or_path} has no end-of-text token to close an answer with")
+            raise PerfclfError(f"the tokenizer of {tokenizer.name_or_path} has no end-of-text token to close an answer")
         if chat and not tokenizer.chat_template:
             raise PerfclfError(f"{tokenizer.name_or_path} is configured as a chat model but has no chat template")
         self._prefix = lru_cache(4096)(self._prefix)
@@ -51,7 +51,7 @@ class Encoder:
         first, second = (self._option(option) for option in prompt.options)
         shared = next((at for at, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), None)
         if shared is None:
-            raise PerfclfError(f"the answers {prompt.options[0]!r} and {prompt.options[1]!r} are the same to this model")
+            raise PerfclfError(f"the answers {' and '.join(map(repr, prompt.options))} are the same to this model")
         question = (*self._text(prompt.question), *self._ending(), *first[:shared])
         return Asked(self._prefix(prompt.system, prompt.prefix), question, first[shared], second[shared])
 

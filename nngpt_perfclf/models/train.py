@@ -14,7 +14,7 @@ import pandas as pd
 import torch
 from datasets import Dataset
 from peft import LoraConfig, get_peft_model
-from transformers import TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig
 
@@ -51,13 +51,14 @@ def fine_tune(model: LanguageModel, asker: Asker, material: Material, config: Co
     torch.manual_seed(config.seed)
     network = get_peft_model(model.network, lora_config(config, model.causal), autocast_adapter_dtype=True)
     watch = Watch(replace(model, network=network), asker, material, config, out)
-    kind, collator = (OptionsTrainer, OptionsCollator()) if config.train.loss == "options" else (CompletionTrainer, None)
+    by_options = config.train.loss == "options"
+    kind, collator = (OptionsTrainer, OptionsCollator()) if by_options else (CompletionTrainer, None)
     trainer = kind(model=network, args=sft_config(config, out), train_dataset=Dataset.from_list(rows),
                    data_collator=collator, processing_class=model.encoder.tokenizer, callbacks=[watch])
     if len(trainer.train_dataset) != len(rows):
         raise PerfclfError(f"{len(rows)} rows were sent and {len(trainer.train_dataset)} reached the trainer")
-    trainer.remove_callback(next(type(one) for one in trainer.callback_handler.callbacks if "Print" in type(one).__name__
-                                 or "Progress" in type(one).__name__))
+    # Watch shows progress; the trainer's own printing would go to standard output.
+    trainer.remove_callback(PrinterCallback)
     result = trainer.train(resume_from_checkpoint=checkpoint)
     if trainer.is_world_process_zero():
         watch.finish(trainer)
@@ -106,7 +107,8 @@ class Watch(TrainerCallback):
         labels = [config.train.labels[at % len(config.train.labels)] for at in range(len(material.checks))]
         lesson = Lesson(material.checks, tuple(labels), (False,) * len(labels))
         hard = replace(config, train=replace(config.train, softness=0.0))
-        self.prompts, self.target, self.offset = ask_lesson(lesson, asker, material, hard) if labels else ([], None, None)
+        nothing = ([], None, None)
+        self.prompts, self.target, self.offset = ask_lesson(lesson, asker, material, hard) if labels else nothing
         self.best: dict = _read_best(out)
         self.bar = progress()
 
@@ -185,7 +187,8 @@ def _checkpoint(out: Path, config: Config) -> str | None:
 def lora_config(config: Config, causal) -> LoraConfig:
     """The configured adapter; `layers` adapts only the first so many, as the reference does."""
     targets = config.lora.targets if isinstance(config.lora.targets, str) else list(config.lora.targets)
-    layers = None if config.lora.layers is None else list(range(min(config.lora.layers, causal.config.num_hidden_layers)))
+    most = causal.config.num_hidden_layers
+    layers = None if config.lora.layers is None else list(range(min(config.lora.layers, most)))
     return LoraConfig(r=config.lora.rank, lora_alpha=config.lora.alpha, lora_dropout=config.lora.dropout,
                       target_modules=targets, layers_to_transform=layers, task_type="CAUSAL_LM")
 
@@ -197,8 +200,8 @@ def sft_config(config: Config, out: Path) -> SFTConfig:
     return SFTConfig(
         output_dir=str(out / "checkpoints"), per_device_train_batch_size=train.batch,
         gradient_accumulation_steps=train.accumulate, num_train_epochs=train.epochs, learning_rate=train.lr,
-        lr_scheduler_type=train.schedule, warmup_ratio=train.warmup, max_grad_norm=train.clip,
+        lr_scheduler_type=train.schedule, warmup_steps=train.warmup, max_grad_norm=train.clip,
         weight_decay=train.weight_decay, optim=train.optimiser, bf16=bf16, use_cpu=not torch.cuda.is_available(),
         seed=config.seed, data_seed=config.seed, logging_steps=5, save_steps=train.checkpoint_steps, save_total_limit=2,
         report_to=[], remove_unused_columns=False, gradient_checkpointing=False, max_length=None,
-        dataset_kwargs={"skip_prepare_dataset": True}, dataloader_pin_memory=False)
+        dataset_kwargs={"skip_prepare_dataset": True}, dataloader_pin_memory=False, disable_tqdm=True)

@@ -1,7 +1,7 @@
 """What recorded trials say about an untrained network: the nearest ones by code and recipe, under a learned metric.
 
-A trial is a point: its recipe's numbers and a 16-dimensional embedding of its network's code. The metric scales blocks of
-those numbers; the scales are searched so that the mean of the nearest training trials predicts validation trials best.
+A trial is a point: its recipe's numbers and a 16-dimensional embedding of its network's code. The metric scales blocks
+of those numbers; the scales are searched so that the nearest training trials' mean predicts validation trials best.
 """
 
 from __future__ import annotations
@@ -111,12 +111,13 @@ class Neighbours:
             trials[["norm", "rank"]].to_numpy(np.float16),
             groups.reindex(trials.nn.astype(str)).to_numpy(np.int64), _START.copy())
 
-    def learn_metric(self, trials: pd.DataFrame, codes: dict[str, str], seed: int = 0, proposals: int = 200) -> Neighbours:
+    def learn_metric(self, trials: pd.DataFrame, codes: dict[str, str], seed: int = 0,
+                     proposals: int = 120) -> Neighbours:
         """Scales searched by hill climbing: those whose neighbours explain most of the rank of validation `trials`."""
         random = np.random.default_rng(seed)
-        sample = trials.sample(min(len(trials), 4000), random_state=seed)
-        question = ([codes[nn] for nn in sample.nn.astype(str)], sample.dataset.astype(str).tolist(), recipes_of(sample))
+        sample = trials.sample(min(len(trials), 2500), random_state=seed)
         truth, names = sample["rank"].to_numpy(), sample.dataset.astype(str).to_numpy()
+        question = ([codes[nn] for nn in sample.nn.astype(str)], names.tolist(), recipes_of(sample))
         thin = self._subset(random.random(len(self.dataset)) < 20000 / len(self.dataset))
         points = thin._points(*question)
 
@@ -212,7 +213,8 @@ def _weighted_mean(apart: np.ndarray, labels: np.ndarray) -> np.ndarray:
 def _counts(codes: Sequence[str]):
     from sklearn.feature_extraction.text import HashingVectorizer
 
-    hashing = HashingVectorizer(n_features=_HASHED, token_pattern=r"\w+", lowercase=False, norm=None, alternate_sign=False)
+    hashing = HashingVectorizer(n_features=_HASHED, token_pattern=r"\w+", lowercase=False, norm=None,
+                                alternate_sign=False)
     return hashing.transform(codes)
 
 

@@ -1,0 +1,107 @@
+"""From a configuration to a calibrated language adviser in a run folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nngpt_perfclf.advice.calibration import Calibration, save_calibrations
+from nngpt_perfclf.advice.language import LanguageAdviser, asker_of
+from nngpt_perfclf.advice.prior import PairPrior, save_priors
+from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.console import say
+from nngpt_perfclf.corpus import Corpus, load_corpus
+from nngpt_perfclf.prompts import dataset_properties, templates
+from nngpt_perfclf.prompts.neighbours import Neighbours
+from nngpt_perfclf.record import record, write_json
+from nngpt_perfclf.tasks import (
+    LABELS,
+    add_split,
+    codes_of,
+    labelled_trials,
+    load_task,
+    make_pairs,
+    question_of,
+    split_networks,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+
+def train_language(config: Config, out: Path) -> dict:
+    """Fine-tune `config.model` on the training part, calibrate it on validation, leave a run folder that `load_advisor`
+    opens: run.json, log.jsonl, adapter/, prior.json, calibration.json and, where the prompt shows them, neighbours.npz.
+    """
+    from nngpt_perfclf.models import ensure_ready
+    from nngpt_perfclf.models.language import load, threads
+    from nngpt_perfclf.models.rows import draw_lessons
+    from nngpt_perfclf.models.train import Material, fine_tune
+
+    corpus = load_corpus(config)
+    task = load_task(config.task)
+    trials = labelled_trials(corpus, task, config.epoch)
+    codes = codes_of(corpus, task)
+    networks = split_networks(codes, config.split)
+    networks["group"] = networks["group"].astype("category").cat.codes
+    pairs = {label: add_split(make_pairs(trials, label, config.sides, config.seed), codes, config.split)
+             for label in LABELS}
+    priors = {label: PairPrior.fit(table[table["part"] == "train"]) for label, table in pairs.items()}
+    out.mkdir(parents=True, exist_ok=True)
+    save_priors(priors, out / "prior.json")
+    _fit_neighbours(config, out, trials, codes, networks)
+    write_json(out / "run.json", record("language", to_dict(config), corpus.fingerprint, status="training"))
+
+    def offsets(rows: pd.DataFrame, labels) -> np.ndarray:
+        return np.array([priors[label].log_odds(row.ds_a, row.ds_b) if config.train.prior_offset else 0.0
+                         for row, label in zip(rows.itertuples(), labels, strict=True)])
+
+    with threads(config.threads):
+        model = load(ensure_ready(config.model), chat=config.model.chat, precision=config.train.precision)
+        checks = pairs[config.label][pairs[config.label]["part"] == "validation"]
+        checks = checks.sample(min(config.train.checks, len(checks)), random_state=config.seed).sort_values("nn")
+        material = Material(draw_lessons(trials, networks, config), checks, codes, networks["group"], offsets)
+        say(f"{sum(len(one.pairs) for one in material.lessons):,} labels about {len(material.lessons):,} codes")
+        result = fine_tune(model, asker_of(out, config, config), material, config, out)
+        result |= _calibrate(config, out, corpus, pairs)
+    write_json(out / "run.json", record("language", to_dict(config), corpus.fingerprint, status="done", result=result))
+    return {"run": str(out), **result}
+
+
+def _fit_neighbours(config: Config, out: Path, trials: pd.DataFrame, codes: dict[str, str],
+                    networks: pd.DataFrame) -> None:
+    known = templates()
+    shown = {*known[config.template].fields, *known[config.bare_template].fields}
+    if not {"near_a", "near_b"} & shown or (out / "neighbours.npz").is_file():
+        return
+    say("learning which recorded trials are near")
+    part = trials["nn"].map(networks["part"])
+    sizes = {name: properties.size for name, properties in dataset_properties(config.datasets).items()}
+    neighbours = Neighbours.fit(trials[part == "train"], codes, networks["group"], sizes, config.seed)
+    neighbours.learn_metric(trials[part == "validation"], codes, config.seed).save(out / "neighbours.npz")
+
+
+def _calibrate(config: Config, out: Path, corpus: Corpus, pairs: dict[str, pd.DataFrame]) -> dict:
+    """Fit each label's calibration on its validation pairs; returns how right the adapter is on them."""
+    from dataclasses import replace
+
+    save_calibrations(dict.fromkeys(LABELS, Calibration()), out / "calibration.json")
+    adviser = LanguageAdviser.load(out, replace(config, advice=replace(config.advice, memory=False)))
+    from nngpt_perfclf.advice.prior import load_prior
+
+    found, result = {}, {}
+    for label, table in pairs.items():
+        table = table[(table["part"] == "validation") & ~table["tie"]]
+        if label not in config.train.labels or not len(table):
+            continue
+        adviser.label, adviser.prior = label, load_prior(out / "prior.json", label)
+        odds = adviser.averaged([question_of(row, corpus.codes) for row in table.itertuples()])
+        won = (table["better"] == table["ds_a"]).to_numpy()
+        found[label] = Calibration.fit(odds, won)
+        result[f"validation_{label}"] = float(np.mean((odds > 0) == won))
+        result[f"validation_{label}_n"] = len(table)
+    save_calibrations(found, out / "calibration.json")
+    return result

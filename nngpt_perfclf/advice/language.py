@@ -1,0 +1,69 @@
+"""The language model as an adviser: a base model, its adapter, and what the adapter was taught to be asked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nngpt_perfclf.advice.base import Adviser
+from nngpt_perfclf.config import Config, load_config
+from nngpt_perfclf.prompts import dataset_properties, templates
+from nngpt_perfclf.prompts.asker import Asker
+from nngpt_perfclf.prompts.neighbours import Neighbours
+from nngpt_perfclf.record import read_json
+from nngpt_perfclf.types import Question
+
+if TYPE_CHECKING:
+    from nngpt_perfclf.models.language import LanguageModel
+
+
+@dataclass
+class LanguageAdviser(Adviser):
+    """Scores the two names; `offset`: the pair prior's log-odds are added, as in the adapter's training."""
+
+    model: LanguageModel | None = None
+    asker: Asker | None = None
+    label: str = "normalized"
+    offset: bool = True
+    batch_tokens: int = 4096
+
+    def log_odds(self, questions: Sequence[Question]) -> np.ndarray:
+        prompts = self.asker.ask(questions, [self.label] * len(questions))
+        scores = self.model.score(prompts, self.batch_tokens)
+        if self.offset:
+            scores += [self.prior.log_odds(question.ds_a, question.ds_b) for question in questions]
+        return scores
+
+    def note(self, question: Question) -> str:
+        known = question.recipe_a is not None and question.recipe_b is not None
+        return "" if known else "asked without recipes, which decide more than the code does"
+
+    @classmethod
+    def load(cls, folder: Path, config: Config) -> LanguageAdviser:
+        """The adapter of a run folder on its base model, which is fetched where it is missing."""
+        from nngpt_perfclf.advice.loading import calibration_of, common, memory_of
+        from nngpt_perfclf.models import ensure_ready
+        from nngpt_perfclf.models.language import load
+
+        own = recorded_config(folder)
+        model = load(ensure_ready(own.model), folder / "adapter", own.model.chat, own.train.precision)
+        return cls(name=folder.name, **common(folder, config), calibration=calibration_of(folder, config),
+                   memory=memory_of(folder, config), model=model, asker=asker_of(folder, own, config),
+                   label=config.label, offset=own.train.prior_offset, batch_tokens=config.advice.batch_tokens)
+
+
+def recorded_config(folder: Path) -> Config:
+    """The configuration that a run folder was made with."""
+    return load_config(values=read_json(folder / "run.json")["config"])
+
+
+def asker_of(folder: Path, own: Config, config: Config) -> Asker:
+    """How the adapter of a run folder was taught to be asked."""
+    known = templates()
+    near = folder / "neighbours.npz"
+    return Asker(known[own.template], known[own.bare_template], own.code_view, own.code_tokens,
+                 dataset_properties(config.datasets), Neighbours.load(near) if near.is_file() else None)
