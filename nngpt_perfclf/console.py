@@ -29,7 +29,14 @@ def progress(quiet: bool = False):
     """A rich progress bar on standard error with the time that is left; silent where `quiet` or not a terminal
     would only fill a log with control characters."""
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
 
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
@@ -54,16 +61,27 @@ def _table(title: str, rows: list[Mapping]):
     from rich import box
     from rich.table import Table
 
+    rows = [_with_intervals(row) for row in rows]
     names = list(dict.fromkeys(name for row in rows for name in row))
     table = Table(title=_words(title), box=box.SIMPLE, title_justify="left", show_edge=False)
     for name in names:
         numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
         # Figures are never cut; their headings take several lines instead.
         heading = _words(name).replace(" ", "\n") if numeric else _words(name)
-        table.add_column(heading, justify="right" if numeric else "left", no_wrap=numeric)
+        whole = numeric or all(len(_cell(row.get(name))) <= 24 for row in rows)
+        table.add_column(heading, justify="right" if numeric else "left", no_wrap=whole)
     for row in rows:
         table.add_row(*(_cell(row.get(name)) for name in names))
     return table
+
+
+def _with_intervals(row: Mapping) -> dict:
+    """A figure and the bounds of its interval, `<name>_low` and `<name>_high`, become one cell."""
+    names = [name for name in row if f"{name}_low" in row and f"{name}_high" in row]
+    bounds = {f"{name}_{end}" for name in names for end in ("low", "high")}
+    bounded = {name for name in names if None not in (row[name], row[f"{name}_low"], row[f"{name}_high"])}
+    return {name: f"{value:.3g} [{row[f'{name}_low']:.2g}, {row[f'{name}_high']:.2g}]" if name in bounded else value
+            for name, value in row.items() if name not in bounds}
 
 
 def _words(name: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pluggy
 
@@ -38,7 +39,9 @@ def manager_of(config: Config, adviser: str, world: object) -> pluggy.PluginMana
         return get_plugin_manager(world)
     from nngpt_perfclf.advice import load_advisor
 
-    return get_plugin_manager(AdviserPlugin(load_advisor(adviser)), world)
+    # The run database remembers; an adviser that did so too would answer in no time, and the figures would flatter it.
+    forgetful = replace(config, advice=replace(config.advice, memory=False))
+    return get_plugin_manager(AdviserPlugin(load_advisor(adviser, forgetful)), world)
 
 
 def ask(manager: pluggy.PluginManager, runs: RunDatabase, adviser: str, policy: Policy,

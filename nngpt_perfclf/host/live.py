@@ -59,10 +59,27 @@ def _play(config: Config, folder: Path, runs: RunDatabase, world: object, target
                 rows.append({**told, "round": turn + 1, **_summary(generation), **compared})
                 pruned += [{**told, "candidate": one.name, "score": one.score, "reason": one.reason}
                            for one in generation.decisions if not one.kept]
-    result = {"out": str(folder), "database": str(runs.file), "generations": rows}
+    result = {"out": str(folder), "database": str(runs.file), "generations": rows, "totals": _totals(rows)}
     text = json.dumps({**result, "pruned": pruned, "config": to_dict(config)}, indent=1, default=str)
     (folder / "loop.json").write_text(text + "\n", encoding="utf-8")
     return result
+
+
+def _totals(rows: Sequence[dict]) -> list[dict]:
+    """Over all targets and rounds: what each policy trained, and in a replay what it saved and lost (the mean)."""
+    groups: dict[tuple, list[dict]] = {}
+    for row in rows:
+        groups.setdefault((row["adviser"], row["policy"], row["keep"]), []).append(row)
+    totals = []
+    for (adviser, policy, keep), some in groups.items():
+        total = {name: sum(row[name] for row in some) for name in ("proposed", "trained", "pruned", "failed",
+                                                                   "training_seconds", "asking_seconds")}
+        if "seconds_saved" in some[0]:
+            total |= {"seconds_saved": sum(row["seconds_saved"] for row in some),
+                      "time_saved": round(sum(row["time_saved"] for row in some) / len(some), 4),
+                      "regret_points": round(sum(row["regret_points"] for row in some) / len(some), 3)}
+        totals.append({"adviser": adviser, "policy": policy, "keep": keep, **total})
+    return totals
 
 
 def _tried(config: Config) -> Iterator[tuple[str, str, Rule]]:
