@@ -32,16 +32,16 @@ class AdviserPlugin:
         return self.adviser.advise_many(questions)
 
 
-def manager_of(config: Config, adviser: str, world: object) -> pluggy.PluginManager:
-    """A plugin manager with the generator and trainer `world` and the named adviser, which is asked before all others;
+def manager_of(config: Config, adviser: str, *world: object) -> pluggy.PluginManager:
+    """A plugin manager with the generators and trainers `world` and the named adviser, which is asked before others;
     `INSTALLED`: whatever the installed plugins answer; `NOBODY`: for policies that do not ask."""
     if adviser in (INSTALLED, NOBODY):
-        return get_plugin_manager(world)
+        return get_plugin_manager(*world)
     from nngpt_perfclf.advice import load_advisor
 
     # The run database remembers; an adviser that did so too would answer in no time, and the figures would flatter it.
     forgetful = replace(config, advice=replace(config.advice, memory=False))
-    return get_plugin_manager(AdviserPlugin(load_advisor(adviser, forgetful)), world)
+    return get_plugin_manager(AdviserPlugin(load_advisor(adviser, forgetful)), *world)
 
 
 def ask(manager: pluggy.PluginManager, runs: RunDatabase, adviser: str, policy: Policy,

@@ -105,7 +105,7 @@ def _advised(config: Config, keep: float | None) -> Judge:
         asked = replace(config, epoch=1)
         rule = rule_of(asked) if keep is None else replace(rule_of(asked), keep=keep)
         policy = policy_of(asked, "anchored", rule, target, anchors_of(asked))
-        manager = manager_of(asked, asked.adviser, None)
+        manager = manager_of(asked, asked.adviser)
         answered = ask(manager, _NoRecord(), asked.adviser, policy, candidates, target)
         advice: list[list[Advice | None]] = [[answer.advice for answer in answers] for answers in answered]
         chosen = policy.select(candidates, advice, target, asked.seed)
