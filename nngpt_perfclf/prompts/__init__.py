@@ -5,5 +5,5 @@ from nngpt_perfclf.prompts.datasets import DatasetProperties, dataset_properties
 from nngpt_perfclf.prompts.recipes import recipe_words, transform_parts
 from nngpt_perfclf.prompts.template import Prompt, Template, render, templates
 
-__all__ = ["DatasetProperties", "Prompt", "Template", "View", "code_view", "dataset_properties", "recipe_words", "render",
-           "templates", "transform_parts"]
+__all__ = ["DatasetProperties", "Prompt", "Template", "View", "code_view", "dataset_properties", "recipe_words",
+           "render", "templates", "transform_parts"]

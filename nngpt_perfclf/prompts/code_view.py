@@ -1,7 +1,7 @@
 """What a language model gets to see of a network's code: its structure within a token budget, or the reference's cut.
 
-The structural view knows neither comments, docstrings, annotations, white space nor the names of local variables, and no
-string literal reaches it: nothing in it can carry an instruction.
+The structural view knows neither comments, docstrings, annotations, white space nor the names of local variables, and
+no string literal reaches it: nothing in it can carry an instruction.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate
 
 from nngpt_perfclf.prompts.parsing import parse, quiet
 from nngpt_perfclf.prompts.structure import blocks
@@ -56,18 +57,20 @@ def estimate_tokens(text: str) -> int:
 
 
 def _within(written: list[list[str]], budget: int) -> View:
-    lines: list[str] = []
-    left, cut = budget, 0
-    for number, block in enumerate(written):
-        for line in block:
-            cost = estimate_tokens(line) + 1
-            if cost > left - 8:
-                cut = len(written) - number - 1
-                shown = _cut_line(line, left - 8)
-                return _closed([*lines, *([shown] if shown else [])], cut)
-            lines.append(line)
-            left -= cost
-    return View("\n".join(lines) or "no layers", True)
+    lines = [line for block in written for line in block]
+    costs = [estimate_tokens(line) + 1 for line in lines]
+    if sum(costs) <= budget:
+        return View("\n".join(lines) or "no layers", True)
+    left, shown = budget - 8, []
+    while costs[len(shown)] <= left:
+        left -= costs[len(shown)]
+        shown.append(lines[len(shown)])
+    part = _cut_line(lines[len(shown)], left)
+    ends = list(accumulate(map(len, written)))
+    started = sum(end - len(block) <= len(shown) for end, block in zip(ends, written, strict=True))
+    blocks_left = len(written) - started
+    what = f"{blocks_left} more blocks" if blocks_left > 1 else "1 more block" if blocks_left else "the rest"
+    return View("\n".join([*shown, *([part] if part else []), f"… {what} left out"]), True, what)
 
 
 def _cut_line(line: str, budget: int) -> str:
@@ -77,11 +80,6 @@ def _cut_line(line: str, budget: int) -> str:
             break
         shown = f"{shown} {word}" if shown else word
     return shown
-
-
-def _closed(lines: list[str], blocks_left: int) -> View:
-    what = f"{blocks_left} more blocks" if blocks_left > 1 else "1 more block" if blocks_left else "the rest"
-    return View("\n".join([*lines, f"… {what} left out"]), True, what)
 
 
 def _unparsed(code: str, budget: int) -> View:

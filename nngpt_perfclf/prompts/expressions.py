@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 
 from nngpt_perfclf.prompts.layers import FUNCTIONS, layer
+from nngpt_perfclf.prompts.names import OPTIONS, Definitions, fold, letter, short
 
-# String literals that are options of layers or keys of a recipe; every other one becomes a neutral mark.
-OPTIONS = frozenset(
-    "lr momentum dropout batch epoch weight_decay zeros reflect replicate circular same valid bilinear nearest bicubic area"
-    " trilinear linear relu leaky_relu gelu silu tanh sigmoid elu selu mish mean sum max avg none fan_in fan_out batch"
-    " layer instance group conv bn pool".split())
 _OPERATORS = {
     ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/", ast.FloorDiv: "//", ast.Mod: "%", ast.Pow: "**",
     ast.MatMult: "@", ast.BitAnd: "&", ast.BitOr: "|", ast.BitXor: "^", ast.LShift: "<<", ast.RShift: ">>",
@@ -20,64 +16,8 @@ _OPERATORS = {
     ast.IsNot: "!=", ast.In: " in ", ast.NotIn: " not in ", ast.And: " and ", ast.Or: " or ", ast.Not: "not ",
     ast.USub: "-", ast.UAdd: "+", ast.Invert: "~",
 }
-_MODULES = {"nn", "torch", "F", "functional", "np", "numpy", "math", "torchvision", "models", "init"}
 _WRAPPERS = {"int", "float", "str", "bool", "tuple", "list"}
 _MOVES = {"to", "cuda", "cpu", "contiguous", "float", "clone", "detach", "item"}
-_LONGEST = 20
-
-
-def fold(items: Iterable[str]) -> list[str]:
-    """Repeated neighbours once: ``a b a b c`` becomes ``(a b)*2 c``; the longest saving first, left to right."""
-    items, folded, start = list(items), [], 0
-    while start < len(items):
-        best = (0, 1, 1)
-        for period in range(1, min(12, (len(items) - start) // 2) + 1):
-            unit, times = items[start:start + period], 1
-            while items[start + times * period:start + (times + 1) * period] == unit:
-                times += 1
-            best = max(best, ((times - 1) * period, -period, times))
-        saved, period, times = best
-        if saved > 1 or (saved and len(items[start]) > 6):
-            period = -period
-            unit = " ".join(items[start:start + period])
-            folded.append(f"({unit})*{times}" if period > 1 else f"{unit}*{times}")
-            start += period * times
-        else:
-            folded.append(items[start])
-            start += 1
-    return folded
-
-
-@dataclass
-class Definitions:
-    """What the module defines: classes and functions by name, and the modules' and layers' names that imports renamed."""
-
-    classes: dict[str, ast.ClassDef] = field(default_factory=dict)
-    functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
-    constants: dict[str, str] = field(default_factory=dict)
-    modules: set[str] = field(default_factory=lambda: set(_MODULES))
-    renamed: dict[str, str] = field(default_factory=dict)
-
-    def parameters(self, name: str) -> list[str]:
-        """The parameters of a class's constructor or a function, without self."""
-        if name in self.functions:
-            return parameters(self.functions[name])
-        for method in self.classes[name].body if name in self.classes else ():
-            if isinstance(method, ast.FunctionDef) and method.name == "__init__":
-                return parameters(method)[1:]
-        return []
-
-
-def parameters(function: ast.FunctionDef) -> list[str]:
-    """The names of a function's parameters, in order."""
-    told = function.args
-    starred = [argument for argument in (told.vararg, told.kwarg) if argument]
-    return [argument.arg for argument in [*told.posonlyargs, *told.args, *told.kwonlyargs, *starred]]
-
-
-def letter(number: int) -> str:
-    """a, b, …, z, a1, b1, …: the canonical name of a function's local variable."""
-    return chr(97 + number % 26) + (str(number // 26) if number >= 26 else "")
 
 
 class Phrases:
@@ -85,8 +25,10 @@ class Phrases:
     whose items are known; `attributes`: texts that stand in for ``self.NAME``."""
 
     def __init__(self, defined: Definitions, names: Iterable[str], attributes: Mapping[str, list[str]],
-                 bound: str = "") -> None:
+                 bound: str = "", of_data: bool = False) -> None:
         self.defined, self.attributes, self.bound = defined, attributes, bound
+        # A forward's data is called x, y, z, …: the layers put into its chains may speak of the constructor's a, b, c.
+        self.alphabet = "xyzwvuts" if of_data else "abcdefghijklmnopqr"
         self.locals: dict[str, str] = {}
         self.values: dict[str, str] = {}
         self.lists: dict[str, list[str]] = {}
@@ -96,7 +38,12 @@ class Phrases:
 
     def name(self, name: str) -> str:
         """The canonical name of a local variable, given at its first use."""
-        return self.locals.setdefault(name, letter(len(self.locals)))
+        return self.locals.setdefault(name, letter(len(self.locals), self.alphabet))
+
+    def forget(self, name: str) -> None:
+        """What was known of a variable's value holds no longer."""
+        self.values.pop(name, None)
+        self.lists.pop(name, None)
 
     def __call__(self, node: ast.AST | None) -> str:
         """The text of one expression."""
@@ -112,10 +59,10 @@ class Phrases:
         if isinstance(node, ast.Call):
             called = self._called(node.func)
             if called == "Sequential":
-                return fold(self._items(node.args))
+                return fold(self.items(node.args))
             if called == "ModuleList" and len(node.args) == 1 and isinstance(node.args[0], ast.List | ast.Tuple):
-                return ["[" + " ".join(fold(self._items(node.args[0].elts))) + "]"]
-        if isinstance(node, ast.Attribute) and self._is_self(node.value) and node.attr in self.attributes:
+                return ["[" + " ".join(fold(self.items(node.args[0].elts))) + "]"]
+        if isinstance(node, ast.Attribute) and self.is_self(node.value) and node.attr in self.attributes:
             return list(self.attributes[node.attr])
         return [self(node)]
 
@@ -125,11 +72,11 @@ class Phrases:
             return self.name(node.id), []
         if not isinstance(node, ast.Call):
             return None
-        if isinstance(node.func, ast.Attribute) and not self._is_self(node.func.value):
+        if isinstance(node.func, ast.Attribute) and not self.is_self(node.func.value):
             root = self._name_of(node.func.value)
             if root not in self.defined.modules:
                 return self._method_step(node)
-        if not node.args or isinstance(node.args[0], ast.Starred):
+        if not node.args or isinstance(node.args[0], ast.Starred) or self._called(node.func)[:1].isupper():
             return None
         start = self.chain(node.args[0])
         if start is None:
@@ -153,7 +100,7 @@ class Phrases:
 
     def _step(self, node: ast.Call) -> list[str]:
         further, function = node.args[1:], node.func
-        if isinstance(function, ast.Attribute) and self._is_self(function.value) and not further:
+        if isinstance(function, ast.Attribute) and self.is_self(function.value) and not further:
             return self.steps(function)
         called = self._called(function)
         if called in FUNCTIONS:
@@ -166,7 +113,7 @@ class Phrases:
         text = self._written(arguments, keywords)
         return f"({text})" if text else ""
 
-    def _is_self(self, node: ast.AST) -> bool:
+    def is_self(self, node: ast.AST) -> bool:
         return isinstance(node, ast.Name) and node.id == self.bound
 
     def _name_of(self, node: ast.AST) -> str | None:
@@ -175,17 +122,19 @@ class Phrases:
         return node.id if isinstance(node, ast.Name) else None
 
     def _called(self, function: ast.expr) -> str:
+        if isinstance(function, ast.Name) and self.values.get(function.id, "").isidentifier():
+            return self.values[function.id]
         if isinstance(function, ast.Name):
             return self.defined.renamed.get(function.id, function.id) if function.id not in self.locals else ""
         if isinstance(function, ast.Attribute) and self._name_of(function) in self.defined.modules:
             return function.attr
         return ""
 
-    def _items(self, arguments: Iterable[ast.expr]) -> list[str]:
+    def items(self, arguments: Iterable[ast.expr]) -> list[str]:
         items: list[str] = []
         for argument in arguments:
             if isinstance(argument, ast.Starred):
-                known = self._known_list(argument.value)
+                known = self.known_list(argument.value)
                 items += [f"*{self(argument.value)}"] if known is None else known
             elif isinstance(argument, ast.Call) and self._called(argument.func) == "OrderedDict":
                 items += self._ordered(argument)
@@ -197,14 +146,14 @@ class Phrases:
 
     def _ordered(self, call: ast.Call) -> list[str]:
         if len(call.args) == 1 and isinstance(call.args[0], ast.List):
-            pairs = [entry.elts[1] for entry in call.args[0].elts if isinstance(entry, ast.Tuple) and len(entry.elts) == 2]
-            return self._items(pairs)
+            pairs = [entry.elts for entry in call.args[0].elts if isinstance(entry, ast.Tuple)]
+            return self.items(elements[-1] for elements in pairs if len(elements) == 2)
         return [self(call)]
 
-    def _known_list(self, node: ast.expr) -> list[str] | None:
+    def known_list(self, node: ast.expr) -> list[str] | None:
         if isinstance(node, ast.Name) and node.id in self.lists:
             return list(self.lists[node.id])
-        return self._items(node.elts) if isinstance(node, ast.List | ast.Tuple) else None
+        return self.items(node.elts) if isinstance(node, ast.List | ast.Tuple) else None
 
     def _arguments(self, positional: list[ast.expr], keywords: list[ast.keyword]) -> tuple[list[str], dict[str, str]]:
         return [self(one) for one in positional], {word.arg or "**": self(word.value) for word in keywords}
@@ -232,11 +181,13 @@ class Phrases:
             return f"{value:g}".removeprefix("0") if 0 < value < 1 else f"{value:g}"
         if isinstance(value, bytes):
             return "''"
-        return str(value)[:_LONGEST] if not isinstance(value, bool) else ("1" if value else "0")
+        return short(str(value)) if not isinstance(value, bool) else ("1" if value else "0")
 
     def _name(self, node: ast.Name) -> str:
         if node.id in self.values:
             return self.values[node.id]
+        if node.id == self.bound:
+            return "self"
         if node.id in self.lists:
             return "[" + " ".join(fold(self.lists[node.id])) + "]"
         if node.id in self.locals or node.id in self.writable:
@@ -247,17 +198,26 @@ class Phrases:
         return short(self.defined.renamed.get(node.id, node.id))
 
     def _attribute(self, node: ast.Attribute) -> str:
-        if self._is_self(node.value):
+        if self.is_self(node.value):
             if node.attr in self.attributes:
                 steps = self.attributes[node.attr]
                 return steps[0] if len(steps) == 1 else "(" + " ".join(steps) + ")"
             return short(node.attr)
         if self._name_of(node) in self.defined.modules:
             return short(node.attr)
-        return f"{self(node.value)}.{short(node.attr)}"
+        owner = self(node.value)
+        return self.defined.members.get(owner, {}).get(node.attr, f"{owner}.{short(node.attr)}")
 
     def _subscript(self, node: ast.Subscript) -> str:
+        if isinstance(node.value, ast.Name) and isinstance(node.slice, ast.Constant):
+            table = self.defined.tables.get(node.value.id, ast.Dict([], []))
+            for key, value in zip(table.keys, table.values, strict=True):
+                if isinstance(key, ast.Constant) and key.value == node.slice.value:
+                    return self(value)
         whole, part = self(node.value), self(node.slice)
+        items = self.lists.get(node.value.id) if isinstance(node.value, ast.Name) else None
+        if items and part.isdigit() and int(part) < len(items) and not any(item[0] == "*" for item in items):
+            return items[int(part)]
         known = {("in", "1"): "cin", ("out", "0"): "n", ("prm", "dropout"): "p"}
         return known.get((whole, part), f"{whole}.{part}" if whole == "prm" else f"{whole}[{part}]")
 
@@ -285,7 +245,9 @@ class Phrases:
             inner = layer(FUNCTIONS[called], self._arguments(node.args[1:], node.keywords), self.channels)
             if inner:
                 return f"{inner[0]}({self(node.args[0])})"
-        return f"{self(node.func)}({self._written(node.args, node.keywords, self.defined.parameters(called))})"
+        own = isinstance(node.func, ast.Attribute) and self.is_self(node.func.value)
+        order = self.defined.methods.get(node.func.attr, ()) if own else self.defined.parameters(called)
+        return f"{self(node.func)}({self._written(node.args, node.keywords, order)})"
 
     def _binop(self, node: ast.BinOp) -> str:
         left, right, sign = self._operand(node.left), self._operand(node.right), _OPERATORS[type(node.op)]
@@ -304,9 +266,13 @@ class Phrases:
         return _OPERATORS[type(node.op)] + self._operand(node.operand)
 
     def _boolop(self, node: ast.BoolOp) -> str:
-        return _OPERATORS[type(node.op)].join(map(self._operand, node.values))
+        decides, changes_nothing = ("0", "1") if isinstance(node.op, ast.And) else ("1", "0")
+        texts = [text for text in map(self._operand, node.values) if text != changes_nothing]
+        return decides if decides in texts else _OPERATORS[type(node.op)].join(texts) or changes_nothing
 
     def _compare(self, node: ast.Compare) -> str:
+        if len(node.ops) == 1 and (worked := _compared(self(node.left), node.ops[0], self(node.comparators[0]))):
+            return worked
         pairs = zip(node.ops, node.comparators, strict=True)
         return self._operand(node.left) + "".join(_OPERATORS[type(sign)] + self._operand(one) for sign, one in pairs)
 
@@ -325,7 +291,8 @@ class Phrases:
     _set = _list
 
     def _dict(self, node: ast.Dict) -> str:
-        return "{" + ",".join(f"{self(key)}:{self(value)}" for key, value in zip(node.keys, node.values, strict=True)) + "}"
+        pairs = zip(node.keys, node.values, strict=True)
+        return "{" + ",".join(f"{self(key)}:{self(value)}" for key, value in pairs) + "}"
 
     def _joinedstr(self, node: ast.JoinedStr) -> str:
         return "''"
@@ -359,6 +326,15 @@ class Phrases:
         return self(node)
 
 
-def short(name: str) -> str:
-    """An identifier, cut where no honest name is that long."""
-    return name if len(name) <= _LONGEST else name[:_LONGEST]
+def _compared(left: str, sign: ast.cmpop, right: str) -> str:
+    """1 or 0 for a comparison of two plain constants, "" for any other."""
+    both = (left, right)
+    if isinstance(sign, ast.Eq | ast.NotEq | ast.Is | ast.IsNot) and "None" in both and left != right:
+        plain = all(re.fullmatch(r"None|\d+|[(\[].*[)\]]|[A-Z]\w+", one) for one in both)
+        return "" if not plain else "0" if isinstance(sign, ast.Eq | ast.Is) else "1"
+    if not all(re.fullmatch(r"None|\d{1,9}", one) for one in both):
+        return ""
+    if isinstance(sign, ast.Eq | ast.NotEq | ast.Is | ast.IsNot):
+        return str(int((left == right) == isinstance(sign, ast.Eq | ast.Is)))
+    order = {ast.Lt: int.__lt__, ast.LtE: int.__le__, ast.Gt: int.__gt__, ast.GtE: int.__ge__}.get(type(sign))
+    return str(int(order(int(left), int(right)))) if order and "None" not in both else ""

@@ -10,7 +10,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-_CONV = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias", "padding_mode")
+_CONV = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups", "bias",
+         "padding_mode")
 _TRANSPOSED = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "output_padding", "groups", "bias",
                "dilation", "padding_mode")
 _POOL = ("kernel_size", "stride", "padding", "dilation", "return_indices", "ceil_mode")
@@ -22,8 +23,8 @@ POOLS = {"MaxPool2d": ("max", _POOL), "AvgPool2d": ("avg", _AVERAGE), "MaxPool1d
          "AvgPool1d": ("avg1d", _AVERAGE), "MaxPool3d": ("max3d", _POOL)}
 ADAPTIVE = {"AdaptiveAvgPool2d": "gap", "AdaptiveMaxPool2d": "gmp", "AdaptiveAvgPool1d": "gap1d",
             "AdaptiveMaxPool1d": "gmp1d", "AdaptiveAvgPool3d": "gap3d"}
-NORMS = {"BatchNorm2d": "bn", "BatchNorm1d": "bn1d", "BatchNorm3d": "bn3d", "InstanceNorm2d": "inorm", "LayerNorm": "ln",
-         "SyncBatchNorm": "bn"}
+NORMS = {"BatchNorm2d": "bn", "BatchNorm1d": "bn1d", "BatchNorm3d": "bn3d", "InstanceNorm2d": "inorm", "LayerNorm":
+         "ln", "SyncBatchNorm": "bn"}
 DROPOUTS = {"Dropout": "drop", "Dropout2d": "drop2d", "Dropout1d": "drop1d", "Dropout3d": "drop3d",
             "AlphaDropout": "adrop"}
 PLAIN = {"ReLU": "relu", "ReLU6": "relu6", "GELU": "gelu", "SiLU": "silu", "Mish": "mish", "ELU": "elu", "SELU": "selu",

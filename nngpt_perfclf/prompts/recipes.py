@@ -15,8 +15,8 @@ from nngpt_perfclf.types import PerfclfError, Recipe
 KINDS = {"norm": "norm", "echo": "raw", "complex": "complex"}
 _SIMPLE = re.compile(r"(norm|echo|complex)(?:_(\d{1,4}))?(_flip)?")
 _AUGMENTED = re.compile(r"bf-v1((?:-|_)[A-Za-z]+)+?(?:_\d+)?")
-_LONE = {"center_crop": ("CenterCrop",), "five_crop": ("FiveCrop",), "random_horizontal_flip": ("RandomHorizontalFlip",),
-         "random_vertical_flip": ("RandomVerticalFlip",)}
+_LONE = {"center_crop": ("CenterCrop",), "five_crop": ("FiveCrop",),
+         "random_horizontal_flip": ("RandomHorizontalFlip",), "random_vertical_flip": ("RandomVerticalFlip",)}
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,9 @@
 """Prompt templates: versioned YAML files, every field declared, every declared field used.
 
 A prompt is read as system + prefix + question + option. The prefix depends on the network's code alone, so that it can
-be computed once for all questions about it. Every part that holds text ends with a newline, and an option (the dataset's
-name) stands at the start of a line, as it does within the question: no tokenizer then merges the text before a
-name with the name, and the name has the same tokens wherever it stands.
+be computed once for all questions about it. Every part that holds text ends with a newline, and an option (the
+dataset's name) stands at the start of a line, as it does within the question: no tokenizer then merges the text before
+a name with the name, and the name has the same tokens wherever it stands.
 """
 
 from __future__ import annotations
@@ -132,7 +132,8 @@ def render(template: Template, question: Question, datasets: Mapping[str, Datase
         raise PerfclfError(f"template {template.name} has no field {', '.join(unused)}")
     if template.reads_code and view is None:
         raise PerfclfError(f"template {template.name} needs the code view of the network")
-    values = {field: _value(field, question, datasets) for field in template.fields if field in KNOWN and field != "code"}
+    asked = [field for field in template.fields if field in KNOWN and field != "code"]
+    values = {field: _value(field, question, datasets) for field in asked}
     values |= {field: f"{value:.4f}" if isinstance(value, float) else str(value) for field, value in extra.items()}
     prefix = template.prefix.format(code=view.text) if template.reads_code else template.prefix
     return Prompt(template.system, prefix, template.question.format(**values), (question.ds_a, question.ds_b))
