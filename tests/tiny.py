@@ -12,7 +12,9 @@ def make_tiny_model(folder: Path, layers: int = 2) -> Path:
     from transformers import Gemma3ForCausalLM, Gemma3TextConfig, PreTrainedTokenizerFast
 
     raw = Tokenizer(models.BPE())
-    raw.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    # Each digit is a token of its own, as in Gemma's vocabulary.
+    raw.pre_tokenizer = pre_tokenizers.Sequence([pre_tokenizers.Digits(individual_digits=True),
+                                                 pre_tokenizers.ByteLevel(add_prefix_space=False)])
     raw.decoder = decoders.ByteLevel()
     texts = [" ".join(NAMES)] * 3 + ["self.conv = nn.Conv2d(3, 64, 3)\nlr momentum batch"]
     raw.train_from_iterator(texts, trainers.BpeTrainer(

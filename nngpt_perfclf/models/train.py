@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 from datasets import Dataset
-from peft import LoraConfig, get_peft_model
+from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PrinterCallback, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig
@@ -23,6 +23,7 @@ from nngpt_perfclf.console import progress, say
 from nngpt_perfclf.models.language import LanguageModel
 from nngpt_perfclf.models.rows import Lesson, Offsets, completion_row, option_row, targets
 from nngpt_perfclf.models.trainer import CompletionTrainer, OptionsCollator, OptionsTrainer
+from nngpt_perfclf.prompts import Prompt
 from nngpt_perfclf.prompts.asker import Asker
 from nngpt_perfclf.tasks import question_of
 from nngpt_perfclf.types import PerfclfError, Question
@@ -46,25 +47,59 @@ def fine_tune(model: LanguageModel, asker: Asker, material: Material, config: Co
     Goes on from the last checkpoint in `out` with `config.resume`. Raises PerfclfError where `out` already holds a run
     that is not to be resumed, where a row is too long, or where rows were lost on the way to the trainer.
     """
-    rows = build_rows(model, asker, material, config)
     checkpoint = _checkpoint(out, config)
-    torch.manual_seed(config.seed)
-    network = get_peft_model(model.network, lora_config(config, model.causal), autocast_adapter_dtype=True)
-    watch = Watch(replace(model, network=network), asker, material, config, out)
-    by_options = config.train.loss == "options"
-    kind, collator = (OptionsTrainer, OptionsCollator()) if by_options else (CompletionTrainer, None)
-    trainer = kind(model=network, args=sft_config(config, out), train_dataset=Dataset.from_list(rows),
-                   data_collator=collator, processing_class=model.encoder.tokenizer, callbacks=[watch])
-    if len(trainer.train_dataset) != len(rows):
-        raise PerfclfError(f"{len(rows)} rows were sent and {len(trainer.train_dataset)} reached the trainer")
-    # Watch shows progress; the trainer's own printing would go to standard output.
-    trainer.remove_callback(PrinterCallback)
+    rows = build_rows(model, asker, material, config)
+    model = with_adapter(model, config)
+    watch = Watch(model, asker, material, config, out)
+    trainer = make_trainer(model, rows, config, out, [watch])
     result = trainer.train(resume_from_checkpoint=checkpoint)
     if trainer.is_world_process_zero():
         watch.finish(trainer)
     return {"rows": len(rows), "labels": sum(len(lesson.pairs) for lesson in material.lessons),
             "steps": trainer.state.global_step, "loss": result.training_loss,
             "seconds": round(result.metrics["train_runtime"], 1), **watch.best}
+
+
+def teach(model: LanguageModel, prompts: Sequence[Prompt], answers: Sequence[str], config: Config, out: Path) -> float:
+    """Train on given prompts and answers, as the paper's rounds do; the adapter is left in `out`. Gives the mean loss.
+
+    A model that has an adapter already learns on with it; otherwise it gets the configured one.
+    """
+    rows = [completion_row(model.encoder, prompt, answer, config.train.loss == "full", config.train.max_tokens)
+            for prompt, answer in zip(prompts, answers, strict=True)]
+    model = with_adapter(model, config)
+    trainer = make_trainer(model, rows, config, out.with_name(out.name + ".run"), [])
+    result = trainer.train()
+    if trainer.is_world_process_zero():
+        save_adapter(model.network, out, {})
+    return result.training_loss
+
+
+def with_adapter(model: LanguageModel, config: Config) -> LanguageModel:
+    """The model with a trainable adapter: its own, or a new one of the configured form."""
+    torch.manual_seed(config.seed)
+    if not isinstance(model.network, PeftModel):
+        network = get_peft_model(model.network, lora_config(config, model.causal), autocast_adapter_dtype=True)
+        return replace(model, network=network)
+    for name, weight in model.network.named_parameters():
+        if "lora_" in name:
+            weight.requires_grad_(True)
+            weight.data = weight.data.float()
+    return model
+
+
+def make_trainer(model: LanguageModel, rows: list[dict], config: Config, out: Path,
+                 callbacks: list) -> CompletionTrainer:
+    """TRL's trainer for the configured loss; raises PerfclfError where rows are lost on the way to it."""
+    by_options = config.train.loss == "options"
+    kind, collator = (OptionsTrainer, OptionsCollator()) if by_options else (CompletionTrainer, None)
+    trainer = kind(model=model.network, args=sft_config(config, out), train_dataset=Dataset.from_list(rows),
+                   data_collator=collator, processing_class=model.encoder.tokenizer, callbacks=callbacks)
+    if len(trainer.train_dataset) != len(rows):
+        raise PerfclfError(f"{len(rows)} rows were sent and {len(trainer.train_dataset)} reached the trainer")
+    # The trainer's own printing would go to standard output, which belongs to results.
+    trainer.remove_callback(PrinterCallback)
+    return trainer
 
 
 def build_rows(model: LanguageModel, asker: Asker, material: Material, config: Config) -> list[dict]:

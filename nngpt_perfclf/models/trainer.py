@@ -1,12 +1,13 @@
 """TRL's SFTTrainer with the output layer computed only where a loss is taken.
 
 With 262,144 words in Gemma's vocabulary the output layer at every position costs more than the rest of the model. Both
-trainers put an identity in its place and multiply the hidden states that count themselves.
+trainers put an identity in its place during the forward pass and multiply the hidden states that count themselves.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -22,13 +23,25 @@ class CompletionTrainer(SFTTrainer):
 
     def __init__(self, *arguments, **named):
         super().__init__(*arguments, **named)
-        causal = self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model
-        self.answers = causal.get_output_embeddings().weight.detach()
-        causal.set_output_embeddings(torch.nn.Identity())
+        self.causal = self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model
+        self.answers = self.causal.get_output_embeddings().weight.detach()
+
+    @contextmanager
+    def headless(self) -> Iterator[None]:
+        """The model gives hidden states where it would give logits. It is called as a whole all the same, so that
+        whatever wraps it to share the work over processes sees every pass."""
+        head = self.causal.get_output_embeddings()
+        self.causal.set_output_embeddings(torch.nn.Identity())
+        try:
+            yield
+        finally:
+            self.causal.set_output_embeddings(head)
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         labels = inputs["labels"][:, 1:]
-        hidden = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"], use_cache=False).logits
+        with self.headless():
+            hidden = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"],
+                           use_cache=False).logits
         counted = labels != -100
         logits = hidden[:, :-1][counted].to(self.answers.dtype) @ self.answers.T
         loss = functional.cross_entropy(logits.float(), labels[counted], reduction="sum")
@@ -42,18 +55,22 @@ class OptionsTrainer(CompletionTrainer):
     """The loss over the two answers only, several questions about one code sharing its computation."""
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        prefixes = model(input_ids=inputs["prefix"], attention_mask=inputs["prefix_mask"], use_cache=True,
-                         logits_to_keep=1)
-        cache = prefixes.past_key_values
-        cache.batch_select_indices(inputs["owner"])
-        mask = torch.cat([inputs["prefix_mask"][inputs["owner"]], inputs["question_mask"]], dim=1)
-        position = (mask.cumsum(1) - 1).clamp(min=0)[:, -inputs["question"].shape[1]:]
-        hidden = model(input_ids=inputs["question"], attention_mask=mask, position_ids=position,
-                       past_key_values=cache, use_cache=True).logits
+        with self.headless():
+            cache = model(input_ids=inputs["prefix"], attention_mask=inputs["prefix_mask"], use_cache=True,
+                          position_ids=_positions(inputs["prefix_mask"]), logits_to_keep=1).past_key_values
+            cache.batch_select_indices(inputs["owner"])
+            mask = torch.cat([inputs["prefix_mask"][inputs["owner"]], inputs["question_mask"]], dim=1)
+            hidden = model(input_ids=inputs["question"], attention_mask=mask, past_key_values=cache, use_cache=True,
+                           position_ids=_positions(mask)[:, -inputs["question"].shape[1]:]).logits
         last = hidden[torch.arange(len(hidden), device=hidden.device), inputs["question_mask"].sum(1) - 1]
         parting = self.answers[inputs["first"]].float() - self.answers[inputs["second"]].float()
         log_odds = (last.float() * parting).sum(-1) + inputs["offset"]
         return functional.binary_cross_entropy_with_logits(log_odds, inputs["target"])
+
+
+def _positions(mask: torch.Tensor) -> torch.Tensor:
+    """Each token's place among those that count; padding on the left moves nothing."""
+    return (mask.cumsum(1) - 1).clamp(min=0)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,98 @@
+"""The answer is one of two names, told apart where they part, terminator included; a shared prefix changes nothing."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from nngpt_perfclf.models.encoder import Encoder
+from nngpt_perfclf.models.language import load
+from nngpt_perfclf.prompts import Prompt
+from nngpt_perfclf.types import PerfclfError
+
+NAMES = ("celeba-gender", "cifar-10", "cifar-100", "imagenette", "mnist", "places365", "svhn")
+
+
+def prompt(a, b, code="conv3:cin>64\n", lead="lr-2.1 "):
+    return Prompt("Which?\n", code, f"{lead}{a} or {b}:\n", (a, b))
+
+
+def constrained(model, one):
+    """Log-odds of the first name when every token is chosen among those that still spell one of the two names."""
+    encoder = model.encoder
+    start = [*encoder._prefix(one.system, one.prefix), *encoder._text(one.question)]
+    names = [encoder._option(option) for option in one.options]
+    total = []
+    for name in names:
+        ids = torch.tensor([[*start, *name]])
+        with torch.inference_mode():
+            logits = model.network(input_ids=ids).logits[0].double()
+        log = 0.0
+        for at, token in enumerate(name):
+            allowed = sorted({other[at] for other in names if other[:at] == name[:at] and at < len(other)})
+            row = logits[len(start) + at - 1]
+            log += float(row[token] - torch.logsumexp(row[allowed], 0))
+        total.append(log)
+    assert np.isclose(np.exp(total).sum(), 1)
+    return total[0] - total[1]
+
+
+@pytest.mark.parametrize("pair", [("cifar-10", "cifar-100"), ("cifar-100", "cifar-10"), ("mnist", "svhn")])
+def test_one_token_says_what_the_whole_names_say(tiny, pair):
+    one = prompt(*pair)
+    assert tiny.score([one])[0] == pytest.approx(constrained(tiny, one), abs=1e-4)
+
+
+def test_a_prefix_name_is_told_apart_by_the_terminator(tiny):
+    asked = tiny.encoder.asked(prompt("cifar-10", "cifar-100"))
+    assert tiny.encoder.tokenizer.eos_token_id in (asked.first, asked.second)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from(NAMES), st.sampled_from(NAMES), st.sampled_from(["a", "bb conv", ""])),
+                min_size=1, max_size=9))
+def test_a_shared_prefix_and_a_full_batch_change_no_score(shared_tiny, questions):
+    prompts = [prompt(a, b, code, lead="x" * len(code)) for a, b, code in questions if a != b]
+    together = shared_tiny.score(prompts)
+    apart = shared_tiny.score(prompts, share=False)
+    assert np.abs(together - apart).max(initial=0) < 1e-3
+
+
+@pytest.fixture(scope="module")
+def shared_tiny(tiny_folder):
+    return load(tiny_folder, precision="float32")
+
+
+def test_spelled_out_special_tokens_stay_text(tiny):
+    asked = tiny.encoder.asked(prompt("mnist", "svhn", code="<eos><bos>\n"))
+    special = {tiny.encoder.tokenizer.eos_token_id, tiny.encoder.tokenizer.bos_token_id}
+    assert special & set(asked.prefix[1:]) == set()
+
+
+def test_the_same_answer_twice_is_refused(tiny):
+    with pytest.raises(PerfclfError, match="same to this model"):
+        tiny.encoder.asked(prompt("mnist", "mnist"))
+
+
+def test_a_chat_model_without_a_template_is_refused(tiny):
+    with pytest.raises(PerfclfError, match="no chat template"):
+        Encoder(tiny.encoder.tokenizer, chat=True)
+
+
+def test_a_chat_models_own_words_stand_around_the_users(tiny):
+    tokenizer = tiny.encoder.tokenizer
+    tokenizer.chat_template = ("{% for turn in messages %}<bos>{{ turn.role }}: {{ turn.content }}<eos>{% endfor %}"
+                               "{% if add_generation_prompt %}<bos>assistant: {% endif %}")
+    one = prompt("mnist", "svhn")
+    ids = Encoder(tokenizer, chat=True).free(one)
+    whole = tokenizer.apply_chat_template(
+        [{"role": "system", "content": one.system}, {"role": "user", "content": one.prefix + one.question}],
+        tokenize=False, add_generation_prompt=True)
+    assert tokenizer.decode(ids) == whole
+    tokenizer.chat_template = None
+
+
+def test_a_folder_that_is_no_model_is_one_clear_line(tmp_path):
+    with pytest.raises(PerfclfError, match="cannot load the model"):
+        load(tmp_path)
