@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def evaluate(config: Config, run: str | None = None) -> dict:
     """Measure an adviser on held-out pairs, beside the prior; `evaluation.run.evaluate` says what is written."""
     if config.evaluate.answer == "generated":
-        from nngpt_perfclf.evaluation.paper import evaluate as follow
+        from nngpt_perfclf.evaluation.generated import evaluate as follow
     else:
         from nngpt_perfclf.evaluation.run import evaluate as follow
     return follow(config, run)

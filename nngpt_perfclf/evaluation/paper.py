@@ -1,7 +1,7 @@
 """The paper's protocol: its rows, its order of generating, evaluating and fine-tuning, and what its peak is worth.
 
-The paper reports the best of E rounds, each measured on the same N generated answers. `run` reproduces that and adds
-what is missing: the prior on the same rows, an interval for each round, and how much of the peak is the luck of
+The paper reports the best of E rounds, each measured on the same N generated answers. `run_rounds` reproduces that and
+adds what is missing: the prior on the same rows, an interval for each round, and how much of the peak is the luck of
 taking a maximum.
 """
 
@@ -83,9 +83,9 @@ def peak_spread(results: np.ndarray, resamples: int, seed: int = 0) -> dict:
             "first": float(accuracy[0]), "last": float(accuracy[-1]), "mean": float(accuracy.mean())}
 
 
-def run(rounds: int, lessons: tuple[Sequence[Prompt], Sequence[str]], test: Sequence[Prompt], better: Sequence[str],
-        prior_hits: np.ndarray, generate: Generate, fine_tune: FineTune, out: Path, adapter: Path | None = None,
-        resamples: int = 2000, seed: int = 0) -> dict:
+def run_rounds(rounds: int, lessons: tuple[Sequence[Prompt], Sequence[str]], test: Sequence[Prompt],
+               better: Sequence[str], prior_hits: np.ndarray, generate: Generate, fine_tune: FineTune, out: Path,
+               adapter: Path | None = None, resamples: int = 2000, seed: int = 0) -> dict:
     """Generate, evaluate, fine-tune, `rounds` times: round 0 is the model as it comes, and nothing is learned after the
     last evaluation, which the reference does and never looks at.
 

@@ -85,7 +85,7 @@ def pair_map(rows: Sequence[dict]) -> str:
             axes.add_patch(Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, lw=0.4, ec=_INK, fc=OURS if gain >= 0 else PRIOR,
                                      alpha=0.08 + min(0.6, 3 * abs(gain))))
             axes.text(x, y - 0.14, f"{100 * row['accuracy']:.0f}", ha="center", va="center", fontsize=10)
-            axes.text(x, y + 0.24, f"{100 * gain:+.0f}", ha="center", va="center", fontsize=7.5)
+            axes.text(x, y + 0.24, f"{100 * gain:+.0f}".replace("-", "−"), ha="center", va="center", fontsize=7.5)
         axes.set(xlim=(-0.55, len(names) - 1.45), ylim=(len(names) - 1.45, -0.55), xticks=range(len(names) - 1),
                  yticks=range(len(names) - 1), yticklabels=names[1:])
         axes.set_xticklabels(names[:-1], rotation=35, ha="right")

@@ -54,15 +54,14 @@ def evaluate(config: Config, run: str | None = None) -> dict:
 
 def evaluate_one(config: Config, name: str, folder: Path) -> dict:
     """The figures of one adviser, written into `folder` and returned."""
-    if (folder / RUN).is_file() and not config.resume:
-        raise PerfclfError(f"{folder} already holds a run: name another out=, or go on with resume=true")
+    refuse_taken(folder, config)
     refuse_leak(name, config)
     corpus = load_corpus(config)
     pairs = load_pairs(config, corpus)
     prior = PairPrior.fit(pairs[pairs["part"] == "train"])
     pairs = chosen_pairs(pairs, config)
-    begun = record("evaluation", _plan(config), corpus.fingerprint, adviser=name, pairs=_fingerprint(pairs))
-    _begin(folder, begun)
+    begun = record("evaluation", plan(config), corpus.fingerprint, adviser=name, pairs=_fingerprint(pairs))
+    begin(folder, begun)
     if (folder / RESULT).is_file():
         return {key: value for key, value in read_json(folder / RESULT).items() if key != "record"}
 
@@ -149,7 +148,13 @@ def run_folder(config: Config, name: str) -> Path:
     return Path("runs") / time.strftime(f"{stem}-%Y%m%d-%H%M%S")
 
 
-def _begin(folder: Path, begun: dict) -> None:
+def refuse_taken(folder: Path, config: Config) -> None:
+    """Raise PerfclfError where the folder holds a run that is not to be resumed."""
+    if (folder / RUN).is_file() and not config.resume:
+        raise PerfclfError(f"{folder} already holds a run: name another out=, or go on with resume=true")
+
+
+def begin(folder: Path, begun: dict) -> None:
     """Leave the plan in the folder, or see that the one that stands there is the same."""
     file = folder / RUN
     if not file.is_file():
@@ -162,7 +167,7 @@ def _begin(folder: Path, begun: dict) -> None:
         raise PerfclfError(f"{folder} was begun with another {', '.join(changed)}: name another out=")
 
 
-def _plan(config: Config) -> dict:
+def plan(config: Config) -> dict:
     """The configuration without the settings that change no figure."""
     return to_dict(replace(config, out=None, resume=False, threads=None))
 

@@ -103,8 +103,9 @@ def test_a_browser_shows_every_section_without_an_error(page, tmp_path, width):
 
 
 def evaluated(difference, low, high):
+    against = {"against": "prior", "difference": difference, "low": low, "high": high}
     return {"adviser": "x", "accuracy": 0.8, "accuracy_low": 0.7, "accuracy_high": 0.9, "n": 100,
-            "prior": 0.8 - difference, "comparisons": [{"against": "prior", "difference": difference, "low": low, "high": high}]}
+            "prior": 0.8 - difference, "comparisons": [against]}
 
 
 @pytest.mark.parametrize(("difference", "low", "high", "said"), [
