@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from nngpt_perfclf.types import PerfclfError
@@ -25,25 +25,33 @@ def family_of(nn: str) -> str:
 
 
 def split_networks(codes: Mapping[str, str], split: SplitConfig) -> pd.DataFrame:
-    """The group, family and part of each network: a table indexed by network name.
+    """The group, family and part of each network: a table indexed by network name, for learning from single trials.
 
-    A network's part is that of its group, its family or its own name, as `split.by` says. Under ``pairs`` and
-    ``dataset`` a part belongs to a pair, not to a network, and the part here is that of its group.
+    codes: as for `add_split`, which says what a part is. Under ``pairs`` and ``dataset`` a part belongs to a pair, not
+    to a network; the part here is then that of the network's group.
     """
-    import pandas as pd
-
     from nngpt_perfclf.tasks.groups import near_duplicate_groups
 
-    groups = near_duplicate_groups(codes, split.similarity)
+    return networks_in_parts(near_duplicate_groups(codes, split.similarity), split)
+
+
+def networks_in_parts(groups: pd.Series, split: SplitConfig) -> pd.DataFrame:
+    """The table of `split_networks`, from the near-duplicate group of each network."""
+    import pandas as pd
+
+    if split.by not in WAYS:
+        raise PerfclfError(f"split.by={split.by}: known are {', '.join(WAYS)}")
+    if split.left_out is not None and split.by not in ("family", "dataset"):
+        raise PerfclfError(f"split.left_out={split.left_out} needs split.by=family or split.by=dataset, not {split.by}")
     table = pd.DataFrame({"group": groups, "family": groups.index.map(family_of)})
+    if split.by == "network":
+        return table.assign(part=_hashed(table.index.to_series(), split))
+    large = groups.map(groups.value_counts()) > split.largest_held_out
+    table["part"] = _hashed(groups, split).where(~large, "train")
     if split.by == "family":
-        return table.assign(part=_left_out_family(table, split))
-    unit = table.index.to_series() if split.by == "network" else table["group"]
-    part = _parts(unit, split)
-    if split.by != "network":
-        sizes = table.groupby("group")["group"].transform("size")
-        part = part.where(sizes <= split.largest_held_out, "train")
-    return table.assign(part=part)
+        _check_left_out(split, table["family"].unique())
+        table["part"] = _left_out(table["part"], table["family"] == split.left_out)
+    return table
 
 
 def add_split(pairs: pd.DataFrame, codes: Mapping[str, str], split: SplitConfig) -> pd.DataFrame:
@@ -51,12 +59,16 @@ def add_split(pairs: pd.DataFrame, codes: Mapping[str, str], split: SplitConfig)
 
     codes: of every network that is to be kept apart, also of those without a pair: near-duplicate groups are formed
     over all of them, so that they do not depend on the epoch. A part is chosen by a hash of what it keeps apart, so
-    that it stays where it is when data is added. `split.by`: ``group`` (near-duplicates), ``network``, ``family``
-    (`split.left_out` is the test part), ``dataset`` (all pairs that touch `split.left_out` are the test part), or
-    ``pairs``: each pair by itself, which leaks a network's code from training into test, as the reference does.
+    that it stays where it is when data is added. `split.by`:
+
+    - ``group``: no near-duplicate group stands in two parts; groups of more than `largest_held_out` networks train.
+    - ``network``: no network stands in two parts.
+    - ``family``: the networks of the family `left_out` are the test part; the others are parted by group.
+    - ``dataset``: all pairs that touch the dataset `left_out` are the test part; the others are parted by group.
+    - ``pairs``: each pair by itself. This leaks a network's code from training into test, as the reference does.
+
+    Raises PerfclfError for an unknown way or `left_out`, and for a network without code.
     """
-    if split.by not in WAYS:
-        raise PerfclfError(f"split.by={split.by}: known are {', '.join(WAYS)}")
     networks = split_networks(codes, split)
     missing = set(pairs["nn"]) - set(networks.index)
     if missing:
@@ -64,10 +76,11 @@ def add_split(pairs: pd.DataFrame, codes: Mapping[str, str], split: SplitConfig)
     table = pairs.join(networks, on="nn")
     if split.by == "pairs":
         names = table[["ds_a", "ds_b"]]
-        unit = table["nn"] + "|" + table["epoch"].astype(str) + "|" + names.min(axis=1) + "|" + names.max(axis=1)
-        return table.assign(part=_parts(unit, split))
-    if split.by == "dataset":
-        return table.assign(part=_left_out_dataset(table, split))
+        pair = table["nn"] + "|" + table["epoch"].astype(str) + "|" + names.min(axis=1) + "|" + names.max(axis=1)
+        table["part"] = _hashed(pair, split)
+    elif split.by == "dataset":
+        _check_left_out(split, {*pairs["ds_a"], *pairs["ds_b"]})
+        table["part"] = _left_out(table["part"], (pairs["ds_a"] == split.left_out) | (pairs["ds_b"] == split.left_out))
     return table
 
 
@@ -87,33 +100,25 @@ def folds(groups: pd.Series, k: int, seed: int = 0) -> pd.Series:
     return groups.map(fold_of).rename("fold")
 
 
-def _parts(units: pd.Series, split: SplitConfig) -> pd.Series:
-    """The part that each unit's name is hashed to."""
+def _hashed(units: pd.Series, split: SplitConfig) -> pd.Series:
+    """The part that each unit's name is hashed to, by the shares of the configuration."""
     held_out = split.test + split.validation
     if not (split.test >= 0 and split.validation >= 0 and held_out < 1):
         raise PerfclfError(f"split.test={split.test} and split.validation={split.validation} leave nothing to train on")
-    shares = {unit: _share(unit) for unit in units.unique()}
-    return units.map(lambda unit: "test" if shares[unit] < split.test
-                     else "validation" if shares[unit] < held_out else "train").astype("str")
+    share = {unit: _share(unit) for unit in units.unique()}
+    part = {unit: "test" if at < split.test else "validation" if at < held_out else "train"
+            for unit, at in share.items()}
+    return units.map(part).astype("str")
 
 
-def _left_out_family(networks: pd.DataFrame, split: SplitConfig) -> pd.Series:
-    _check_left_out(split, sorted(networks["family"].unique()))
-    # What chooses and calibrates must not share near-duplicates with what trains, nor may the test part.
-    crossing = networks["group"].isin(networks.loc[networks["family"] == split.left_out, "group"])
-    rest = _parts(networks["group"], split).replace("test", "train")
-    return rest.where(~crossing, "train").where(networks["family"] != split.left_out, "test")
+def _left_out(parts: pd.Series, test: pd.Series) -> pd.Series:
+    return parts.replace("test", "train").where(~test, "test")
 
 
-def _left_out_dataset(pairs: pd.DataFrame, split: SplitConfig) -> pd.Series:
-    _check_left_out(split, sorted({*pairs["ds_a"], *pairs["ds_b"]}))
-    touched = (pairs["ds_a"] == split.left_out) | (pairs["ds_b"] == split.left_out)
-    return pairs["part"].replace("test", "train").where(~touched, "test")
-
-
-def _check_left_out(split: SplitConfig, known: Iterable[str]) -> None:
+def _check_left_out(split: SplitConfig, known: Collection[str]) -> None:
     if split.left_out not in known:
-        raise PerfclfError(f"split.by={split.by} needs split.left_out, one of {', '.join(known)}; not {split.left_out}")
+        raise PerfclfError(f"split.by={split.by} needs split.left_out, one of {', '.join(sorted(known))}; "
+                           f"not {split.left_out}")
 
 
 def _share(name: str) -> float:
