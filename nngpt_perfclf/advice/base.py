@@ -85,7 +85,7 @@ class Adviser:
 
         Those are: no code, code too large or too deep to be read, the same dataset twice, a dataset without properties.
         """
-        from nngpt_perfclf.prompts.parsing import parse
+        from nngpt_perfclf.prompts.parsing import parses
 
         for dataset in (question.ds_a, question.ds_b):
             if dataset not in self.known:
@@ -95,7 +95,7 @@ class Adviser:
                                    "for another one give its properties in a file, datasets=FILE")
         if question.ds_a == question.ds_b:
             raise PerfclfError(f"{question.ds_a} is asked against itself: name two datasets")
-        return parse(question.arch_code) is not None
+        return parses(question.arch_code)
 
     def _is_valid(self, question: Question, parses: dict[str, bool]) -> bool:
         """Whether the question can be asked; notes in `parses` whether its code parses. One bad question among many

@@ -19,6 +19,7 @@ from nngpt_perfclf.types import PerfclfError, Recipe
 
 def play_replay(config: Config, folder: Path, runs: RunDatabase) -> dict:
     """One generation for each target, policy, adviser and share, beside what training all of it would have given."""
+    rule_of(config)
     replay = load_replay(config)
     return _play(config, folder, runs, replay, list(replay.pools), replay.anchors, replay)
 
@@ -27,6 +28,7 @@ def play_local(config: Config, folder: Path, runs: RunDatabase) -> dict:
     """`loop.rounds` generations for each local image set, trained for real."""
     from nngpt_perfclf.host import local
 
+    rule_of(config)
     if "oracle" in config.loop.policies:
         raise PerfclfError("the oracle knows recorded outcomes only: leave it out of loop.policies")
     return _play(config, folder, runs, local.plugin(config), config.loop.targets, anchors_of(config), None)

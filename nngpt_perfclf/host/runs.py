@@ -66,6 +66,8 @@ class RunDatabase:
         try:
             self._connection = sqlite3.connect(file, timeout=30)
             self._connection.execute("PRAGMA journal_mode=WAL")
+            # Safe against a killed process; a power failure may cost the last events, not the file.
+            self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.executescript(_SCHEMA)
         except sqlite3.DatabaseError as error:
             raise PerfclfError(f"{file} is not a run database: {error}") from error

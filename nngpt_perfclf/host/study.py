@@ -37,8 +37,8 @@ class Contender:
 def study(config: Config, folder: Path, runs: RunDatabase) -> dict:
     """Ask about every candidate of every pool once, then resample generations. Writes `loop.json`, `rows.csv` and the
     picture `saving-regret.svg` into `folder`; the result's `rows` hold regret in accuracy points, shares in 0..1."""
-    replay = load_replay(config)
     rule = rule_of(config)
+    replay = load_replay(config)
     draws = regret.draw_generations(list(replay.pools.values()), config.loop.candidates, config.loop.resamples,
                                     config.seed)
     rows, sharpness = [], []
@@ -57,11 +57,19 @@ def study(config: Config, folder: Path, runs: RunDatabase) -> dict:
 
 
 def rule_of(config: Config) -> Rule:
-    """The pruning rule of the configuration, with the first of its shares to keep."""
+    """The pruning rule of the configuration, with the first of its shares to keep.
+
+    Raises PerfclfError for whatever is wrong with the loop's policies and rules, before anything is loaded or asked.
+    """
     loop = config.loop
     if not loop.keep:
         raise PerfclfError("loop.keep is empty: give at least one share, or null")
-    return Rule(loop.keep[0], loop.least_kept, loop.confidence, loop.risk, loop.sharpness)
+    rules = [Rule(share, loop.least_kept, loop.confidence, loop.risk, loop.sharpness) for share in loop.keep]
+    for name in loop.policies:
+        build_policy(name, rules[0])
+    if loop.kind == "replay" and loop.candidates > loop.pool:
+        raise PerfclfError(f"loop.candidates={loop.candidates} cannot be drawn from loop.pool={loop.pool}")
+    return rules[0]
 
 
 def policy_of(config: Config, name: str, rule: Rule, target: str, anchors: Mapping, pool: Pool | None = None) -> Policy:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import warnings
+from functools import lru_cache
 
 from nngpt_perfclf.types import PerfclfError
 
@@ -40,6 +41,12 @@ def parse(code: str) -> ast.Module | None:
     if _depth_exceeds(tree, _NESTED):
         raise PerfclfError(f"the network's code nests expressions or blocks more than {_NESTED} levels deep")
     return tree
+
+
+@lru_cache(maxsize=256)
+def parses(code: str) -> bool:
+    """Whether the code parses; raises as `parse` does. Remembered, since a loop asks many questions about one code."""
+    return parse(code) is not None
 
 
 def quiet(code: str, mark: str = "''") -> str:
