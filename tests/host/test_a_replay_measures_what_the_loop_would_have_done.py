@@ -109,7 +109,8 @@ def test_what_has_no_score_stands_in_the_middle_of_the_rank_correlation():
     assert -1 < found[3] < 0
 
 
-def test_sharpness_is_recovered_from_generations_that_follow_the_choice_axiom():
+def test_sharpness_is_recovered_from_generations_that_follow_the_choice_axiom(monkeypatch):
+    monkeypatch.setattr(regret, "BOOTSTRAPS", 1)
     rng = np.random.default_rng(1)
     rates = rng.uniform(0.2, 0.8, 400)
     policy = build_policy("anchored", Rule(), references=REFERENCES, anchors=ANCHORS)
