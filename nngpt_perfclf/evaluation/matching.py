@@ -3,8 +3,8 @@
 Two readings of the same text. `reference` does what NNGPT does (`extract_answer` and `evaluate_epoch` in
 ``ab/gpt/ClassificationEval.py``), faults included, so that its published counts can be reproduced. `strict` is meant:
 
-1. A name counts where it stands as a whole word, in any case, with hyphens, underscores and spaces alike; where two names
-   could start, the longer one does (``cifar-100`` is no ``cifar-10``), and a part of a longer word is no name.
+1. A name counts where it stands as a whole word, in any case, with hyphens, underscores and spaces alike; where two
+   names could start, the longer one does (``cifar-100`` is no ``cifar-10``), and a part of a longer word is no name.
 2. A name that is negated (``not mnist``, ``rather than mnist``, ``mnist is worse``) does not count.
 3. Of several names that count, the one that stands first in the text wins; none: None.
 """
@@ -21,9 +21,11 @@ from nngpt_perfclf.types import PerfclfError
 Mode = Literal["strict", "reference"]
 _MARKERS = ("### Response:", "<|im_start|>assistant", "<|assistant|>", "[/INST]")
 _STRICT_MARKERS = (*_MARKERS, "<|start_header_id|>assistant<|end_header_id|>", "<start_of_turn>model")
+_OPENS, _CLOSES = "<think(?:ing)?>", "</think(?:ing)?>"
+_NEAR = 80  # characters within which a negation belongs to a name
 _SPACES = r"[\s_\-\u2010-\u2015\u2212]"
 _NEGATED_BEFORE = re.compile(
-    r"(?:\b(?:not|never|neither|nor|except|unlike|without|than|over|versus|vs\.?|beats?|instead\s+of|rather\s+than"
+    r"(?:\b(?:not|never|neither|nor|except|unlike|without|(?<!worse\s)(?<!lower\s)(?<!less\s)than|over|versus|vs\.?|beats?|instead\s+of|rather\s+than"
     r"|isn'?t|wasn'?t|cannot\s+be|can'?t\s+be|won'?t\s+be)|!=)"
     r"(?:\s+(?:on|for|in|be|the|a|an|dataset|it|is|to|likely|really|than))*[\s\"'`*(\[:]*$")
 _NEGATED_AFTER = re.compile(
@@ -33,7 +35,7 @@ _NEGATED_AFTER = re.compile(
 
 
 def extract_answer(text: str | None, datasets: Sequence[str | None], mode: Mode = "strict") -> str | None:
-    """The dataset that a bare answer names, or None; entries of `datasets` that are None or empty are never the answer.
+    """The dataset that a bare answer names, or None; entries of `datasets` that are None are never the answer.
 
     `reference` tries the whole text, then whole words, then words with hyphens and underscores as spaces, each for the
     datasets in the order given. Raises PerfclfError for an unknown mode.
@@ -41,7 +43,7 @@ def extract_answer(text: str | None, datasets: Sequence[str | None], mode: Mode 
     _check(mode)
     if not text:
         return None
-    named = [dataset for dataset in datasets if dataset]
+    named = [dataset for dataset in datasets if dataset is not None]
     return _reference(text, named) if mode == "reference" else _strict(text, named)
 
 
@@ -56,7 +58,7 @@ def read_answer(raw_output: str | None, datasets: Sequence[str | None], mode: Mo
     if not raw_output:
         return None
     answer = _after_reference_markers(raw_output) if mode == "reference" else _after_markers(raw_output)
-    return extract_answer(answer.strip(), datasets, mode)
+    return extract_answer(answer.strip(), [dataset for dataset in datasets if dataset], mode)
 
 
 def _check(mode: str) -> None:
@@ -91,16 +93,19 @@ def _after_reference_markers(raw: str) -> str:
 
 def _strict(text: str, datasets: Sequence[str]) -> str | None:
     said = unicodedata.normalize("NFKC", text).lower()
-    names = {_key(name): name for name in reversed(datasets)}
-    if not names:
+    names: dict[str, list[str]] = {}
+    for name in datasets:
+        names.setdefault(_key(name), []).append(name)
+    # A longer name stands before its own beginning, so that the alternation takes it.
+    longest_first = sorted((key for key in names if key), key=len, reverse=True)
+    if not longest_first:
         return None
-    # A longer name stands before its beginning, so that the alternation takes it.
-    patterns = [_SPACES + "?" if not key else _pattern(key) for key in sorted(names, key=len, reverse=True)]
-    anyone = re.compile(rf"(?<![^\W_])(?:{'|'.join(f'({pattern})' for pattern in patterns)})(?![^\W_])")
+    anyone = re.compile(rf"(?<![^\W_])(?:{'|'.join(map(_pattern, longest_first))})(?![^\W_])")
     for found in anyone.finditer(said):
-        sentence_before = re.split(r"[.!?;\n](?:\s|$)", said[:found.start()])[-1]
-        if not (_NEGATED_BEFORE.search(sentence_before) or _NEGATED_AFTER.search(said[found.end():])):
-            return names[_key(found[0])]
+        before = re.split(r"[.!?;\n](?:\s|$)", said[max(0, found.start() - _NEAR):found.start()])[-1]
+        if not (_NEGATED_BEFORE.search(before) or _NEGATED_AFTER.search(said[found.end():found.end() + _NEAR])):
+            same = names[_key(found[0])]
+            return next((name for name in same if name.lower() == found[0]), same[0])
     return None
 
 
@@ -115,7 +120,13 @@ def _pattern(key: str) -> str:
 def _after_markers(raw: str) -> str:
     ends = [raw.rfind(marker) + len(marker) for marker in _STRICT_MARKERS if marker in raw]
     answer = raw[max(ends, default=0):]
-    answer = re.sub(r"<think>.*?</think>", " ", answer, flags=re.DOTALL)
-    # A closing mark without an opening one: the chat template opened the block within the prompt.
-    answer = answer.rsplit("</think>", 1)[-1]
-    return answer.split("<think>", 1)[0]
+    kept, reasons = [], False
+    for part in re.split(f"({_OPENS}|{_CLOSES})", answer):
+        if re.fullmatch(_OPENS, part):
+            reasons = True
+        elif re.fullmatch(_CLOSES, part):
+            # A closing mark without an opening one: the chat template opened the block within the prompt.
+            kept, reasons = kept if reasons else [], False
+        elif not reasons:
+            kept.append(part)
+    return " ".join(kept)
