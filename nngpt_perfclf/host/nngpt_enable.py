@@ -82,7 +82,7 @@ def enable(checkout: str | Path) -> dict:
     names = sorted({path.name for path in repaired})
     key = next(iter(json.loads(next(iter(repaired.values())))))
     preset = _PRESET.substitute(preset=layout.preset_module, module=layout.module, configuration=CONFIGURATION, key=key,
-                                depth=len(layout.file.parents) - 2, prompts=tuple(names),
+                                depth=len(layout.file.parents) - 1, prompts=tuple(names),
                                 default=next((name for name in names if "code_based" in name), names[0]))
     wanted = {**repaired, layout.preset: preset,
               Path(CONFIGURATION): (conf_folder() / "nngpt.yaml").read_text(encoding="utf-8")}

@@ -51,13 +51,13 @@ def read_seed_row(path: Path) -> dict[str, object]:
         raise PerfclfError(f"{path} refused: larger than {LARGEST >> 20} MiB")
     try:
         row = _Reader(io.BytesIO(path.read_bytes())).load()
+        if type(row) is not pd.Series:
+            raise PerfclfError(f"it holds a {type(row).__name__}, not a Series")
+        return dict(zip(map(str, row.index), row.to_numpy(dtype=object), strict=True))
     except PerfclfError as error:
         raise PerfclfError(f"{path} refused: {error}") from error
-    except Exception as error:  # damaged pickles raise anything, and none may stop a run
+    except Exception as error:  # a damaged pickle raises anything, and none may stop a run
         raise PerfclfError(f"{path} cannot be read as a pickled Series: {type(error).__name__}: {error}") from error
-    if type(row) is not pd.Series:
-        raise PerfclfError(f"{path} refused: it holds a {type(row).__name__}, not a Series")
-    return dict(zip(map(str, row.index), row.to_numpy(dtype=object), strict=True))
 
 
 class _Reader(pickle._Unpickler):
@@ -98,11 +98,19 @@ class _Reader(pickle._Unpickler):
             raise PerfclfError(f"it changes a {type(target).__name__}, which no seed row needs")
         self.load_build()
 
+    def bytes_to_change(self) -> None:
+        """The original makes room for as many bytes as are announced, before it sees whether they come."""
+        length = int.from_bytes(self.read(8), "little")
+        if length > LARGEST:
+            raise PerfclfError("it announces more bytes than it can hold")
+        self.append(bytearray(self.read(length)))
+
     def refuse(self) -> None:
         raise PerfclfError("it holds an operation that no seed row needs")
 
     dispatch[pickle.REDUCE[0]] = call
     dispatch[pickle.BUILD[0]] = build
+    dispatch[pickle.BYTEARRAY8[0]] = bytes_to_change
     for operation in (pickle.INST, pickle.OBJ, pickle.PERSID, pickle.BINPERSID, pickle.EXT1, pickle.EXT2, pickle.EXT4):
         dispatch[operation[0]] = refuse
 
