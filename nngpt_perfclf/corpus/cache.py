@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nngpt_perfclf.corpus.reading import Reading
     from nngpt_perfclf.corpus.sources import Source
 
-_FORMAT = 1  # counted up when the tables change, so that older caches are read again
+_FORMAT = 2  # counted up when the tables change, so that older caches are read again
 
 
 class Cache:

@@ -157,7 +157,8 @@ def _read_codes(folder: Path, pool: ThreadPoolExecutor) -> tuple[dict[str, str],
     codes, damaged = {}, []
     for file, content in zip(files, pool.map(_content, map(str, files)), strict=True):
         try:
-            codes[file.stem] = content.decode("utf-8")
+            # As text files are read, and as nn-dataset's database holds them: every line ends in a bare newline.
+            codes[file.stem] = content.decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
         except UnicodeDecodeError as error:
             damaged.append(f"nn/{file.name}: {error}")
     return codes, damaged

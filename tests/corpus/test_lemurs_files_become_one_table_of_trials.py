@@ -34,6 +34,11 @@ def test_the_codes_are_those_of_all_networks(lemur, config_for):
                                                     "ga-mut_1": "class Net:\n    depth = 3\n"}
 
 
+def test_a_codes_lines_end_in_a_bare_newline_whoever_wrote_them(lemur, config_for):
+    (lemur / "nn" / "AlexNet.py").write_bytes(b"class Net:\r\n    pass\r")
+    assert load_corpus(config_for(lemur)).codes["AlexNet"] == "class Net:\n    pass\n"
+
+
 def test_a_networks_name_may_hold_underscores(lemur, config_for):
     assert "ga-mut_1" in set(load_corpus(config_for(lemur)).trials["nn"])
 
