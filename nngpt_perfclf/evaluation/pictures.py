@@ -63,9 +63,11 @@ def coverage(rows: Sequence[dict]) -> str:
         x = [100 * row["coverage"] for row in rows]
         low, high = ([100 * row[name] for row in rows] for name in ("low", "high"))
         axes.fill_between(x, low, high, color=OURS, alpha=0.2, lw=0)
-        axes.plot(x, [100 * row["accuracy"] for row in rows], color=OURS, label="adviser")
+        mark = "o" if len(rows) == 1 else None
+        axes.plot(x, [100 * row["accuracy"] for row in rows], marker=mark, color=OURS, label="adviser")
         if "prior" in rows[0]:
-            axes.plot(x, [100 * row["prior"] for row in rows], "--", color=PRIOR, label="prior, same pairs")
+            axes.plot(x, [100 * row["prior"] for row in rows], "--", marker=mark, color=PRIOR,
+                      label="prior, same pairs")
         axes.set(xlabel="share of pairs answered, the surest first (%)", ylabel="right (%)")
         axes.invert_xaxis()
         _legend(axes)

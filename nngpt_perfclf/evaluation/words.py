@@ -30,6 +30,8 @@ def headline(result: dict) -> str:
     """An evaluation's accuracy beside the prior, and whether the difference is more than chance."""
     said = (f"{result['adviser']} is right on {percent(result['accuracy'])} of {result['n']:,} held-out pairs "
             f"(95{_GAP}% interval {percent(result['accuracy_low'])} to {percent(result['accuracy_high'])})")
+    if result["no_opinion"]:
+        said += f", the {result['no_opinion']:,} without an opinion counted as one half each"
     against = next((row for row in result["comparisons"] if row["against"] == "prior"), None)
     if against is None:
         return f"{said}. It is the prior: the dataset that usually wins the pair, code and recipe unread."
@@ -51,6 +53,8 @@ def headline(result: dict) -> str:
 def datasets(rows: Sequence[dict]) -> str:
     """Where it is easiest and hardest, and with how many datasets it is above the prior."""
     best, worst = max(rows, key=lambda row: row["accuracy"]), min(rows, key=lambda row: row["accuracy"])
+    if best["accuracy"] == worst["accuracy"]:
+        return f"{percent(best['accuracy'])} whichever dataset is one of the two."
     said = (f"Easiest where {best['dataset']} is one of the two ({percent(best['accuracy'])}), hardest with "
             f"{worst['dataset']} ({percent(worst['accuracy'])})")
     known = [row for row in rows if row.get("prior") is not None]
@@ -65,11 +69,13 @@ def reliability(rows: Sequence[dict], error: float) -> str:
     tendency = ("it knows how sure it may be" if abs(sure - right) < 0.02
                 else "it is surer than it should be" if sure > right else "it could be surer than it is")
     return (f"On average it is {percent(sure)} sure and {percent(right)} right: {tendency}. Confidence and accuracy "
-            f"differ by {points(error)} (expected calibration error, {len(rows)} bins of equal mass).")
+            f"differ by {points(error)} (expected calibration error, bins of equal mass: {len(rows)}).")
 
 
 def coverage(rows: Sequence[dict]) -> str:
     """What answering half of the pairs, the surest, gives."""
+    if len(rows) == 1:
+        return "It is as sure of every answer as of any other: there is nothing to choose by."
     whole, half = rows[0], min(rows, key=lambda row: abs(row["coverage"] - 0.5))
     said = (f"Answering only the surest {percent(half['coverage'], 0)} of the pairs gives {percent(half['accuracy'])} "
             f"instead of {percent(whole['accuracy'])}")

@@ -17,7 +17,7 @@ from nngpt_perfclf.config import load_config
 from nngpt_perfclf.corpus import load_corpus
 from nngpt_perfclf.evaluation import evaluate
 from nngpt_perfclf.evaluation.predict import SHARD, predict, predict_in_shards
-from nngpt_perfclf.evaluation.run import over_seeds, seed_folders
+from nngpt_perfclf.evaluation.run import chosen_pairs, over_seeds, seed_folders
 from nngpt_perfclf.record import read_json
 from nngpt_perfclf.tasks import load_pairs
 from nngpt_perfclf.types import PerfclfError
@@ -92,18 +92,21 @@ def test_a_killed_evaluation_asks_only_what_was_not_answered(tmp_path):
     assert again.asked == 2 * (len(pairs) - done)
 
 
-@pytest.fixture
-def settings(tmp_path):
-    def make(*more):
-        return load_config(overrides=["adviser=prior", "evaluate.pairs=300", "evaluate.resamples=50",
-                                      "evaluate.beside=[always-first]", f"out={tmp_path / 'run'}", *more])
-    return make
+def settings(folder, *more):
+    return load_config(overrides=["adviser=prior", "evaluate.pairs=300", "evaluate.resamples=50",
+                                  "evaluate.beside=[always-first]", f"out={folder}", *more])
 
 
-def test_the_verb_measures_real_held_out_pairs_and_leaves_a_record(settings, tmp_path):
-    told = evaluate(settings())
-    written = read_json(tmp_path / "run" / "evaluation.json")
-    rows = pd.read_parquet(tmp_path / "run" / "predictions.parquet")
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    return folder, evaluate(settings(folder))
+
+
+def test_the_verb_measures_real_held_out_pairs_and_leaves_a_record(measured):
+    folder, told = measured
+    written = read_json(folder / "evaluation.json")
+    rows = pd.read_parquet(folder / "predictions.parquet")
     assert told["n"] == len(rows) == 300
     assert set(rows["part"]) == {"test"}
     assert told["accuracy"] == told["prior"] == written["prior"]
@@ -111,33 +114,39 @@ def test_the_verb_measures_real_held_out_pairs_and_leaves_a_record(settings, tmp
     assert told["always-first"] == 0.5
     assert {"config", "commit", "versions", "data", "version"} <= set(written["record"])
     assert 0.6 < told["replicate_ceiling"]["agreement"] < 1
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
-        "evaluation.json", "predictions.parquet", "run.json"]
+    assert sorted(path.name for path in folder.iterdir()) == ["evaluation.json", "predictions.parquet", "run.json"]
+
+
+def test_a_finished_run_is_neither_overwritten_nor_done_twice(measured):
+    folder, told = measured
     with pytest.raises(PerfclfError, match="already holds a run"):
-        evaluate(settings())
-    assert evaluate(settings("resume=true")) == told
+        evaluate(settings(folder))
+    assert evaluate(settings(folder, "resume=true")) == told
     with pytest.raises(PerfclfError, match="begun with another config"):
-        evaluate(settings("resume=true", "label=rank"))
+        evaluate(settings(folder, "resume=true", "label=rank"))
 
 
-def test_the_prior_is_fitted_on_the_training_part_alone(settings):
-    config = settings()
-    evaluate(config)
+def test_the_prior_is_fitted_on_the_training_part_alone(measured):
+    config = settings(measured[0])
     pairs = load_pairs(config, load_corpus(config))
     prior = PairPrior.fit(pairs[pairs["part"] == "train"])
-    rows = pd.read_parquet(Path(config.out) / "predictions.parquet")
+    rows = pd.read_parquet(measured[0] / "predictions.parquet")
     assert [prior(row.ds_a, row.ds_b) for row in rows.itertuples()] == rows["prior_a"].tolist()
 
 
-def test_an_adviser_that_learned_from_another_split_is_refused(settings, tmp_path):
+def test_an_adviser_that_learned_from_another_split_is_refused(tmp_path):
     (tmp_path / "run.json").write_text('{"kind": "gbdt", "config": {"split": {"by": "pairs"}}}')
     with pytest.raises(PerfclfError, match="learned from another split"):
-        evaluate(settings(), str(tmp_path))
+        evaluate(settings(tmp_path / "new"), str(tmp_path))
 
 
-def test_an_empty_part_is_an_error(settings):
-    with pytest.raises(PerfclfError, match="no pairs in the test part"):
-        evaluate(settings("split.test=0.0"))
+def test_a_sample_is_drawn_by_the_seed_and_an_empty_part_is_an_error(tmp_path):
+    pairs = predictions(30)
+    chosen = [chosen_pairs(pairs, settings(tmp_path, f"seed={seed}")).index.tolist() for seed in (0, 0, 1)]
+    assert chosen[0] == chosen[1] != chosen[2]
+    assert len(set(chosen[0])) == 300
+    with pytest.raises(PerfclfError, match="no pairs in the validation part"):
+        chosen_pairs(pairs, settings(tmp_path, "evaluate.part=validation"))
 
 
 def test_seeds_give_mean_deviation_and_each_run(tmp_path):

@@ -104,7 +104,7 @@ def test_a_browser_shows_every_section_without_an_error(page, tmp_path, width):
 
 def evaluated(difference, low, high):
     against = {"against": "prior", "difference": difference, "low": low, "high": high}
-    return {"adviser": "x", "accuracy": 0.8, "accuracy_low": 0.7, "accuracy_high": 0.9, "n": 100,
+    return {"adviser": "x", "accuracy": 0.8, "accuracy_low": 0.7, "accuracy_high": 0.9, "n": 100, "no_opinion": 0,
             "prior": 0.8 - difference, "comparisons": [against]}
 
 
@@ -126,3 +126,9 @@ def test_a_loss_that_does_not_fall_is_said_not_to_fall():
 def test_confidence_that_tells_nothing_is_said_to_tell_nothing():
     rows = [{"coverage": share, "accuracy": accuracy, "prior": 0.7} for share, accuracy in ((1.0, 0.8), (0.5, 0.7))]
     assert "does not tell right from wrong" in words.coverage(rows)
+    assert "nothing to choose by" in words.coverage(rows[:1])
+
+
+def test_pairs_without_an_opinion_are_told():
+    said = words.headline({**evaluated(-0.3, -0.4, -0.2), "no_opinion": 7})
+    assert "the 7 without an opinion counted as one half" in said
