@@ -29,6 +29,9 @@ from nngpt_perfclf.tasks import question_of
 from nngpt_perfclf.types import PerfclfError, Question
 
 
+AT_ONCE = 64  # lessons whose neighbours are looked up together
+
+
 @dataclass(frozen=True)
 class Material:
     """What a training run is made of: `lessons` to learn, `checks` (validation pairs) to watch, the `codes`, the
@@ -107,26 +110,38 @@ def build_rows(model: LanguageModel, asker: Asker, material: Material, config: C
     rows = []
     with progress() as bar:
         done = bar.add_task("prompts", total=len(material.lessons))
-        for lesson in material.lessons:
-            prompts, target, offset = ask_lesson(lesson, asker, material, config)
-            if config.train.loss == "options":
-                rows.append(option_row(model.encoder, prompts, target, offset, config.train.max_tokens))
-            else:
-                rows += [completion_row(model.encoder, prompt, prompt.options[0 if aim >= 0.5 else 1],
-                                        config.train.loss == "full", config.train.max_tokens)
-                         for prompt, aim in zip(prompts, target, strict=True)]
-            bar.advance(done)
+        for start in range(0, len(material.lessons), AT_ONCE):
+            lessons = material.lessons[start:start + AT_ONCE]
+            for asked in ask_lessons(lessons, asker, material, config):
+                rows += lesson_rows(model, *asked, config)
+            bar.advance(done, len(lessons))
     return rows
 
 
-def ask_lesson(lesson: Lesson, asker: Asker, material: Material, config: Config):
-    """(prompts, targets, offsets) of one lesson, its own near-duplicates' trials hidden from the neighbours."""
-    questions = [_asked(row, bare, material.codes)
+def lesson_rows(model: LanguageModel, prompts: list[Prompt], target: np.ndarray, offset: np.ndarray,
+                config: Config) -> list[dict]:
+    """One lesson in tokens: a row for all its questions (options) or for each of them."""
+    longest = config.train.max_tokens
+    if config.train.loss == "options":
+        return [option_row(model.encoder, prompts, target, offset, longest)]
+    return [completion_row(model.encoder, prompt, prompt.options[0 if aim >= 0.5 else 1],
+                           config.train.loss == "full", longest)
+            for prompt, aim in zip(prompts, target, strict=True)]
+
+
+def ask_lessons(lessons: Sequence[Lesson], asker: Asker, material: Material, config: Config) -> list[tuple]:
+    """(prompts, targets, offsets) of each lesson, its own near-duplicates' trials hidden from the neighbours.
+
+    They are asked together, since looking up neighbours costs little more for many than for one.
+    """
+    questions = [_asked(row, bare, material.codes) for lesson in lessons
                  for row, bare in zip(lesson.pairs.itertuples(), lesson.bare, strict=True)]
-    hidden = lesson.pairs["nn"].map(material.groups).to_numpy()
-    prompts = asker.ask(questions, lesson.labels, hidden)
-    return (prompts, targets(lesson.pairs, lesson.labels, config.train.softness),
-            material.offsets(lesson.pairs, lesson.labels))
+    labels = [label for lesson in lessons for label in lesson.labels]
+    hidden = pd.concat([lesson.pairs["nn"] for lesson in lessons]).map(material.groups).to_numpy()
+    prompts = iter(asker.ask(questions, labels, hidden))
+    return [([next(prompts) for _ in lesson.labels],
+             targets(lesson.pairs, lesson.labels, config.train.softness),
+             material.offsets(lesson.pairs, lesson.labels)) for lesson in lessons]
 
 
 def _asked(row, bare: bool, codes: dict[str, str]) -> Question:
@@ -143,7 +158,8 @@ class Watch(TrainerCallback):
         lesson = Lesson(material.checks, tuple(labels), (False,) * len(labels))
         hard = replace(config, train=replace(config.train, softness=0.0))
         nothing = ([], None, None)
-        self.prompts, self.target, self.offset = ask_lesson(lesson, asker, material, hard) if labels else nothing
+        self.prompts, self.target, self.offset = (
+            ask_lessons([lesson], asker, material, hard)[0] if labels else nothing)
         self.best: dict = _read_best(out)
         self.bar = progress()
 

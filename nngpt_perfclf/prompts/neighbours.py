@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -153,18 +154,28 @@ class Neighbours:
         at, numbers, vectors = points
         result = np.full((len(at), 2), np.nan, np.float32)
         for index in range(len(self.datasets)):
-            asked, known = np.flatnonzero(at == index), np.flatnonzero(self.dataset == index)
+            asked = np.flatnonzero(at == index)
             if len(asked) == 0:
                 continue
-            there = self._scaled(self.numbers[known], self.vectors[self.code[known]])
+            there, length, labels, group = self._places[index]
             here = self._scaled(numbers[asked], vectors[asked])
             for start in range(0, len(asked), 1024):
                 rows = slice(start, start + 1024)
-                apart = (here[rows] ** 2).sum(1)[:, None] + (there**2).sum(1) - 2 * here[rows] @ there.T
+                apart = (here[rows] ** 2).sum(1)[:, None] + length - 2 * here[rows] @ there.T
                 if not_in is not None:
-                    apart[self.group[known][None, :] == not_in[asked[rows]][:, None]] = np.inf
-                result[asked[rows]] = _weighted_mean(apart, self.labels[known].astype(np.float32))
+                    apart[group[None, :] == not_in[asked[rows]][:, None]] = np.inf
+                result[asked[rows]] = _weighted_mean(apart, labels)
         return result
+
+    @cached_property
+    def _places(self) -> list[tuple[np.ndarray, ...]]:
+        """For each dataset its trials' scaled points, their squared lengths, labels and groups."""
+        places = []
+        for index in range(len(self.datasets)):
+            known = np.flatnonzero(self.dataset == index)
+            points = self._scaled(self.numbers[known], self.vectors[self.code[known]])
+            places.append((points, (points**2).sum(1), self.labels[known].astype(np.float32), self.group[known]))
+        return places
 
     def _scaled(self, numbers: np.ndarray, vectors: np.ndarray) -> np.ndarray:
         scales = np.repeat(self.scales, list(BLOCKS.values())).astype(np.float32)

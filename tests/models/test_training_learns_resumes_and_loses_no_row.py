@@ -22,13 +22,13 @@ GROUPS = pd.Series(range(6), index=list(CODES))
 
 
 def made_pairs(count, seed):
-    """Pairs in which the larger learning rate wins."""
+    """Pairs that mnist always wins, whatever the recipes: a rule that a model of a few thousand weights can learn."""
     random = np.random.default_rng(seed)
     rows = []
     for _ in range(count):
-        a, b = random.choice(["mnist", "svhn", "cifar-10", "cifar-100"], 2, replace=False)
+        a, b = random.choice(["mnist", "svhn"], 2, replace=False)
         lr_a, lr_b = random.choice([1e-4, 1e-1], 2, replace=False)
-        won = lr_a > lr_b
+        won = a == "mnist"
         side = {name: value for end, lr, good in (("a", lr_a, won), ("b", lr_b, not won)) for name, value in {
             f"lr_{end}": lr, f"momentum_{end}": 0.9, f"batch_{end}": 64, f"dropout_{end}": None,
             f"transform_{end}": "norm_32", f"norm_{end}": float(good), f"rank_{end}": float(good)}.items()}
