@@ -111,8 +111,11 @@ def refuse_leak(name: str, config: Config) -> None:
         return
     trained = read_json(folder_of(name) / RUN).get("config", {}).get("split", {})
     asked = json.loads(_as_written(to_dict(config)["split"]))
-    if trained != asked:
-        told = " ".join(f"split.{key}={value}" for key, value in trained.items() if value != asked.get(key))
+    if not trained:
+        raise PerfclfError(f"{name} does not say from which split it learned, so it may have seen test pairs")
+    other = {key: value for key, value in trained.items() if value != asked.get(key)}
+    if other:
+        told = " ".join(f"split.{key}={value}" for key, value in other.items())
         raise PerfclfError(f"{name} learned from another split, so it may have seen test pairs: evaluate with {told}")
 
 

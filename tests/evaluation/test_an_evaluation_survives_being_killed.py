@@ -15,10 +15,10 @@ from nngpt_perfclf.advice.base import Adviser
 from nngpt_perfclf.advice.prior import PairPrior
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.corpus import load_corpus
-from nngpt_perfclf.evaluation import evaluate
+from nngpt_perfclf.evaluation import evaluate, run
 from nngpt_perfclf.evaluation.predict import SHARD, predict, predict_in_shards
 from nngpt_perfclf.evaluation.run import chosen_pairs, over_seeds, seed_folders
-from nngpt_perfclf.record import read_json
+from nngpt_perfclf.record import read_json, write_json
 from nngpt_perfclf.tasks import load_pairs
 from nngpt_perfclf.types import PerfclfError
 
@@ -147,6 +147,22 @@ def test_a_sample_is_drawn_by_the_seed_and_an_empty_part_is_an_error(tmp_path):
     assert len(set(chosen[0])) == 300
     with pytest.raises(PerfclfError, match="no pairs in the validation part"):
         chosen_pairs(pairs, settings(tmp_path, "evaluate.part=validation"))
+
+
+def test_a_run_of_several_seeds_is_measured_seed_by_seed(tmp_path, monkeypatch):
+    def measure(config, name, folder):
+        write_json(folder / "run.json", {"config": {}})
+        accuracy = 0.7 + int(name[-1]) / 10
+        return {"n": 9, "accuracy": accuracy, "accuracy_low": 0.5, "accuracy_high": 0.9, "prior": 0.75}
+
+    monkeypatch.setattr(run, "evaluate_one", measure)
+    for seed in (0, 1):
+        (tmp_path / "trained" / f"seed-{seed}").mkdir(parents=True)
+    told = evaluate(settings(tmp_path / "out"), str(tmp_path / "trained"))
+    assert (told["accuracy"], told["seeds"], told["adviser"]) == (pytest.approx(0.75), 2, "trained")
+    written = read_json(tmp_path / "out" / "evaluation.json")
+    assert written["record"]["adviser"] == str(tmp_path / "trained")
+    assert (tmp_path / "out" / "seed-1" / "run.json").is_file()
 
 
 def test_seeds_give_mean_deviation_and_each_run(tmp_path):
