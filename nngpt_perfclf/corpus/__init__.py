@@ -35,19 +35,22 @@ class Corpus:
 
 
 def load_corpus(config: Config) -> Corpus:
-    """The trials and codes of the configured source, from the cache when the source has not changed.
+    """The trials and codes of the configured source, from the cache when the source has not changed, and those of the
+    run databases in `corpus.outcomes`.
 
     Raises PerfclfError where no LEMUR is found, or the one that is found cannot be trusted.
     """
     from nngpt_perfclf.corpus.cache import Cache
+    from nngpt_perfclf.corpus.outcomes import with_outcomes
     from nngpt_perfclf.corpus.sources import find_source
 
     source = find_source(config.corpus.path)
     cache = Cache(source)
     summary = cache.summary()
     trials, codes = cache.tables()
-    return Corpus(trials, codes, summary["source"], source.fingerprint, tuple(summary["skipped"]),
-                  summary["empty_files"])
+    corpus = Corpus(trials, codes, summary["source"], source.fingerprint, tuple(summary["skipped"]),
+                    summary["empty_files"])
+    return with_outcomes(corpus, config.corpus.outcomes)
 
 
 def describe(config: Config) -> dict:

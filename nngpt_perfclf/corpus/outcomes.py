@@ -1,0 +1,73 @@
+"""What a loop has trained itself, read beside LEMUR's trials: the view `trial` of its run database."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nngpt_perfclf.types import PerfclfError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nngpt_perfclf.corpus import Corpus
+
+
+def with_outcomes(corpus: Corpus, files: Sequence[str | Path]) -> Corpus:
+    """The corpus with the trials of these run databases added; another fingerprint for other outcomes.
+
+    A network that stands in the corpus under the same name and code is that network, so that its trials on further
+    datasets make pairs; one with other code gets a name of its own. Raises PerfclfError for a file that is missing or
+    is no run database, and for one that is given twice.
+    """
+    if not files:
+        return corpus
+    from dataclasses import replace
+
+    import pandas as pd
+
+    from nngpt_perfclf.corpus.reading import CATEGORIES
+
+    paths = [Path(file).absolute() for file in files]
+    if len(set(paths)) < len(paths):
+        raise PerfclfError("corpus.outcomes names a run database twice")
+    codes, found = dict(corpus.codes), []
+    for path in paths:
+        rows = _read(path)
+        rows["nn"] = [_name(codes, nn, code) for nn, code in zip(rows["nn"], rows["code"], strict=True)]
+        found.append(rows)
+    added = pd.concat(found, ignore_index=True)
+    plain = corpus.trials.astype(dict.fromkeys(CATEGORIES, "str"))
+    trials = pd.concat([plain, added[list(plain.columns)]], ignore_index=True)
+    told = hashlib.sha256(f"{corpus.fingerprint}\n{added.to_csv(index=False)}".encode()).hexdigest()
+    return replace(corpus, trials=trials.astype(dict.fromkeys(CATEGORIES, "category")), codes=codes,
+                   source=" + ".join([corpus.source, *map(str, paths)]), fingerprint=told[:len(corpus.fingerprint)])
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """The columns of the corpus and `code`, in the order of the trials' ids."""
+    import pandas as pd
+
+    from nngpt_perfclf.corpus.reading import CATEGORIES, COLUMNS, RECIPE
+
+    if not path.is_file():
+        raise PerfclfError(f"no run database {path}, which corpus.outcomes names")
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            rows = pd.read_sql_query(f"SELECT {', '.join(COLUMNS)}, code FROM trial ORDER BY trial", connection)
+    except (sqlite3.DatabaseError, pd.errors.DatabaseError) as error:
+        raise PerfclfError(f"{path} is no run database of a loop: {str(error).splitlines()[0]}") from error
+    numbers = dict.fromkeys(("accuracy", "duration", *RECIPE), "float64")
+    return rows.astype({**numbers, "epoch": "int64", "trial": "str", **dict.fromkeys(CATEGORIES, "str")})
+
+
+def _name(codes: dict[str, str], nn: str, code: str) -> str:
+    if codes.setdefault(nn, code) == code:
+        return nn
+    other = f"{nn}-{hashlib.sha256(code.encode()).hexdigest()[:8]}"
+    codes[other] = code
+    return other
