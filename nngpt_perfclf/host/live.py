@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from nngpt_perfclf.config import Config, to_dict
@@ -15,6 +16,9 @@ from nngpt_perfclf.host.replay import Pool, Replay, load_replay
 from nngpt_perfclf.host.runs import RunDatabase
 from nngpt_perfclf.host.study import asked_by, policy_of, rule_of, shares_of
 from nngpt_perfclf.types import PerfclfError, Recipe
+
+# What advisers must know of the local image sets.
+IMAGE_SETS = Path(__file__).with_name("image_sets.yaml")
 
 
 def play_replay(config: Config, folder: Path, runs: RunDatabase) -> dict:
@@ -31,6 +35,8 @@ def play_local(config: Config, folder: Path, runs: RunDatabase) -> dict:
     rule_of(config)
     if "oracle" in config.loop.policies:
         raise PerfclfError("the oracle knows recorded outcomes only: leave it out of loop.policies")
+    if config.datasets is None:
+        config = replace(config, datasets=str(IMAGE_SETS))
     return _play(config, folder, runs, local.plugin(config), config.loop.targets, anchors_of(config), None)
 
 
