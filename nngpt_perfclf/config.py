@@ -34,7 +34,7 @@ class SplitConfig:
 @dataclass(frozen=True)
 class ModelConfig:
     name: str
-    source: Literal["registry", "hub", "folder", "gbdt"]
+    source: Literal["registry", "hub", "folder", "gbdt", "stack"]
     packages: tuple[str, ...]
     file: str | None
     sha256: str | None
@@ -66,7 +66,7 @@ class TrainConfig:
     labels: tuple[str, ...]
     bare_share: float
     softness: float
-    prior_offset: bool
+    offset: Literal["none", "prior", "near"]
     checks: int
     loss: Literal["options", "completion", "full"]
     clip: float
@@ -82,6 +82,8 @@ class AdviceConfig:
     confidence: float
     batch_tokens: int
     memory: bool
+    parts: tuple[str, ...]
+    features: Literal["code", "recipe", "both"]
 
 
 @dataclass(frozen=True)

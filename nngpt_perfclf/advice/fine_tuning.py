@@ -9,7 +9,8 @@ import numpy as np
 
 from nngpt_perfclf.advice.calibration import Calibration, save_calibrations
 from nngpt_perfclf.advice.language import LanguageAdviser, asker_of
-from nngpt_perfclf.advice.prior import PairPrior, save_priors
+from nngpt_perfclf.advice.offset import Offset, load_offset, prior_log_odds, save_offsets
+from nngpt_perfclf.advice.prior import PairPrior, load_prior, save_priors
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
 from nngpt_perfclf.corpus import Corpus, load_corpus
@@ -30,11 +31,13 @@ from nngpt_perfclf.tasks import (
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nngpt_perfclf.prompts.asker import Asker
 
 
 def train_language(config: Config, out: Path) -> dict:
     """Fine-tune `config.model` on the training part, calibrate it on validation, leave a run folder that `load_advisor`
-    opens: run.json, log.jsonl, adapter/, prior.json, calibration.json and, where the prompt shows them, neighbours.npz.
+    opens: run.json, log.jsonl, adapter/, prior.json, offset.json, calibration.json and, where the prompt or the offset
+    needs it, neighbours.npz.
     """
     from nngpt_perfclf.models import ensure_ready
     from nngpt_perfclf.models.language import load, threads
@@ -55,9 +58,15 @@ def train_language(config: Config, out: Path) -> dict:
     _fit_neighbours(config, out, trials, codes, networks)
     write_json(out / "run.json", record("language", to_dict(config), corpus.fingerprint, status="training"))
 
-    def offsets(rows: pd.DataFrame, labels) -> np.ndarray:
-        return np.array([priors[label].log_odds(row.ds_a, row.ds_b) if config.train.prior_offset else 0.0
-                         for row, label in zip(rows.itertuples(), labels, strict=True)])
+    asker = asker_of(out, config, config)
+    offset = {label: _fit_offset(config, asker, label, pairs[label], priors[label], codes, networks["group"])
+              for label in LABELS}
+    save_offsets(offset, out / "offset.json")
+
+    def offsets(rows: pd.DataFrame, labels, near: np.ndarray) -> np.ndarray:
+        prior = [priors[label].log_odds(a, b) for a, b, label in zip(rows["ds_a"], rows["ds_b"], labels, strict=True)]
+        return np.array([offset[label](np.array([known]), there[None])[0]
+                         for known, there, label in zip(prior, near, labels, strict=True)])
 
     with threads(config.threads):
         model = load(ensure_ready(config.model), chat=config.model.chat, precision=config.train.precision)
@@ -65,7 +74,7 @@ def train_language(config: Config, out: Path) -> dict:
         checks = checks.sample(min(config.train.checks, len(checks)), random_state=config.seed).sort_values("nn")
         material = Material(draw_lessons(trials, networks, config), checks, codes, networks["group"], offsets)
         say(f"{sum(len(one.pairs) for one in material.lessons):,} labels about {len(material.lessons):,} codes")
-        result = fine_tune(model, asker_of(out, config, config), material, config, out)
+        result = fine_tune(model, asker, material, config, out)
         result |= _calibrate(config, out, corpus, pairs)
     write_json(out / "run.json", record("language", to_dict(config), corpus.fingerprint, status="done", result=result))
     return {"run": str(out), **result}
@@ -75,7 +84,8 @@ def _fit_neighbours(config: Config, out: Path, trials: pd.DataFrame, codes: dict
                     networks: pd.DataFrame) -> None:
     known = templates()
     shown = {*known[config.template].fields, *known[config.bare_template].fields}
-    if not {"near_a", "near_b"} & shown or (out / "neighbours.npz").is_file():
+    needed = {"near_a", "near_b"} & shown or config.train.offset == "near"
+    if not needed or (out / "neighbours.npz").is_file():
         return
     say("learning which recorded trials are near")
     part = trials["nn"].map(networks["part"])
@@ -84,20 +94,34 @@ def _fit_neighbours(config: Config, out: Path, trials: pd.DataFrame, codes: dict
     neighbours.learn_metric(trials[part == "validation"], codes, config.seed).save(out / "neighbours.npz")
 
 
+def _fit_offset(config: Config, asker: Asker, label: str, pairs: pd.DataFrame, prior: PairPrior, codes: dict[str, str],
+                groups: pd.Series) -> Offset:
+    """What the configured offset weighs, learned on training pairs whose own near-duplicates' trials are hidden."""
+    if config.train.offset == "none":
+        return Offset()
+    if config.train.offset == "prior":
+        return Offset(prior=1.0)
+    pairs = pairs[(pairs["part"] == "train") & ~pairs["tie"]]
+    pairs = pairs.sample(min(4000, len(pairs)), random_state=config.seed)
+    questions = [question_of(row, codes) for row in pairs.itertuples()]
+    near = asker.near(questions, [label] * len(questions), pairs["nn"].map(groups).to_numpy())
+    known = prior_log_odds(prior, list(zip(pairs["ds_a"], pairs["ds_b"], strict=True)))
+    return Offset.fit(known, near, (pairs["better"] == pairs["ds_a"]).to_numpy())
+
+
 def _calibrate(config: Config, out: Path, corpus: Corpus, pairs: dict[str, pd.DataFrame]) -> dict:
     """Fit each label's calibration on its validation pairs; returns how right the adapter is on them."""
     from dataclasses import replace
 
     save_calibrations(dict.fromkeys(LABELS, Calibration()), out / "calibration.json")
     adviser = LanguageAdviser.load(out, replace(config, advice=replace(config.advice, memory=False)))
-    from nngpt_perfclf.advice.prior import load_prior
-
     found, result = {}, {}
     for label, table in pairs.items():
         table = table[(table["part"] == "validation") & ~table["tie"]]
         if label not in config.train.labels or not len(table):
             continue
         adviser.label, adviser.prior = label, load_prior(out / "prior.json", label)
+        adviser.offset = load_offset(out / "offset.json", label)
         odds = adviser.averaged([question_of(row, corpus.codes) for row in table.itertuples()])
         won = (table["better"] == table["ds_a"]).to_numpy()
         found[label] = Calibration.fit(odds, won)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nngpt_perfclf.advice.base import Adviser
+from nngpt_perfclf.advice.offset import Offset, load_offset, prior_log_odds
 from nngpt_perfclf.config import Config, load_config
 from nngpt_perfclf.prompts import dataset_properties, templates
 from nngpt_perfclf.prompts.asker import Asker
@@ -23,20 +24,20 @@ if TYPE_CHECKING:
 
 @dataclass
 class LanguageAdviser(Adviser):
-    """Scores the two names; `offset`: the pair prior's log-odds are added, as in the adapter's training."""
+    """Scores the two names and adds the `offset` that was added in the adapter's training."""
 
     model: LanguageModel | None = None
     asker: Asker | None = None
     label: str = "normalized"
-    offset: bool = True
+    offset: Offset = field(default_factory=Offset)
     batch_tokens: int = 4096
 
     def log_odds(self, questions: Sequence[Question]) -> np.ndarray:
-        prompts = self.asker.ask(questions, [self.label] * len(questions))
-        scores = self.model.score(prompts, self.batch_tokens)
-        if self.offset:
-            scores += [self.prior.log_odds(question.ds_a, question.ds_b) for question in questions]
-        return scores
+        labels = [self.label] * len(questions)
+        near = self.asker.near(questions, labels)
+        scores = self.model.score(self.asker.ask(questions, labels, near), self.batch_tokens)
+        prior = prior_log_odds(self.prior, [(question.ds_a, question.ds_b) for question in questions])
+        return scores + self.offset(prior, near)
 
     def note(self, question: Question) -> str:
         known = question.recipe_a is not None and question.recipe_b is not None
@@ -53,7 +54,8 @@ class LanguageAdviser(Adviser):
         model = load(ensure_ready(own.model), folder / "adapter", own.model.chat, own.train.precision)
         return cls(name=folder.name, **common(folder, config), calibration=calibration_of(folder, config),
                    memory=memory_of(folder, config), model=model, asker=asker_of(folder, own, config),
-                   label=config.label, offset=own.train.prior_offset, batch_tokens=config.advice.batch_tokens)
+                   label=config.label,
+                   offset=load_offset(folder / "offset.json", config.label), batch_tokens=config.advice.batch_tokens)
 
 
 def recorded_config(folder: Path) -> Config:

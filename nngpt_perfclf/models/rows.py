@@ -87,4 +87,5 @@ def _check_length(length: int, longest: int) -> None:
                            "lower code_tokens or raise train.max_tokens; rows are never cut")
 
 
-Offsets = Callable[[pd.DataFrame, Sequence[str]], np.ndarray]
+# From pairs, the label of each and what is near by (n, 2): log-odds of `ds_a` that are known before reading, (n,).
+Offsets = Callable[[pd.DataFrame, Sequence[str], np.ndarray], np.ndarray]

@@ -28,14 +28,13 @@ from nngpt_perfclf.prompts.asker import Asker
 from nngpt_perfclf.tasks import question_of
 from nngpt_perfclf.types import PerfclfError, Question
 
-
 AT_ONCE = 64  # lessons whose neighbours are looked up together
 
 
 @dataclass(frozen=True)
 class Material:
     """What a training run is made of: `lessons` to learn, `checks` (validation pairs) to watch, the `codes`, the
-    near-duplicate `groups` by network, and the `offsets` (prior log-odds of `ds_a`) of pairs under labels."""
+    near-duplicate `groups` by network, and the `offsets`: what is known of a pair before reading."""
 
     lessons: Sequence[Lesson]
     checks: pd.DataFrame
@@ -138,10 +137,12 @@ def ask_lessons(lessons: Sequence[Lesson], asker: Asker, material: Material, con
                  for row, bare in zip(lesson.pairs.itertuples(), lesson.bare, strict=True)]
     labels = [label for lesson in lessons for label in lesson.labels]
     hidden = pd.concat([lesson.pairs["nn"] for lesson in lessons]).map(material.groups).to_numpy()
-    prompts = iter(asker.ask(questions, labels, hidden))
-    return [([next(prompts) for _ in lesson.labels],
-             targets(lesson.pairs, lesson.labels, config.train.softness),
-             material.offsets(lesson.pairs, lesson.labels)) for lesson in lessons]
+    near = asker.near(questions, labels, hidden)
+    prompts = asker.ask(questions, labels, near)
+    ends = np.cumsum([len(lesson.labels) for lesson in lessons])
+    return [(prompts[end - len(lesson.labels):end], targets(lesson.pairs, lesson.labels, config.train.softness),
+             material.offsets(lesson.pairs, lesson.labels, near[end - len(lesson.labels):end]))
+            for lesson, end in zip(lessons, ends, strict=True)]
 
 
 def _asked(row, bare: bool, codes: dict[str, str]) -> Question:

@@ -31,34 +31,27 @@ class Asker:
     datasets: Mapping[str, DatasetProperties]
     neighbours: Neighbours | None = None
 
-    def ask(self, questions: Sequence[Question], labels: Sequence[str],
-            not_in: np.ndarray | None = None) -> list[Prompt]:
-        """One prompt for each question about the label (normalized or rank) named beside it.
+    def near(self, questions: Sequence[Question], labels: Sequence[str],
+             not_in: np.ndarray | None = None) -> np.ndarray:
+        """What the nearest recorded trials of both sides reached in the label named beside each question, shape (n, 2),
+        in 0..1; NaN where there is none. `not_in` (n,): see `Neighbours.lookup`."""
+        if self.neighbours is None or not questions:
+            return np.full((len(questions), 2), np.nan)
+        sides = [(question.arch_code, dataset, recipe or Recipe()) for question in questions
+                 for dataset, recipe in ((question.ds_a, question.recipe_a), (question.ds_b, question.recipe_b))]
+        found = self.neighbours.lookup(*zip(*sides, strict=True), None if not_in is None else np.repeat(not_in, 2))
+        column = np.repeat([list(GOALS).index(label) for label in labels], 2)
+        return found[np.arange(len(sides)), column].reshape(-1, 2)
 
-        `not_in` (n,): near-duplicate groups whose recorded trials must not be shown (see `Neighbours.lookup`).
-        """
-        near = self._near(questions, labels, not_in)
-        return [self._prompt(question, label, values)
-                for question, label, values in zip(questions, labels, near, strict=True)]
+    def ask(self, questions: Sequence[Question], labels: Sequence[str], near: np.ndarray) -> list[Prompt]:
+        """One prompt for each question about the label (normalized or rank) named beside it; `near` as `near` gives."""
+        return [self._prompt(*one) for one in zip(questions, labels, near, strict=True)]
 
-    def _prompt(self, question: Question, label: str, near: tuple[str, str]) -> Prompt:
+    def _prompt(self, question: Question, label: str, near: np.ndarray) -> Prompt:
         known = question.recipe_a is not None and question.recipe_b is not None
         template = self.template if known else self.bare
         view = code_view(question.arch_code, self.view, self.tokens) if template.reads_code else None
-        extra = {"goal": GOALS[label], "near_a": near[0], "near_b": near[1]}
-        return render(template, question, self.datasets, view,
-                      extra={name: extra[name] for name in template.extra})
-
-    def _near(self, questions: Sequence[Question], labels: Sequence[str],
-              not_in: np.ndarray | None) -> list[tuple[str, str]]:
-        if self.neighbours is None or not {"near_a", "near_b"} & set(self.template.fields):
-            return [("", "")] * len(questions)
-        sides = [(question.arch_code, dataset, recipe or Recipe()) for question in questions
-                 for dataset, recipe in ((question.ds_a, question.recipe_a), (question.ds_b, question.recipe_b))]
-        codes, datasets, recipes = zip(*sides, strict=True) if sides else ((), (), ())
-        groups = None if not_in is None else np.repeat(not_in, 2)
-        column = np.repeat([list(GOALS).index(label) for label in labels], 2)
-        found = self.neighbours.lookup(codes, datasets, recipes, groups)[np.arange(len(sides)), column]
         # A dataset without recorded trials gets a question mark, never a number.
-        words = ["?" if np.isnan(share) else f"{100 * share:.0f}" for share in found]
-        return list(zip(words[::2], words[1::2], strict=True))
+        near_a, near_b = ("?" if np.isnan(share) else f"{100 * share:.0f}" for share in near)
+        extra = {"goal": GOALS[label], "near_a": near_a, "near_b": near_b}
+        return render(template, question, self.datasets, view, extra={name: extra[name] for name in template.extra})

@@ -46,7 +46,7 @@ def setting(tmp_path, *overrides, pairs=64):
     lessons = [Lesson(one.pairs.assign(nn=one.pairs.nn.iloc[0]), one.labels, one.bare) for one in lessons]
     known = templates()
     asker = Asker(known[config.template], known[config.bare_template], "ast", 100, dataset_properties())
-    material = Material(lessons, made_pairs(16, 1), CODES, GROUPS, lambda rows, labels: np.zeros(len(rows)))
+    material = Material(lessons, made_pairs(16, 1), CODES, GROUPS, lambda rows, labels, near: np.zeros(len(rows)))
     return asker, material, config, tmp_path / "run"
 
 

@@ -1,0 +1,60 @@
+"""What is known before the language model reads: the pair prior and nearby recorded trials, as log-odds.
+
+They are added to the model's score in training and afterwards, so that it learns what they do not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nngpt_perfclf.advice.calibration import antisymmetric_weights
+from nngpt_perfclf.advice.prior import PairPrior
+from nngpt_perfclf.types import PerfclfError
+
+
+@dataclass(frozen=True)
+class Offset:
+    """Log-odds of `ds_a`: `prior` times the pair prior's, and `near` times the difference of the labels (0..1) that the
+    nearest recorded trials of the two sides reached. All zero: nothing is added."""
+
+    prior: float = 0.0
+    near: float = 0.0
+
+    @staticmethod
+    def fit(prior: np.ndarray, near: np.ndarray, first_won: np.ndarray) -> Offset:
+        """The weights that make `first_won` (n,) likeliest, from the prior's log-odds (n,) and `near` (n, 2)."""
+        return Offset(*map(float, antisymmetric_weights(np.stack([prior, _difference(near)], axis=1), first_won)))
+
+    def __call__(self, prior: np.ndarray, near: np.ndarray) -> np.ndarray:
+        """Shape (n,), from the prior's log-odds (n,) and the labels near by (n, 2), NaN where no trial is recorded."""
+        return self.prior * np.asarray(prior, float) + self.near * _difference(near)
+
+
+def prior_log_odds(prior: PairPrior, datasets: Sequence[tuple[str, str]]) -> np.ndarray:
+    """The pair prior's log-odds of the first of each two datasets, shape (n,)."""
+    return np.array([prior.log_odds(*pair) for pair in datasets], float)
+
+
+def save_offsets(offsets: Mapping[str, Offset], file: Path) -> None:
+    """Write the offset of each label into one JSON file."""
+    from nngpt_perfclf.record import write_json
+
+    write_json(file, {label: {"prior": offset.prior, "near": offset.near} for label, offset in offsets.items()})
+
+
+def load_offset(file: Path, label: str) -> Offset:
+    """The offset of one label; raises PerfclfError where it is missing or damaged."""
+    from nngpt_perfclf.record import read_json
+
+    try:
+        return Offset(**{name: float(value) for name, value in read_json(file)[label].items()})
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise PerfclfError(f"{file} holds no offset for label={label}") from error
+
+
+def _difference(near: np.ndarray) -> np.ndarray:
+    return np.nan_to_num(near[:, 0] - near[:, 1])
