@@ -138,8 +138,9 @@ def runs_here(code: str) -> bool:
 
 
 def _image_size(transform: str) -> int | None:
-    """The pixels of a side that LEMUR's name of an image pipeline states: 32 for ``norm_32_flip``."""
-    stated = re.search(r"_(\d+)(?=_|$)", transform)
+    """The pixels of a side that LEMUR's name of a plain image pipeline states: 32 for ``norm_32_flip``. Others, such as
+    ``complex_32``, make of images what is none any more."""
+    stated = re.match(r"(?:norm|echo)_(\d+)(?=_|$)", transform)
     return int(stated[1]) if stated else None
 
 
