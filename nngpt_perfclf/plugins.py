@@ -20,3 +20,9 @@ def get_plugin_manager(*plugins: object, installed: bool = True) -> pluggy.Plugi
         manager.register(plugin)
     manager.check_pending()
     return manager
+
+
+def registered(hook: str) -> list:
+    """All that the installed plugins, built-ins included, register by ``register_tasks`` or ``register_prompts``."""
+    manager = get_plugin_manager()
+    return [one for given in getattr(manager.hook, hook)() for one in given]

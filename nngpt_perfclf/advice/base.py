@@ -6,12 +6,15 @@ import difflib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nngpt_perfclf.advice.calibration import Calibration
 from nngpt_perfclf.advice.prior import PairPrior
+from nngpt_perfclf.prompts import recipe_words
+from nngpt_perfclf.prompts.parsing import parse
 from nngpt_perfclf.types import Advice, PerfclfError, Question
 
 if TYPE_CHECKING:
@@ -53,11 +56,9 @@ class Adviser:
 
     def advise_many(self, questions: Sequence[Question]) -> list[Advice | None]:
         """One advice a question, in order; None where there is no opinion or nothing that could be asked (logged)."""
-        parses: dict[str, bool] = {}
-        valid = [self._is_valid(question, parses) for question in questions]
-        asked = [question for question, good in zip(questions, valid, strict=True) if good]
-        odds = iter(self.averaged(asked))
-        return [self._advice(question, next(odds), parses[question.arch_code]) if good else None
+        valid = [self._is_valid(question) for question in questions]
+        odds = iter(self.averaged([question for question, good in zip(questions, valid, strict=True) if good]))
+        return [self._advice(question, float(next(odds))) if good else None
                 for question, good in zip(questions, valid, strict=True)]
 
     def averaged(self, questions: Sequence[Question]) -> np.ndarray:
@@ -80,13 +81,9 @@ class Adviser:
         ba = np.array([-calibrated[question.swapped()] for question in questions], float)
         return ab, ba
 
-    def check(self, question: Question) -> bool:
-        """Whether the code parses; raises PerfclfError for a question that cannot be asked.
-
-        Those are: no code, code too large or too deep to be read, the same dataset twice, a dataset without properties.
-        """
-        from nngpt_perfclf.prompts.parsing import parses
-
+    def check(self, question: Question) -> None:
+        """Raise PerfclfError for a question that cannot be asked: no code, code too large or too deep to be read, the
+        same dataset twice, a dataset without properties, a recipe or epoch that is none."""
         for dataset in (question.ds_a, question.ds_b):
             if dataset not in self.known:
                 near = difflib.get_close_matches(str(dataset), self.known, n=1, cutoff=0.5)
@@ -95,13 +92,16 @@ class Adviser:
                                    "for another one give its properties in a file, datasets=FILE")
         if question.ds_a == question.ds_b:
             raise PerfclfError(f"{question.ds_a} is asked against itself: name two datasets")
-        return parses(question.arch_code)
+        for recipe in (question.recipe_a, question.recipe_b):
+            recipe_words(recipe)
+        if type(question.epoch) is not int or question.epoch < 1:
+            raise PerfclfError(f"epoch must be a whole number of at least 1, not {question.epoch!r}")
+        parses(question.arch_code)
 
-    def _is_valid(self, question: Question, parses: dict[str, bool]) -> bool:
-        """Whether the question can be asked; notes in `parses` whether its code parses. One bad question among many
-        must not cost the others their answers."""
+    def _is_valid(self, question: Question) -> bool:
+        """Whether the question can be asked; one that cannot must not cost the others their answers."""
         try:
-            parses[question.arch_code] = self.check(question)
+            self.check(question)
         except PerfclfError as error:
             _log.warning("no opinion: %s", error)
             return False
@@ -118,7 +118,7 @@ class Adviser:
             known |= fresh
         return np.array([known[question] for question in questions], float)
 
-    def _advice(self, question: Question, odds: float, parses: bool) -> Advice | None:
+    def _advice(self, question: Question, odds: float) -> Advice | None:
         if np.isnan(odds):
             return None
         first, second = sorted((question.ds_a, question.ds_b))
@@ -127,7 +127,7 @@ class Adviser:
         probability = float(1 / (1 + np.exp(-abs(odds))))
         decided = probability >= self.confidence
         reasons = [self._about_pair(better, other), *self._about_datasets(first, second), self.note(question),
-                   "" if parses else "the code does not parse and was read as plain text",
+                   "" if parses(question.arch_code) else "the code does not parse and was read as plain text",
                    "" if decided else f"undecided below a probability of {self.confidence:g}"]
         return Advice(better, probability, float(self.prior(better, other)), decided, "; ".join(filter(None, reasons)))
 
@@ -140,3 +140,14 @@ class Adviser:
     def _about_datasets(self, *datasets: str) -> list[str]:
         return [f"{dataset} was not learned from and is judged by its properties"
                 for dataset in datasets if dataset not in self.prior.datasets]
+
+
+@lru_cache(maxsize=256)
+def parses(code: str) -> bool:
+    """Whether the code is Python; raises PerfclfError for none, and for code that cannot be read safely."""
+    if not code.isascii():
+        try:
+            code.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise PerfclfError(f"the network's code is not valid Unicode: {error.reason}") from error
+    return parse(code) is not None

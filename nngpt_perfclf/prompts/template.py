@@ -78,13 +78,17 @@ class Prompt:
     options: tuple[str, str]
 
 
-def templates(extra: Iterable[Template | str | Path] = ()) -> dict[str, Template]:
-    """The built-in templates and `extra` ones (templates, files or folders of them) by name.
+def templates(extra: Iterable[Template | str | Path] | None = None) -> dict[str, Template]:
+    """All templates that installed plugins register, the built-in ones among them, by name; with `extra` (templates,
+    files or folders of them) the built-in ones and those instead.
 
     Raises PerfclfError for a name that stands twice.
     """
+    from nngpt_perfclf.plugins import registered
+
+    sources = registered("register_prompts") if extra is None else (FOLDER, *extra)
     found: dict[str, Template] = {}
-    for template in (one for source in (FOLDER, *extra) for one in _load(source)):
+    for template in (one for source in sources for one in _load(source)):
         if template.name in found:
             raise PerfclfError(f"two prompt templates are named {template.name}; rename one")
         found[template.name] = template

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from nngpt_perfclf.types import PerfclfError
 
+BUILT_IN = tuple(sorted(Path(__file__).parent.glob("*.yaml")))
+
 
 @dataclass(frozen=True)
 class Task:
@@ -25,24 +27,27 @@ class Task:
             raise PerfclfError(f"task {self.name}: needs at least two datasets, each once, not {list(self.datasets)}")
 
 
-def load_task(name_or_path: str | Path, extra: Iterable[Task | str | Path] = ()) -> Task:
-    """The task with that name, among `extra` (Task objects or files) and the built-in ones, or of that YAML file.
+def load_task(name_or_path: str | Path, extra: Iterable[Task | str | Path] | None = None) -> Task:
+    """The task with that name, or of that YAML file.
+
+    Names are those that installed plugins register, the built-in ones among them; with `extra` (Task objects or files)
+    the built-in ones and those instead.
 
     Raises PerfclfError for an unknown name, naming the nearest, and for a file that is not a task.
     """
     if str(name_or_path).endswith((".yaml", ".yml")):
         return read_task(Path(name_or_path))
-    known = {path.stem: path for path in Path(__file__).parent.glob("*.yaml")}
-    for task in extra:
-        task = task if isinstance(task, Task) else read_task(Path(task))
-        known[task.name] = task
+    from nngpt_perfclf.plugins import registered
+
+    sources = registered("register_tasks") if extra is None else (*BUILT_IN, *extra)
+    tasks = [task if isinstance(task, Task) else read_task(Path(task)) for task in sources]
+    known = {task.name: task for task in tasks}
     if name_or_path not in known:
         near = difflib.get_close_matches(str(name_or_path), known, n=1)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise PerfclfError(f"unknown task {str(name_or_path)!r}{hint} (known: {', '.join(sorted(known))}; "
                            "or give a .yaml file)")
-    found = known[name_or_path]
-    return found if isinstance(found, Task) else read_task(found)
+    return known[name_or_path]
 
 
 def read_task(file: Path) -> Task:

@@ -1,0 +1,150 @@
+"""The verb `advise`: one network and two datasets, or a file of questions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nngpt_perfclf.advice.base import parses
+from nngpt_perfclf.advice.loading import load_advisor
+from nngpt_perfclf.advice.questions import read_network, read_question
+from nngpt_perfclf.config import Config
+from nngpt_perfclf.console import progress
+from nngpt_perfclf.types import Advice, PerfclfError, Question
+
+if TYPE_CHECKING:
+    from nngpt_perfclf.advice.base import Adviser
+
+AT_ONCE = 64  # questions: enough for full batches, few enough to lose when the run is killed
+
+
+def answer(config: Config, net: str | None = None, ds_a: str | None = None, ds_b: str | None = None,
+           batch: str | None = None) -> dict:
+    """Ask `config.adviser` about the network file `net` and two datasets, or about every line of the file `batch`.
+
+    One question: returns answer, probability, prior, whether it is decided, and the reason. A batch: see `answer_all`.
+    Raises PerfclfError for a file that is missing, empty, not UTF-8 or not Python, and for datasets that are unknown
+    or the same.
+    """
+    if batch is not None:
+        if net is not None:
+            raise PerfclfError("--batch reads its questions from the file: name no network beside it")
+        return answer_all(load_advisor(config.adviser, config), config, Path(batch))
+    if net is None or ds_a is None or ds_b is None:
+        raise PerfclfError("name a network file and two datasets, as in: advise net.py cifar-10 svhn; or --batch FILE")
+    question = Question(read_network(Path(net)), ds_a, ds_b, epoch=config.epoch)
+    if not parses(question.arch_code):
+        raise PerfclfError(f"{net} does not parse as Python")
+    adviser = load_advisor(config.adviser, config)
+    adviser.check(question)
+    return {"network": net, "datasets": [ds_a, ds_b], "adviser": adviser.name,
+            **_entry(adviser.advise_many([question])[0])}
+
+
+def answer_all(adviser: Adviser, config: Config, file: Path) -> dict:
+    """Answer the JSON lines of `file` into `config.out` (default: beside it, ending in ``.advice.jsonl``), in order.
+
+    A line holds the fields of a Question; `net`, a path seen from the file's folder, may stand for `arch_code`, and a
+    recipe is an object such as ``{"lr": 0.01, "batch": 64}``. A line that cannot be asked gets an entry with `error`.
+    A stopped run goes on where it was: lines that stand whole in the output and belong to the input's lines are kept.
+    """
+    out = Path(config.out) if config.out else file.with_name(f"{file.stem}.advice.jsonl")
+    if not file.is_file():
+        raise PerfclfError(f"no file of questions {file}")
+    if out.resolve() == file.resolve():
+        raise PerfclfError(f"out={out} is the file of questions itself: name another one")
+    total = sum(1 for _ in _lines(file))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    done = _keep_finished(out, file, adviser)
+    with progress() as bar, out.open("ab") as answers:
+        task = bar.add_task(f"asking {adviser.name}", total=total, completed=done)
+        lines = islice(enumerate(_lines(file), 1), done, None)
+        while chunk := list(islice(lines, AT_ONCE)):
+            for entry in _answered(adviser, config, file, chunk):
+                answers.write(json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
+            answers.flush()
+            os.fsync(answers.fileno())
+            bar.advance(task, len(chunk))
+    return {"out": str(out), "adviser": adviser.name, "questions": total, "kept_from_before": done, **_counts(out)}
+
+
+def _answered(adviser: Adviser, config: Config, file: Path, chunk: list[tuple[int, bytes]]) -> Iterator[dict]:
+    questions: dict[int, Question] = {}
+    errors: dict[int, str] = {}
+    for number, line in chunk:
+        try:
+            question = read_question(line, file.parent, config.epoch)
+            adviser.check(question)
+            questions[number] = question
+        except PerfclfError as error:
+            errors[number] = str(error)
+    advice = dict(zip(questions, adviser.advise_many(list(questions.values())), strict=True))
+    for number, line in chunk:
+        known = {"line": number, "key": _key(adviser, line)}
+        if number in errors:
+            yield {**known, "error": errors[number]}
+        else:
+            asked = questions[number]
+            yield {**known, "ds_a": asked.ds_a, "ds_b": asked.ds_b, **_entry(advice[number])}
+
+
+def _entry(advice: Advice | None) -> dict:
+    if advice is None:
+        return {"answer": None, "probability": None, "prior": None, "decided": False, "reason": "no opinion"}
+    told = asdict(advice)
+    return {"answer": told.pop("better"), **told}
+
+
+def _keep_finished(out: Path, file: Path, adviser: Adviser) -> int:
+    """How many lines of `out` answer the first lines of `file`; a half-written last line is cut off.
+
+    Raises PerfclfError where `out` holds anything else, which is left as it is.
+    """
+    if not out.exists():
+        return 0
+    whole, done = 0, 0
+    with out.open("rb") as answers:
+        for answer, line in zip(answers, _lines(file), strict=False):
+            if not answer.endswith(b"\n"):
+                break
+            if _key_of(answer) != _key(adviser, line):
+                raise PerfclfError(f"{out} answers other questions or another adviser's: name another out=")
+            whole += len(answer)
+            done += 1
+        rest = out.stat().st_size - whole
+        if rest and b"\n" in answers.read():
+            raise PerfclfError(f"{out} holds more answers than {file} has questions: name another out=")
+    os.truncate(out, whole)
+    return done
+
+
+def _lines(file: Path) -> Iterator[bytes]:
+    """The lines that hold something."""
+    with file.open("rb") as lines:
+        yield from (line for line in lines if line.strip())
+
+
+def _key(adviser: Adviser, line: bytes) -> str:
+    """Which question, to whom: lets a later run see that an answer is its own."""
+    return hashlib.sha256(adviser.name.encode() + b"\0" + line.strip()).hexdigest()[:12]
+
+
+def _key_of(answer: bytes) -> str | None:
+    try:
+        entry = json.loads(answer)
+    except ValueError:
+        return None
+    return entry.get("key") if isinstance(entry, dict) else None
+
+
+def _counts(out: Path) -> dict[str, int]:
+    entries = [json.loads(line) for line in _lines(out)]
+    return {"answered": sum(entry.get("answer") is not None for entry in entries),
+            "decided": sum(entry.get("decided", False) for entry in entries),
+            "errors": sum("error" in entry for entry in entries)}
