@@ -72,10 +72,9 @@ class Phrases:
             return self.name(node.id), []
         if not isinstance(node, ast.Call):
             return None
-        if isinstance(node.func, ast.Attribute) and not self.is_self(node.func.value):
-            root = self._name_of(node.func.value)
-            if root not in self.defined.modules:
-                return self._method_step(node)
+        own = isinstance(node.func, ast.Attribute) and self.is_self(node.func.value)
+        if isinstance(node.func, ast.Attribute) and not own and not self._of_module(node.func):
+            return self._method_step(node)
         if not node.args or isinstance(node.args[0], ast.Starred) or self._called(node.func)[:1].isupper():
             return None
         start = self.chain(node.args[0])
@@ -116,17 +115,18 @@ class Phrases:
     def is_self(self, node: ast.AST) -> bool:
         return isinstance(node, ast.Name) and node.id == self.bound
 
-    def _name_of(self, node: ast.AST) -> str | None:
+    def _of_module(self, node: ast.AST) -> bool:
+        """Whether a dotted name begins with a library's name, such as ``torch.nn.functional.relu``."""
         while isinstance(node, ast.Attribute):
             node = node.value
-        return node.id if isinstance(node, ast.Name) else None
+        return isinstance(node, ast.Name) and node.id in self.defined.modules and node.id not in self.writable
 
     def _called(self, function: ast.expr) -> str:
         if isinstance(function, ast.Name) and self.values.get(function.id, "").isidentifier():
             return self.values[function.id]
         if isinstance(function, ast.Name):
-            return self.defined.renamed.get(function.id, function.id) if function.id not in self.locals else ""
-        if isinstance(function, ast.Attribute) and self._name_of(function) in self.defined.modules:
+            return "" if function.id in self.writable else self.defined.renamed.get(function.id, function.id)
+        if isinstance(function, ast.Attribute) and self._of_module(function):
             return function.attr
         return ""
 
@@ -203,7 +203,7 @@ class Phrases:
                 steps = self.attributes[node.attr]
                 return steps[0] if len(steps) == 1 else "(" + " ".join(steps) + ")"
             return short(node.attr)
-        if self._name_of(node) in self.defined.modules:
+        if self._of_module(node):
             return short(node.attr)
         owner = self(node.value)
         return self.defined.members.get(owner, {}).get(node.attr, f"{owner}.{short(node.attr)}")
@@ -229,7 +229,7 @@ class Phrases:
         if called in _WRAPPERS and len(node.args) == 1 and not node.keywords:
             return self(node.args[0])
         if isinstance(node.func, ast.Attribute):
-            if node.func.attr in _MOVES and self._name_of(node.func) not in self.defined.modules:
+            if node.func.attr in _MOVES and not self._of_module(node.func):
                 return self(node.func.value)
             if node.func.attr == "get" and node.args and self(node.func.value) == "prm":
                 key = self(node.args[0])

@@ -90,12 +90,12 @@ def _convolution(name: str, given: dict[str, str], before: str) -> tuple[str, st
         given["groups"] = "*"
     padding = given.pop("padding", "0")
     usual = str(int(kernel) // 2) if kernel.isdigit() else "0"
-    text += _letters(given, {"stride": "1", "dilation": "1", "groups": "1", "output_padding": "0"})
+    details = _letters(given, {"stride": "1", "dilation": "1", "groups": "1", "output_padding": "0"})
     if padding not in (usual, "same"):
-        text += f"p{_size(padding)}"
+        details += f"p{_size(padding)}"
     if given.get("padding_mode", "zeros") != "zeros":
-        text += given["padding_mode"]
-    return text, target
+        details += given["padding_mode"]
+    return f"{text},{details}" if details and not target.isdigit() else text + details, target
 
 
 def _pool(short: str, given: dict[str, str]) -> str:
@@ -138,4 +138,4 @@ def _size(text: str) -> str:
     parts = inner.split(",")
     if all(re.fullmatch(r"\d+|None", part) for part in parts):
         return parts[0] if len(set(parts)) == 1 else "x".join(parts)
-    return text if re.fullmatch(r"\.?\w+", text) else f"({text})"
+    return text if re.fullmatch(r"\.?\d+", text) else f"({text})"

@@ -62,10 +62,16 @@ def fold_lines(lines: list[str]) -> list[str]:
 
 def assigned(function: ast.FunctionDef) -> set[str]:
     """Every name that a function binds: variables, inner functions, parameters."""
-    stored = {one.id for one in ast.walk(function) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store)}
-    inner = {one.name for one in ast.walk(function) if isinstance(one, ast.FunctionDef) and one is not function}
-    arguments = {one.arg for one in ast.walk(function) if isinstance(one, ast.arg)}
-    return stored | inner | arguments
+    found = {function.name}
+    for one in ast.walk(function):
+        match one:
+            case ast.Name(ctx=ast.Store()):
+                found.add(one.id)
+            case ast.FunctionDef():
+                found.add(one.name)
+            case ast.arg():
+                found.add(one.arg)
+    return found - {function.name}
 
 
 def changed(node: ast.stmt) -> set[str]:

@@ -111,8 +111,6 @@ class Writer:
         match node:
             case ast.Assign():
                 return [line for target in node.targets for line in self._assign(target, node.value)]
-            case ast.AnnAssign() if node.value is not None:
-                return self._assign(node.target, node.value)
             case ast.AugAssign():
                 return self._grow(node)
             case ast.Expr():

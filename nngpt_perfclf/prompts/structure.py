@@ -30,6 +30,7 @@ def blocks(tree: ast.Module) -> Iterator[Block]:
 
     The network is the class named Net, else the last class that no other class uses.
     """
+    _strip(tree)
     defined = definitions(tree)
     first = _network(defined)
     waiting, seen = ([first] if first else list(defined.functions)), set()
@@ -46,6 +47,36 @@ def blocks(tree: ast.Module) -> Iterator[Block]:
         yield block
 
 
+def _strip(tree: ast.Module) -> None:
+    """Take annotations, docstrings and other bare constants out of the tree."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.arg):
+            node.annotation = None
+        for name in ("body", "orelse", "finalbody"):
+            inner = getattr(node, name, None)
+            if isinstance(inner, list):
+                setattr(node, name, [kept for one in inner if (kept := _unannotated(one)) is not None])
+
+
+def _unannotated(node: ast.stmt) -> ast.stmt | None:
+    match node:
+        case ast.Expr(value=ast.Constant()):
+            return None
+        case ast.FunctionDef():
+            node.returns = None
+        case ast.AnnAssign():
+            return ast.Assign([node.target], node.value) if node.value is not None else None
+    return node
+
+
+def _top(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """A module's statements, those within top-level branches too."""
+    for node in body:
+        yield node
+        if isinstance(node, ast.If | ast.Try | ast.With):
+            yield from _top(node.body)
+
+
 def definitions(tree: ast.Module) -> Definitions:
     """Classes, functions, short constants and renamed imports of a module."""
     found = Definitions()
@@ -58,14 +89,15 @@ def definitions(tree: ast.Module) -> Definitions:
                 if name.name in ("nn", "functional", "init", "models", "ops"):
                     found.modules.add(name.asname or name.name)
     phrases = Phrases(found, (), {})
-    for node in tree.body:
+    top = list(_top(tree.body))
+    for node in top:
         if isinstance(node, ast.ClassDef):
             found.classes[node.name] = node
             found.members[node.name] = {name: phrases(value) for name, value in _assignments(node.body)
                                         if not isinstance(value, ast.Dict)}
         elif isinstance(node, ast.FunctionDef):
             found.functions[node.name] = node
-    for name, value in _assignments(tree.body):
+    for name, value in _assignments(top):
         if isinstance(value, ast.Dict):
             found.tables[name] = value
         elif len(text := phrases(value)) <= _LONGEST_CONSTANT:
@@ -76,10 +108,8 @@ def definitions(tree: ast.Module) -> Definitions:
 def _assignments(body: list[ast.stmt]) -> Iterator[tuple[str, ast.expr]]:
     """Names and values of plain assignments among the statements of a module or class."""
     for node in body:
-        target = node.targets[0] if isinstance(node, ast.Assign) and len(node.targets) == 1 else None
-        target = node.target if isinstance(node, ast.AnnAssign) else target
-        if isinstance(target, ast.Name) and node.value is not None:
-            yield target.id, node.value
+        if isinstance(node, ast.Assign) and len(node.targets) == 1 and isinstance(node.targets[0], ast.Name):
+            yield node.targets[0].id, node.value
 
 
 def _network(defined: Definitions) -> str | None:

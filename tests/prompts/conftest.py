@@ -1,0 +1,40 @@
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from nngpt_perfclf.config import home
+
+
+@pytest.fixture(scope="session")
+def lemur():
+    """The folder of LEMUR's network codes within the installed nn-dataset."""
+    found = importlib.util.find_spec("ab")
+    folders = [Path(place) / "nn" / "nn" for place in found.submodule_search_locations] if found else []
+    folder = next((folder for folder in folders if folder.is_dir()), None)
+    assert folder, "nn-dataset is not installed; run make setup"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def alexnet(lemur):
+    return (lemur / "AlexNet.py").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def nngpt_prompts():
+    """The folder of NNGPT's own prompt files."""
+    folder = home() / "nn-gpt-1.0.6" / "ab" / "gpt" / "conf" / "prompt"
+    assert folder.is_dir(), f"{folder} is missing; run make setup"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def gemma():
+    """Gemma's tokenizer: text -> token ids."""
+    from tokenizers import Tokenizer
+
+    file = home() / "models" / "gemma-3-270m" / "tokenizer.json"
+    assert file.is_file(), f"{file} is missing; run make setup"
+    tokenizer = Tokenizer.from_file(str(file))
+    return lambda text: tokenizer.encode(text, add_special_tokens=False).ids
