@@ -1,8 +1,8 @@
 """The built-in plugin. It enters by the door that third parties use, the entry point group ``nngpt_perfclf``.
 
 Which adviser answers is configured: the file that the environment variable ``NNGPT_PERFCLF_CONFIG`` names, else the
-defaults (``adviser: shipped``). It is loaded at the first question. If it fails, that is no opinion and a warning in
-the log: advice must never stop a loop.
+defaults (``adviser: shipped``). It is loaded at the first question, and asked after all third parties' advisers. If it
+fails, that is no opinion and a warning in the log: advice must never stop a loop.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ CONFIG = "NNGPT_PERFCLF_CONFIG"
 _log = logging.getLogger(__name__)
 
 
-@hookimpl
+@hookimpl(trylast=True)
 def advise(arch_code: str, ds_a: str, ds_b: str) -> Advice | None:
     return _or_none(lambda adviser: adviser.advise(arch_code, ds_a, ds_b))
 
 
-@hookimpl
+@hookimpl(trylast=True)
 def advise_many(questions: list[Question]) -> list[Advice | None] | None:
     advice = _or_none(lambda adviser: adviser.advise_many(questions))
     # Without a single opinion the next plugin shall be asked.
