@@ -40,6 +40,7 @@ VERBS = {
                    (("--batch", "FILE", "read questions as JSON lines instead"),)),
     "evaluate": Verb("measure an adviser on held-out pairs, beside the prior", "evaluation:evaluate", ("run?",)),
     "report": Verb("write the HTML page of finished runs", "evaluation:report", ("run…",)),
+    "bench": Verb("measure how fast advice and training are on this machine", "models:bench", ("net.py?",)),
     "loop": Verb("run the AutoML loop: propose, ask, prune, train", "host:run_loop"),
     "nngpt": Verb("prune or undo in an NNGPT run's epoch folder, or enable an NNGPT checkout", "host.nngpt:command",
                   ("action", "path"),

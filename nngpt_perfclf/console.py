@@ -6,9 +6,14 @@ import json
 import sys
 from collections.abc import Mapping
 
+from nngpt_perfclf import processes
+
 
 def show(result: Mapping, as_json: bool) -> None:
-    """Print a verb's result: JSON on one line, or scalars as `name: value` and lists of rows as tables."""
+    """Print a verb's result: JSON on one line, or scalars as `name: value` and lists of rows as tables. Of several
+    processes only the main one prints."""
+    if not processes.is_main():
+        return
     if as_json:
         print(json.dumps(result, ensure_ascii=False, default=str))
         return
@@ -40,13 +45,14 @@ def progress(quiet: bool = False):
 
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-        console=Console(stderr=True), disable=quiet or not sys.stderr.isatty(), transient=False,
+        console=Console(stderr=True), disable=quiet or not (sys.stderr.isatty() and processes.is_main()), transient=False,
     )
 
 
 def say(text: str) -> None:
-    """One line of news on standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """One line of news on standard error, from the main process."""
+    if processes.is_main():
+        print(text, file=sys.stderr, flush=True)
 
 
 def _is_rows(value: object) -> bool:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nngpt_perfclf import processes
 from nngpt_perfclf.advice.calibration import Calibration, save_calibrations
 from nngpt_perfclf.advice.language import LanguageAdviser, asker_of
 from nngpt_perfclf.advice.offset import Offset, load_offset, prior_log_odds, save_offsets
@@ -54,14 +55,17 @@ def train_language(config: Config, out: Path) -> dict:
              for label in LABELS}
     priors = {label: PairPrior.fit(table[table["part"] == "train"]) for label, table in pairs.items()}
     out.mkdir(parents=True, exist_ok=True)
-    save_priors(priors, out / "prior.json")
-    _fit_neighbours(config, out, trials, codes, networks)
-    write_json(out / "run.json", record("language", to_dict(config), corpus.fingerprint, status="training"))
+    with processes.main_first():
+        save_priors(priors, out / "prior.json")
+        _fit_neighbours(config, out, trials, codes, networks)
+    _note(config, out, corpus, status="training")
 
     asker = asker_of(out, config, config)
     offset = {label: _fit_offset(config, asker, label, pairs[label], priors[label], codes, networks["group"])
               for label in LABELS}
-    save_offsets(offset, out / "offset.json")
+    if processes.is_main():
+        save_offsets(offset, out / "offset.json")
+    processes.wait()
 
     def offsets(rows: pd.DataFrame, labels, near: np.ndarray) -> np.ndarray:
         prior = [priors[label].log_odds(a, b) for a, b, label in zip(rows["ds_a"], rows["ds_b"], labels, strict=True)]
@@ -76,8 +80,14 @@ def train_language(config: Config, out: Path) -> dict:
         say(f"{sum(len(one.pairs) for one in material.lessons):,} labels about {len(material.lessons):,} codes")
         result = fine_tune(model, asker, material, config, out)
         result |= _calibrate(config, out, corpus, pairs)
-    write_json(out / "run.json", record("language", to_dict(config), corpus.fingerprint, status="done", result=result))
+    _note(config, out, corpus, status="done", result=result)
     return {"run": str(out), **result}
+
+
+def _note(config: Config, out: Path, corpus: Corpus, **more) -> None:
+    if processes.is_main():
+        write_json(out / "run.json", record("language", to_dict(config), corpus.fingerprint, **more))
+    processes.wait()
 
 
 def _fit_neighbours(config: Config, out: Path, trials: pd.DataFrame, codes: dict[str, str],
@@ -113,7 +123,9 @@ def _calibrate(config: Config, out: Path, corpus: Corpus, pairs: dict[str, pd.Da
     """Fit each label's calibration on its validation pairs; returns how right the adapter is on them."""
     from dataclasses import replace
 
-    save_calibrations(dict.fromkeys(LABELS, Calibration()), out / "calibration.json")
+    if processes.is_main():
+        save_calibrations(dict.fromkeys(LABELS, Calibration()), out / "calibration.json")
+    processes.wait()
     adviser = LanguageAdviser.load(out, replace(config, advice=replace(config.advice, memory=False)))
     found, result = {}, {}
     for label, table in pairs.items():
@@ -127,5 +139,7 @@ def _calibrate(config: Config, out: Path, corpus: Corpus, pairs: dict[str, pd.Da
         found[label] = Calibration.fit(odds, won)
         result[f"validation_{label}"] = float(np.mean((odds > 0) == won))
         result[f"validation_{label}_n"] = len(table)
-    save_calibrations(found, out / "calibration.json")
+    if processes.is_main():
+        save_calibrations(found, out / "calibration.json")
+    processes.wait()
     return result

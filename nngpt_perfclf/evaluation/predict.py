@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from nngpt_perfclf import processes
 from nngpt_perfclf.console import progress
 from nngpt_perfclf.tasks import question_of
 
@@ -46,11 +47,13 @@ def predict_in_shards(adviser: Adviser, pairs: pd.DataFrame, codes: Mapping[str,
         task = bar.add_task(f"asking {adviser.name}", total=len(ordered))
         for number, chunk in enumerate(_chunks(ordered)):
             file = folder / f"{number:05d}.parquet"
-            if not file.is_file():
+            # Several processes take turns; each leaves its shards where all find them.
+            if number % processes.count() == processes.rank() and not file.is_file():
                 write_parquet(predict(adviser, chunk, codes, prior), file)
-            shards.append(pd.read_parquet(file))
+            shards.append(file)
             bar.advance(task, len(chunk))
-    return pd.concat(shards, ignore_index=True)
+    processes.wait()
+    return pd.concat([pd.read_parquet(file) for file in shards], ignore_index=True)
 
 
 def write_parquet(table: pd.DataFrame, file: Path) -> None:

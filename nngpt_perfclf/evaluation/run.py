@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from nngpt_perfclf import processes
 from nngpt_perfclf.advice import load_advisor
 from nngpt_perfclf.advice.loading import READING_NOTHING, folder_of
 from nngpt_perfclf.advice.prior import PairPrior
@@ -61,7 +62,8 @@ def evaluate_one(config: Config, name: str, folder: Path) -> dict:
     prior = PairPrior.fit(pairs[pairs["part"] == "train"])
     pairs = chosen_pairs(pairs, config)
     begun = record("evaluation", plan(config), corpus.fingerprint, adviser=name, pairs=_fingerprint(pairs))
-    begin(folder, begun)
+    with processes.main_first():
+        begin(folder, begun)
     if (folder / RESULT).is_file():
         return {key: value for key, value in read_json(folder / RESULT).items() if key != "record"}
 
@@ -86,9 +88,10 @@ def evaluate_one(config: Config, name: str, folder: Path) -> dict:
     trials = labelled_trials(corpus, load_task(config.task), config.epoch)
     ceiling = replicate_ceiling(trials[trials["nn"].isin(set(pairs["nn"]))], config.label, config.seed)
     result = {"out": str(folder), **figures, "replicate_ceiling": ceiling, "left_out": left_out}
-    write_parquet(predictions, folder / PREDICTIONS)
-    write_json(folder / RESULT, {**result, "record": begun})
-    shutil.rmtree(folder / SHARDS)
+    if processes.is_main():
+        write_parquet(predictions, folder / PREDICTIONS)
+        write_json(folder / RESULT, {**result, "record": begun})
+        shutil.rmtree(folder / SHARDS)
     return result
 
 
@@ -142,6 +145,8 @@ def run_folder(config: Config, name: str) -> Path:
     """`config.out`; without it, the folder under `runs` where the same evaluation was stopped, or a new one."""
     if config.out is not None:
         return Path(config.out)
+    if processes.count() > 1:
+        raise PerfclfError("several processes need one folder to share: name it with out=FOLDER")
     stem = f"evaluate-{Path(name).name}"
     for folder in sorted(Path("runs").glob(f"{stem}-*"), reverse=True) if config.resume else ():
         if not (folder / RESULT).is_file():

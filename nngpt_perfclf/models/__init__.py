@@ -17,6 +17,13 @@ def ensure_ready(model: ModelConfig) -> Path:
     return zoo.ensure_ready(model)
 
 
+def bench(config: Config, net: str | None = None) -> dict:
+    """How fast scoring, reading and training are here; `models.bench.bench` says what is measured."""
+    from nngpt_perfclf.models.bench import bench as run
+
+    return run(config, net)
+
+
 def describe(config: Config, fetch: bool = False) -> dict:
     """The models of `conf/model/` and which are ready; with `fetch`, the configured one is made ready first."""
     from nngpt_perfclf.models import zoo

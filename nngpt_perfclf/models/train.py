@@ -18,6 +18,7 @@ from transformers import PrinterCallback, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig
 
+from nngpt_perfclf import processes
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress, say
 from nngpt_perfclf.models.language import LanguageModel
@@ -55,8 +56,7 @@ def fine_tune(model: LanguageModel, asker: Asker, material: Material, config: Co
     watch = Watch(model, asker, material, config, out)
     trainer = make_trainer(model, rows, config, out, [watch])
     result = trainer.train(resume_from_checkpoint=checkpoint)
-    if trainer.is_world_process_zero():
-        watch.finish(trainer)
+    watch.finish()
     return {"rows": len(rows), "labels": sum(len(lesson.pairs) for lesson in material.lessons),
             "steps": trainer.state.global_step, "loss": result.training_loss,
             "seconds": round(result.metrics["train_runtime"], 1), **watch.best}
@@ -194,10 +194,11 @@ class Watch(TrainerCallback):
     def on_train_end(self, args, state, control, **_):
         self.bar.stop()
 
-    def finish(self, trainer) -> None:
+    def finish(self) -> None:
         """Without validation pairs the last adapter is the best that is known."""
-        if not self.prompts:
-            save_adapter(trainer.model, self.out / "adapter", {})
+        if not self.prompts and processes.is_main():
+            save_adapter(self.model.network, self.out / "adapter", {})
+        processes.wait()
 
     def _write(self, entry: dict) -> None:
         with (self.out / "log.jsonl").open("a", encoding="utf-8") as file:
@@ -249,8 +250,10 @@ def sft_config(config: Config, out: Path) -> SFTConfig:
     """TRL's configuration for this run."""
     train = config.train
     bf16 = train.precision == "bfloat16"
+    if train.batch % processes.count():
+        raise PerfclfError(f"train.batch={train.batch} does not divide among {processes.count()} processes")
     return SFTConfig(
-        output_dir=str(out / "checkpoints"), per_device_train_batch_size=train.batch,
+        output_dir=str(out / "checkpoints"), per_device_train_batch_size=train.batch // processes.count(),
         gradient_accumulation_steps=train.accumulate, num_train_epochs=train.epochs, learning_rate=train.lr,
         lr_scheduler_type=train.schedule, warmup_steps=train.warmup, max_grad_norm=train.clip,
         weight_decay=train.weight_decay, optim=train.optimiser, bf16=bf16, use_cpu=not torch.cuda.is_available(),

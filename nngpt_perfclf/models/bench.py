@@ -1,0 +1,159 @@
+"""How fast advice and training are on this machine, against the naive way of doing the same with the same weights."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import permutations
+from pathlib import Path
+
+import numpy as np
+import torch
+from datasets import Dataset
+from trl import SFTConfig, SFTTrainer
+
+from nngpt_perfclf.config import Config
+from nngpt_perfclf.console import say
+from nngpt_perfclf.corpus import load_corpus
+from nngpt_perfclf.models.generation import generate
+from nngpt_perfclf.models.language import LanguageModel, load, threads
+from nngpt_perfclf.models.rows import completion_row, option_row
+from nngpt_perfclf.models.train import make_trainer, with_adapter
+from nngpt_perfclf.models.zoo import ensure_ready
+from nngpt_perfclf.prompts import Prompt, code_view, dataset_properties, render, templates
+from nngpt_perfclf.tasks import load_task
+from nngpt_perfclf.types import PerfclfError, Question
+
+NETWORK = "ResNet"  # a hand-written network whose view fills the budget of tokens
+GENERATED = 3  # questions answered by generation; each takes seconds, and they are all alike
+REPEATS = 3
+
+
+def bench(config: Config, net: str | None = None) -> dict:
+    """Measure scoring, prefill and training with `config.model` about one network (a file, or LEMUR's ResNet).
+
+    Gives `pairs_vs_single`: seconds for all pairs of the task's datasets in both orders, over those for one question;
+    `speedup_vs_reference`: how many times faster than generating the answers one by one; `prefill_fraction_of_peak`:
+    sustained FLOP/s of reading over the machine's own matrix product; `labels_per_second_vs_trl`: of training, against
+    TRL's defaults on the same rows; `peak_memory_gb`; and a table of what was timed.
+    """
+    code = _code(config, net)
+    with threads(config.threads):
+        model = load(ensure_ready(config.model), chat=config.model.chat, precision=config.train.precision)
+        prompts = _prompts(code, config)
+        say(f"scoring {len(prompts)} questions")
+        single = _seconds(lambda: model.score(prompts[:1]))
+        together = _seconds(lambda: model.score(prompts))
+        apart = _seconds(lambda: model.score(prompts, share=False), repeats=1)
+        say("generating answers, as the reference does")
+        cut = replace(config, code_view="cut")
+        generated = _seconds(lambda: _generate(model, _prompts(code, cut)[:GENERATED], config), 1)
+        generated *= len(prompts) / GENERATED
+        say("reading, against a matrix product")
+        peak, prefill = matrix_peak(model.network.dtype), prefill_rate(model)
+        say("training, against TRL's defaults")
+        ours, theirs = training_rates(model, prompts, config)
+    rows = [("one question", single, 1), ("all pairs, both orders", together, len(prompts)),
+            ("the same one by one", apart, len(prompts)), ("generated one by one", generated, len(prompts))]
+    return {
+        "model": config.model.name, "threads": config.threads or torch.get_num_threads(),
+        "pairs_vs_single": together / single, "speedup_vs_reference": generated / together,
+        "speedup_vs_one_by_one": apart / together, "prefill_gflops": prefill / 1e9, "peak_gflops": peak / 1e9,
+        "prefill_fraction_of_peak": prefill / peak, "labels_per_second": ours, "labels_per_second_trl": theirs,
+        "labels_per_second_vs_trl": ours / theirs, "peak_memory_gb": _peak_memory(),
+        "timed": [{"what": what, "seconds": seconds, "questions": count} for what, seconds, count in rows],
+    }
+
+
+def matrix_peak(dtype: torch.dtype, size: int = 2048) -> float:
+    """FLOP/s of the best of several products of two square matrices."""
+    a, b = torch.randn(size, size).to(dtype), torch.randn(size, size).to(dtype)
+    with torch.inference_mode():
+        return 2 * size**3 / _seconds(lambda: a @ b, repeats=10, choose=min)
+
+
+def prefill_rate(model: LanguageModel, rows: int = 4, tokens: int = 512) -> float:
+    """FLOP/s of reading `rows` sequences: two for each weight outside the embedding and token, and the attention."""
+    decoder, settings = model.causal.get_decoder(), model.causal.config
+    ids = torch.randint(10, 1000, (rows, tokens), device=model.network.device)
+    table = model.answers.numel()
+    weights = sum(weight.numel() for weight in decoder.parameters()) - table
+    width = settings.head_dim * settings.num_attention_heads
+    attention = 4 * settings.num_hidden_layers * width * tokens / 2
+    with torch.inference_mode():
+        seconds = _seconds(lambda: decoder(input_ids=ids, use_cache=False))
+    return rows * tokens * (2 * weights + attention) / seconds
+
+
+def training_rates(model: LanguageModel, prompts: Sequence[Prompt], config: Config) -> tuple[float, float]:
+    """(ours, TRL's): labels per second of optimiser steps on the same questions, ours sharing each code."""
+    size = config.train.questions_per_code
+    some = list(prompts[:size * (len(prompts) // size)])
+    model = with_adapter(model, config)
+    model.network.train()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [option_row(model.encoder, some[at:at + size], np.ones(size), np.zeros(size), config.train.max_tokens)
+                for at in range(0, len(some), size)]
+        options = replace(config, train=replace(config.train, loss="options"))
+        ours = make_trainer(model, rows, options, Path(folder), [])
+        plain = [completion_row(model.encoder, prompt, prompt.options[0], False, config.train.max_tokens)
+                 for prompt in some]
+        defaults = SFTConfig(output_dir=folder, report_to=[], bf16=True, use_cpu=not torch.cuda.is_available(),
+                             dataset_kwargs={"skip_prepare_dataset": True})
+        theirs = SFTTrainer(model=model.network, args=defaults, train_dataset=Dataset.from_list(plain),
+                            processing_class=model.encoder.tokenizer)
+        batch = rows[:config.train.batch]
+        fast = _seconds(lambda: _step(ours, batch))
+        theirs_batch = plain[:defaults.per_device_train_batch_size]
+        slow = _seconds(lambda: _step(theirs, theirs_batch), repeats=1)
+    return sum(len(row["questions"]) for row in batch) / fast, len(theirs_batch) / slow
+
+
+def _step(trainer: SFTTrainer, rows: list[dict]) -> None:
+    if trainer.optimizer is None:
+        trainer.create_optimizer()
+    trainer.training_step(trainer.model, trainer.data_collator(rows))
+    trainer.optimizer.step()
+    trainer.optimizer.zero_grad()
+
+
+def _generate(model: LanguageModel, prompts: Sequence[Prompt], config: Config) -> list[str]:
+    settings = config.evaluate
+    return generate(model, prompts, settings.new_tokens, settings.temperature, settings.top_k, settings.top_p, batch=1)
+
+
+def _prompts(code: str, config: Config) -> list[Prompt]:
+    datasets = load_task(config.task).datasets
+    view = code_view(code, config.code_view, config.code_tokens)
+    return [render(templates()["code"], Question(code, *pair), dataset_properties(config.datasets), view)
+            for pair in permutations(datasets, 2)]
+
+
+def _code(config: Config, net: str | None) -> str:
+    if net is None:
+        return load_corpus(config).codes[NETWORK]
+    try:
+        return Path(net).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PerfclfError(f"cannot read {net}: {error}") from error
+
+
+def _seconds(work: Callable[[], object], repeats: int = REPEATS, choose: Callable = np.median) -> float:
+    """What one call takes, after one that does not count where several are timed."""
+    if repeats > 1:
+        work()
+    taken = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        taken.append(time.perf_counter() - start)
+    return float(choose(taken))
+
+
+def _peak_memory() -> float:
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e9
