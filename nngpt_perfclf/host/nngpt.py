@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 from nngpt_perfclf.config import Config
@@ -101,11 +102,17 @@ def _advised(config: Config, keep: float | None) -> Judge:
     from nngpt_perfclf.host.live import anchors_of
     from nngpt_perfclf.host.study import policy_of, rule_of
 
+    asked = replace(config, epoch=1)
+    rule = rule_of(asked) if keep is None else replace(rule_of(asked), keep=keep)
+
+    @cache
+    def prepared() -> tuple:
+        """What is slow to load: once, and only if there is a candidate to ask about."""
+        return anchors_of(asked), manager_of(asked, asked.adviser)
+
     def judge(candidates: Sequence[Candidate], target: str) -> list[tuple[float | None, str]]:
-        asked = replace(config, epoch=1)
-        rule = rule_of(asked) if keep is None else replace(rule_of(asked), keep=keep)
-        policy = policy_of(asked, "anchored", rule, target, anchors_of(asked))
-        manager = manager_of(asked, asked.adviser)
+        anchors, manager = prepared()
+        policy = policy_of(asked, "anchored", rule, target, anchors)
         answered = ask(manager, _NoRecord(), asked.adviser, policy, candidates, target)
         advice: list[list[Advice | None]] = [[answer.advice for answer in answers] for answers in answered]
         chosen = policy.select(candidates, advice, target, asked.seed)
@@ -118,7 +125,7 @@ def _advised(config: Config, keep: float | None) -> Judge:
 
 @dataclass(frozen=True)
 class _NoRecord:
-    """Stands where the loop has its run database: an adviser keeps its own answers on disk."""
+    """Stands where the loop has its run database: a repeated command asks again."""
 
     def answers(self, adviser: str, questions: Sequence[Question]) -> dict:
         return {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import sys
 from contextlib import ExitStack
 from importlib import import_module
 from importlib.util import find_spec
@@ -52,13 +53,14 @@ def _prune(config: Config, out_path: str | Path) -> None:
 
 def _tuning_module() -> ModuleType:
     for name in MODULES:
-        if _installed(name):
+        if name in sys.modules or _stands_on_the_path(name):
             return import_module(name)
     raise PerfclfError("NNGPT is not importable here (no ab.gpt.util.Tune): run this in its environment")
 
 
-def _installed(name: str) -> bool:
-    try:
-        return find_spec(name) is not None
-    except ModuleNotFoundError:
-        return False
+def _stands_on_the_path(module: str) -> bool:
+    """Looks for the file alone: importing the package `ab` in order to look would start to fill LEMUR's database."""
+    file = Path(*module.split(".")).with_suffix(".py")
+    package = find_spec(module.split(".")[0])
+    beside = [Path(folder).parent for folder in (package and package.submodule_search_locations) or ()]
+    return any((folder / file).is_file() for folder in [*map(Path, sys.path), *beside])
