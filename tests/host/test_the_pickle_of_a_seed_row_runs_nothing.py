@@ -84,7 +84,8 @@ def test_a_name_cannot_be_reached_through_another(read):
 @pytest.mark.parametrize("content", [
     b"cos\nsystem\n(S'true'\ntR.", b"(S'true'\nios\nsystem\n.", b"(cos\nsystem\nS'true'\no.", b"Pevil\n.",
     b"\x80\x02\x82\x01.",
-    b"\x80\x05\x96" + b"\0" * 4 + b"\xff" * 2 + b"\0" * 2 + b".", b"", b".", b"\x80\x04N.", b"not a pickle", b"\x80\x04]\x94.",
+    b"\x80\x05\x96" + b"\0" * 4 + b"\xff" * 2 + b"\0" * 2 + b".", b"", b".", b"\x80\x04N.",
+    b"not a pickle", b"\x80\x04]\x94.",
 ])
 def test_old_opcodes_outside_references_and_rubbish_are_refused(read, content):
     with pytest.raises(PerfclfError):
