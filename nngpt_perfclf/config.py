@@ -67,6 +67,7 @@ class TrainConfig:
     bare_share: float
     softness: float
     offset: Literal["none", "prior", "near"]
+    reading: float
     checks: int
     loss: Literal["options", "completion", "full"]
     clip: float

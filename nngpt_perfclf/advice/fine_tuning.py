@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,7 @@ def train_language(config: Config, out: Path) -> dict:
 
     def offsets(rows: pd.DataFrame, labels, near: np.ndarray) -> np.ndarray:
         prior = [priors[label].log_odds(a, b) for a, b, label in zip(rows["ds_a"], rows["ds_b"], labels, strict=True)]
-        return np.array([offset[label](np.array([known]), there[None])[0]
+        return np.array([offset[label].known(np.array([known]), there[None])[0]
                          for known, there, label in zip(prior, near, labels, strict=True)])
 
     with threads(config.threads):
@@ -107,39 +108,39 @@ def _fit_neighbours(config: Config, out: Path, trials: pd.DataFrame, codes: dict
 def _fit_offset(config: Config, asker: Asker, label: str, pairs: pd.DataFrame, prior: PairPrior, codes: dict[str, str],
                 groups: pd.Series) -> Offset:
     """What the configured offset weighs, learned on training pairs whose own near-duplicates' trials are hidden."""
-    if config.train.offset == "none":
-        return Offset()
-    if config.train.offset == "prior":
-        return Offset(prior=1.0)
+    if config.train.offset != "near":
+        return Offset(config.train.reading, prior=1.0 if config.train.offset == "prior" else 0.0)
     pairs = pairs[(pairs["part"] == "train") & ~pairs["tie"]]
     pairs = pairs.sample(min(4000, len(pairs)), random_state=config.seed)
     questions = [question_of(row, codes) for row in pairs.itertuples()]
     near = asker.near(questions, [label] * len(questions), pairs["nn"].map(groups).to_numpy())
     known = prior_log_odds(prior, list(zip(pairs["ds_a"], pairs["ds_b"], strict=True)))
-    return Offset.fit(known, near, (pairs["better"] == pairs["ds_a"]).to_numpy())
+    return Offset.before_reading(config.train.reading, known, near, (pairs["better"] == pairs["ds_a"]).to_numpy())
 
 
 def _calibrate(config: Config, out: Path, corpus: Corpus, pairs: dict[str, pd.DataFrame]) -> dict:
-    """Fit each label's calibration on its validation pairs; returns how right the adapter is on them."""
-    from dataclasses import replace
-
-    if processes.is_main():
+    """Weigh model, prior and nearby trials anew on each label's validation pairs, which calibrates their sum; returns
+    how right the adviser is there (a little too good, since the weights were chosen on these pairs)."""
+    with processes.main_first():
         save_calibrations(dict.fromkeys(LABELS, Calibration()), out / "calibration.json")
-    processes.wait()
     adviser = LanguageAdviser.load(out, replace(config, advice=replace(config.advice, memory=False)))
-    found, result = {}, {}
+    offsets, result = {}, {}
     for label, table in pairs.items():
         table = table[(table["part"] == "validation") & ~table["tie"]]
+        adviser.label, adviser.prior = label, load_prior(out / "prior.json", label)
+        offsets[label] = load_offset(out / "offset.json", label)
         if label not in config.train.labels or not len(table):
             continue
-        adviser.label, adviser.prior = label, load_prior(out / "prior.json", label)
-        adviser.offset = load_offset(out / "offset.json", label)
-        odds = adviser.averaged([question_of(row, corpus.codes) for row in table.itertuples()])
         won = (table["better"] == table["ds_a"]).to_numpy()
-        found[label] = Calibration.fit(odds, won)
-        result[f"validation_{label}"] = float(np.mean((odds > 0) == won))
-        result[f"validation_{label}_n"] = len(table)
+        questions = [question_of(row, corpus.codes) for row in table.itertuples()]
+        there, back = adviser.parts(questions), adviser.parts([question.swapped() for question in questions])
+        scores = (there[0] - back[0]) / 2
+        offsets[label] = offsets[label].refit(scores, *there[1:], won)
+        odds = offsets[label].reading * scores + offsets[label].known(*there[1:])
+        unread = load_offset(out / "offset.json", label).known(*there[1:])
+        result |= {f"validation_{label}": float(np.mean((odds > 0) == won)), f"validation_{label}_n": len(table),
+                   f"validation_{label}_unread": float(np.mean((unread > 0) == won))}
     if processes.is_main():
-        save_calibrations(found, out / "calibration.json")
+        save_offsets(offsets, out / "offset.json")
     processes.wait()
     return result

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class LanguageAdviser(Adviser):
-    """Scores the two names and adds the `offset` that was added in the adapter's training."""
+    """Scores the two names and adds what the `offset` knows before reading."""
 
     model: LanguageModel | None = None
     asker: Asker | None = None
@@ -33,11 +33,15 @@ class LanguageAdviser(Adviser):
     batch_tokens: int = 4096
 
     def log_odds(self, questions: Sequence[Question]) -> np.ndarray:
+        scores, prior, near = self.parts(questions)
+        return self.offset.reading * scores + self.offset.known(prior, near)
+
+    def parts(self, questions: Sequence[Question]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """What the offset weighs: the model's log-odds (n,), the pair prior's (n,), the labels near by (n, 2)."""
         labels = [self.label] * len(questions)
         near = self.asker.near(questions, labels)
         scores = self.model.score(self.asker.ask(questions, labels, near), self.batch_tokens)
-        prior = prior_log_odds(self.prior, [(question.ds_a, question.ds_b) for question in questions])
-        return scores + self.offset(prior, near)
+        return scores, prior_log_odds(self.prior, [(one.ds_a, one.ds_b) for one in questions]), near
 
     def note(self, question: Question) -> str:
         known = question.recipe_a is not None and question.recipe_b is not None

@@ -99,6 +99,8 @@ def make_trainer(model: LanguageModel, rows: list[dict], config: Config, out: Pa
                    data_collator=collator, processing_class=model.encoder.tokenizer, callbacks=callbacks)
     if len(trainer.train_dataset) != len(rows):
         raise PerfclfError(f"{len(rows)} rows were sent and {len(trainer.train_dataset)} reached the trainer")
+    if by_options:
+        trainer.reading = config.train.reading
     # The trainer's own printing would go to standard output, which belongs to results.
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -179,7 +181,8 @@ class Watch(TrainerCallback):
         if not self.prompts or not state.is_world_process_zero:
             return
         self.model.network.eval()
-        log_odds = self.model.score(self.prompts, self.config.advice.batch_tokens) + self.offset
+        scores = self.model.score(self.prompts, self.config.advice.batch_tokens)
+        log_odds = self.config.train.reading * scores + self.offset
         self.model.network.train()
         loss = float(np.mean(np.logaddexp(0, log_odds) - self.target * log_odds))
         right = float(np.mean((log_odds > 0) == (self.target > 0.5)))
@@ -238,10 +241,10 @@ def _checkpoint(out: Path, config: Config) -> str | None:
 
 
 def lora_config(config: Config, causal) -> LoraConfig:
-    """The configured adapter; `layers` adapts only the first so many, as the reference does."""
+    """The configured adapter; `layers`: only the first so many, as the reference does, or the last."""
     targets = config.lora.targets if isinstance(config.lora.targets, str) else list(config.lora.targets)
-    most = causal.config.num_hidden_layers
-    layers = None if config.lora.layers is None else list(range(min(config.lora.layers, most)))
+    depth, wanted = causal.config.num_hidden_layers, config.lora.layers
+    layers = None if wanted is None else list(range(depth))[:wanted] if wanted > 0 else list(range(depth))[wanted:]
     return LoraConfig(r=config.lora.rank, lora_alpha=config.lora.alpha, lora_dropout=config.lora.dropout,
                       target_modules=targets, layers_to_transform=layers, task_type="CAUSAL_LM")
 

@@ -39,7 +39,7 @@ def made_pairs(count, seed):
 def setting(tmp_path, *overrides, pairs=64):
     config = load_config(None, ["template=code_recipe", "bare_template=code", "train.lr=1e-2", "train.batch=4",
                                 "train.precision=float32", "train.checkpoint_steps=4", "lora.rank=8",
-                                "train.questions_per_code=4", "train.schedule=constant", "train.warmup=0", *overrides])
+                                "train.questions_per_code=4", "train.schedule=constant", "train.warmup=0", "train.reading=1", *overrides])
     table = made_pairs(pairs, 0)
     lessons = [Lesson(rows, ("rank",) * len(rows), (False,) * len(rows))
                for _, rows in table.groupby(np.arange(len(table)) // 4)]
