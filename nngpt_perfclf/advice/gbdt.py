@@ -1,0 +1,188 @@
+"""The baseline to beat: LightGBM on features of the code, the two recipes and the two datasets.
+
+A question is asked in one order only, the datasets' alphabetical one, and the other order gets the negative: the model
+cannot depend on the order, and has half as much to learn. A network counts the less the more near-duplicates it has
+(by the square root): on validation that was worth more than any parameter of the trees.
+"""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nngpt_perfclf.advice.base import Adviser
+from nngpt_perfclf.advice.calibration import Calibration, save_calibrations
+from nngpt_perfclf.advice.features import CodeReader, kept_columns, question_rows
+from nngpt_perfclf.advice.loading import calibration_of, common
+from nngpt_perfclf.advice.prior import PairPrior, save_priors
+from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.console import say
+from nngpt_perfclf.corpus import load_corpus
+from nngpt_perfclf.prompts import DatasetProperties, dataset_properties
+from nngpt_perfclf.record import read_json, record, write_json
+from nngpt_perfclf.tasks import add_split, codes_of, labelled_trials, load_task, make_pairs, question_of
+from nngpt_perfclf.types import PerfclfError, Question
+
+if TYPE_CHECKING:
+    import lightgbm
+    import pandas as pd
+
+DRAWS = 4  # pairs of trials for each network and pair of datasets: there are far more trials than one draw shows
+UNTOLD = 0.15  # further share of rows whose recipes are left out, so that questions without recipes can be answered
+TREES = 300
+PARAMETERS = {
+    "objective": "binary", "learning_rate": 0.08, "num_leaves": 31, "min_data_in_leaf": 100, "lambda_l2": 5.0,
+    "feature_fraction": 0.3, "bagging_fraction": 0.7, "bagging_freq": 1, "max_bin": 63, "deterministic": True,
+    "force_row_wise": True, "verbosity": -1,
+}
+
+
+@dataclass(frozen=True)
+class Forest:
+    """The trees of one label and what makes features for them. `reads`: code, recipe or both."""
+
+    reader: CodeReader
+    trees: lightgbm.Booster
+    datasets: tuple[str, ...]
+    reads: str
+    seen: dict[str, np.ndarray] = field(default_factory=dict, compare=False)
+
+    def log_odds(self, questions: Sequence[Question], known: Mapping[str, DatasetProperties]) -> np.ndarray:
+        """Log-odds (n,) that `ds_a` is the better one."""
+        if not questions:
+            return np.zeros(0)
+        rows, turned = self.rows(questions, known)
+        scores = self.trees.predict(rows, raw_score=True, num_threads=1)
+        return np.where(turned, -scores, scores)
+
+    def rows(self, questions: Sequence[Question],
+             known: Mapping[str, DatasetProperties]) -> tuple[np.ndarray, np.ndarray]:
+        """The features (n, width) of the questions in alphabetical order, and which of them (n,) were turned for it."""
+        turned = np.array([question.ds_a > question.ds_b for question in questions])
+        ordered = [question.swapped() if turn else question for question, turn in zip(questions, turned, strict=True)]
+        rows = question_rows(ordered, self._code_rows(ordered), known, self.datasets)
+        return rows[:, kept_columns(rows.shape[1], self.reads)], turned
+
+    def _code_rows(self, questions: Sequence[Question]) -> np.ndarray:
+        new = [code for code in dict.fromkeys(question.arch_code for question in questions) if code not in self.seen]
+        if len(self.seen) + len(new) > 4096:
+            self.seen.clear()
+            new = list(dict.fromkeys(question.arch_code for question in questions))
+        if new:
+            self.seen.update(zip(new, self.reader(new), strict=True))
+        return np.stack([self.seen[question.arch_code] for question in questions])
+
+
+@dataclass
+class GbdtAdviser(Adviser):
+    """Answers from the forest."""
+
+    forest: Forest | None = None
+
+    def log_odds(self, questions: Sequence[Question]) -> np.ndarray:
+        return self.forest.log_odds(questions, self.known)
+
+    def note(self, question: Question) -> str:
+        if self.forest.reads == "code" or (question.recipe_a is not None and question.recipe_b is not None):
+            return ""
+        return "asked without recipes, which decide more than the code does"
+
+    @classmethod
+    def load(cls, folder: Path, config: Config) -> GbdtAdviser:
+        """The forest of `config.label` in a run folder; raises PerfclfError where it is missing or damaged."""
+        import lightgbm
+
+        told = read_json(folder / "run.json")
+        file = folder / f"{config.label}.txt.gz"
+        if not file.is_file():
+            raise PerfclfError(f"no {file.name} in {folder}: it was not trained for label={config.label}")
+        try:
+            trees = lightgbm.Booster(model_str=gzip.decompress(file.read_bytes()).decode())
+        except (OSError, EOFError, UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
+            raise PerfclfError(f"{file} is damaged: {error}") from error
+        forest = Forest(CodeReader.load(folder / "reader.npz"), trees, tuple(told["datasets"]), told["reads"])
+        return cls(name=folder.name, **common(folder, config), calibration=calibration_of(folder, config),
+                   forest=forest)
+
+
+def fit_forest(pairs: pd.DataFrame, codes: Mapping[str, str], groups: pd.Series, reader: CodeReader, config: Config,
+               known: Mapping[str, DatasetProperties]) -> Forest:
+    """Trees from `pairs`, all of them of the training part and without ties.
+
+    groups: network -> near-duplicate group. The same configuration gives the same trees, whatever the threads.
+    """
+    import lightgbm
+
+    names = tuple(sorted({*pairs["ds_a"], *pairs["ds_b"]}))
+    forest = Forest(reader, None, names, config.advice.features)
+    questions = [question_of(row, codes) for row in pairs.itertuples()]
+    rows, turned = forest.rows(questions, known)
+    first_won = (pairs["better"] == pairs["ds_a"]).to_numpy() ^ turned
+    weight = weights_of(pairs["nn"], groups)
+    if config.advice.features == "both":
+        untold = np.random.default_rng(config.seed).random(len(rows)) < UNTOLD
+        bare = [replace(questions[at], recipe_a=None, recipe_b=None) for at in np.flatnonzero(untold)]
+        rows = np.vstack([rows, forest.rows(bare, known)[0]])
+        first_won, weight = np.append(first_won, first_won[untold]), np.append(weight, weight[untold])
+    parameters = {**PARAMETERS, "seed": config.seed, "num_threads": config.threads or 0}
+    trees = lightgbm.train(parameters, lightgbm.Dataset(rows, first_won, weight=weight), TREES)
+    return Forest(reader, trees, names, config.advice.features)
+
+
+def drawn_pairs(trials: pd.DataFrame, label: str, config: Config, draws: int) -> pd.DataFrame:
+    """Pairs without ties: several draws of a trial a side, or the best trials once, as `config.sides` says."""
+    import pandas as pd
+
+    draws = draws if config.sides == "one" else 1
+    pairs = pd.concat([make_pairs(trials, label, config.sides, config.seed + 1000 * draw) for draw in range(draws)],
+                      ignore_index=True)
+    return pairs[~pairs["tie"]]
+
+
+def weights_of(networks: pd.Series, groups: pd.Series) -> np.ndarray:
+    """One over the square root of how many of these networks share the network's group; the mean is 1."""
+    group = networks.map(groups)
+    sizes = group.map(networks.groupby(group).nunique()).to_numpy(float)
+    return sizes**-0.5 / np.mean(sizes**-0.5)
+
+
+def train_gbdt(config: Config, out: Path) -> dict:
+    """Fit and calibrate a forest for each of `config.train.labels`; leave a run folder that `load_advisor` opens."""
+    corpus = load_corpus(config)
+    task = load_task(config.task)
+    trials, codes = labelled_trials(corpus, task, config.epoch), codes_of(corpus, task)
+    known = dataset_properties(config.datasets)
+    if unknown := set(trials["dataset"]) - set(known):
+        raise PerfclfError(f"no properties of {', '.join(sorted(unknown))}: give them in a file, datasets=FILE")
+    out.mkdir(parents=True, exist_ok=True)
+    reader, priors, calibrations, result, names = None, {}, {}, {}, ()
+    for label in config.train.labels:
+        say(f"fitting trees for label={label}")
+        pairs = add_split(drawn_pairs(trials, label, config, DRAWS), codes, config.split)
+        learned, checked = pairs[pairs["part"] == "train"], pairs[pairs["part"] == "validation"]
+        if reader is None:
+            reader = CodeReader.fit([codes[nn] for nn in sorted(learned["nn"].unique())], config.seed)
+            reader.save(out / "reader.npz")
+        forest = fit_forest(learned, codes, pairs.drop_duplicates("nn").set_index("nn")["group"], reader, config, known)
+        save_trees(forest, out / f"{label}.txt.gz")
+        priors[label] = PairPrior.fit(learned)
+        odds = forest.log_odds([question_of(row, codes) for row in checked.itertuples()], known)
+        won = (checked["better"] == checked["ds_a"]).to_numpy()
+        calibrations[label] = Calibration.fit(odds, won)
+        result |= {f"validation_{label}": float(np.mean((odds > 0) == won)), f"validation_{label}_n": len(checked)}
+        names = forest.datasets
+    save_priors(priors, out / "prior.json")
+    save_calibrations(calibrations, out / "calibration.json")
+    write_json(out / "run.json", record("gbdt", to_dict(config), corpus.fingerprint, status="done", result=result,
+                                        datasets=list(names), reads=config.advice.features))
+    return {"run": str(out), **result}
+
+
+def save_trees(forest: Forest, file: Path) -> None:
+    """LightGBM's own text, packed."""
+    file.write_bytes(gzip.compress(forest.trees.model_to_string().encode(), mtime=0))
