@@ -27,8 +27,8 @@ class Offset:
 
     @staticmethod
     def before_reading(reading: float, prior: np.ndarray, near: np.ndarray, first_won: np.ndarray) -> Offset:
-        """The weights of `prior` (log-odds (n,)) and `near` (n, 2) that make `first_won` (n,) likeliest, the model unread;
-        `reading`: what the model is to weigh in training."""
+        """The weights of `prior` (log-odds (n,)) and `near` (n, 2) that make `first_won` (n,) likeliest without the
+        model; `reading`: what the model is to weigh in training."""
         weights = antisymmetric_weights(np.stack([prior, _difference(near)], axis=1), first_won)
         return Offset(reading, *map(float, weights))
 

@@ -245,6 +245,8 @@ def lora_config(config: Config, causal) -> LoraConfig:
     targets = config.lora.targets if isinstance(config.lora.targets, str) else list(config.lora.targets)
     depth, wanted = causal.config.num_hidden_layers, config.lora.layers
     layers = None if wanted is None else list(range(depth))[:wanted] if wanted > 0 else list(range(depth))[wanted:]
+    if layers is not None and isinstance(targets, str):
+        raise PerfclfError(f"lora.layers={wanted} needs lora.targets as a list of modules, not {targets}")
     return LoraConfig(r=config.lora.rank, lora_alpha=config.lora.alpha, lora_dropout=config.lora.dropout,
                       target_modules=targets, layers_to_transform=layers, task_type="CAUSAL_LM")
 
