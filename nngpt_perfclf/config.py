@@ -89,7 +89,7 @@ class AdviceConfig:
 
 @dataclass(frozen=True)
 class EvaluateConfig:
-    part: Literal["test", "validation"]
+    part: Literal["test", "validation", "folds"]
     pairs: int | None
     answer: Literal["scored", "generated"]
     prompts: int

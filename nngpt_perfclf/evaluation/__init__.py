@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 def evaluate(config: Config, run: str | None = None) -> dict:
     """Measure an adviser on held-out pairs, beside the prior; `evaluation.run.evaluate` says what is written."""
+    if config.evaluate.part == "folds":
+        from nngpt_perfclf.evaluation.baselines import cross_validate
+
+        return cross_validate(config)
     if config.evaluate.answer == "generated":
         from nngpt_perfclf.evaluation.generated import evaluate as follow
     else:
