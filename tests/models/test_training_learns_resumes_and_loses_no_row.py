@@ -22,7 +22,7 @@ GROUPS = pd.Series(range(6), index=list(CODES))
 
 
 def made_pairs(count, seed):
-    """Pairs that mnist always wins, whatever the recipes: a rule that a model of a few thousand weights can learn."""
+    """Pairs that mnist always wins, whatever the recipes: a rule that even a tiny model can learn."""
     random = np.random.default_rng(seed)
     rows = []
     for _ in range(count):
@@ -32,14 +32,16 @@ def made_pairs(count, seed):
         side = {name: value for end, lr, good in (("a", lr_a, won), ("b", lr_b, not won)) for name, value in {
             f"lr_{end}": lr, f"momentum_{end}": 0.9, f"batch_{end}": 64, f"dropout_{end}": None,
             f"transform_{end}": "norm_32", f"norm_{end}": float(good), f"rank_{end}": float(good)}.items()}
-        rows.append({"nn": f"net{random.integers(6)}", "epoch": 1, "ds_a": a, "ds_b": b, "better": a if won else b, **side})
+        rows.append({"nn": f"net{random.integers(6)}", "epoch": 1, "ds_a": a, "ds_b": b, "better": a if won else b,
+                     **side})
     return pd.DataFrame(rows)
 
 
 def setting(tmp_path, *overrides, pairs=64):
     config = load_config(None, ["template=code_recipe", "bare_template=code", "train.lr=1e-2", "train.batch=4",
                                 "train.precision=float32", "train.checkpoint_steps=4", "lora.rank=8",
-                                "train.questions_per_code=4", "train.schedule=constant", "train.warmup=0", "train.reading=1", *overrides])
+                                "train.questions_per_code=4", "train.schedule=constant", "train.warmup=0",
+                                "train.reading=1", *overrides])
     table = made_pairs(pairs, 0)
     lessons = [Lesson(rows, ("rank",) * len(rows), (False,) * len(rows))
                for _, rows in table.groupby(np.arange(len(table)) // 4)]
@@ -70,7 +72,7 @@ def test_a_stopped_run_goes_on_from_its_last_checkpoint(tiny_folder, tmp_path, m
     out.mkdir()
     whole = fine_tune(load(tiny_folder, precision="float32"), asker, material, config, out)
 
-    class Stop(Exception):
+    class StopHereError(Exception):
         pass
 
     stopped = tmp_path / "stopped"
@@ -80,10 +82,10 @@ def test_a_stopped_run_goes_on_from_its_last_checkpoint(tiny_folder, tmp_path, m
     def stop(self, args, state, control, **more):
         real(self, args, state, control, **more)
         if state.global_step == 7:
-            raise Stop
+            raise StopHereError
 
     monkeypatch.setattr(training.Watch, "on_step_end", stop)
-    with pytest.raises(Stop):
+    with pytest.raises(StopHereError):
         fine_tune(load(tiny_folder, precision="float32"), asker, material, config, stopped)
     monkeypatch.setattr(training.Watch, "on_step_end", real)
     resumed = fine_tune(load(tiny_folder, precision="float32"), asker, material, replace(config, resume=True), stopped)
