@@ -30,6 +30,7 @@ class Phrases:
         # A forward's data is called x, y, z, …: the layers put into its chains may speak of the constructor's a, b, c.
         self.alphabet = "xyzwvuts" if of_data else "abcdefghijklmnopqr"
         self.locals: dict[str, str] = {}
+        self.bearers: dict[str, set[str]] = {}
         self.values: dict[str, str] = {}
         self.lists: dict[str, list[str]] = {}
         self.writable = set(names)
@@ -38,7 +39,15 @@ class Phrases:
 
     def name(self, name: str) -> str:
         """The canonical name of a local variable, given at its first use."""
-        return self.locals.setdefault(name, letter(len(self.locals), self.alphabet))
+        if name not in self.locals:
+            self.call(name, letter(len(self.locals), self.alphabet))
+        return self.locals[name]
+
+    def call(self, name: str, written: str) -> None:
+        """From here on the variable `name` is written so, and none of its old texts stands for it."""
+        self.bearers.get(self.locals.get(name, ""), set()).discard(name)
+        self.bearers.setdefault(written, set()).add(name)
+        self.locals[name] = written
 
     def forget(self, name: str) -> None:
         """What was known of a variable's value holds no longer."""

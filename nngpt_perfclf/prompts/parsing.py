@@ -9,9 +9,12 @@ from functools import lru_cache
 
 from nngpt_perfclf.types import PerfclfError
 
-LARGEST = 1_000_000
+# At least twice what the largest network in LEMUR needs: 178,375 characters, 29,630 nodes, 9 levels of brackets.
+LARGEST = 400_000
 DEEPEST = 120
 _NESTED = 200
+_NODES = 80_000
+_DEFINITIONS = 1500
 # Strings and comments are taken out before anything is counted: brackets within them nest nothing.
 _QUIET = re.compile(
     r"""\"{3}[\s\S]*?(?:\"{3}|\Z)|'{3}[\s\S]*?(?:'{3}|\Z)|"(?:[^"\\\n]|\\[\s\S])*"?|'(?:[^'\\\n]|\\[\s\S])*'?|#[^\n]*""")
@@ -22,8 +25,8 @@ _INDENT = re.compile(r"^[ \t]*(?=\S)", re.MULTILINE)
 def parse(code: str) -> ast.Module | None:
     """The syntax tree, or None for code that does not parse.
 
-    Raises PerfclfError for no code at all, more than a million characters, and brackets, indentation or expressions
-    nested more deeply than any network's (120 levels; 200 levels of the tree): such code could exhaust the parser.
+    Raises PerfclfError for no code at all, more than 400,000 characters, 80,000 nodes or 1,500 definitions, and for
+    brackets, indentation (120 levels) or expressions (200) nested more deeply: such code could exhaust its reader.
     """
     if not code.strip():
         raise PerfclfError("the network's code is empty")
@@ -38,8 +41,7 @@ def parse(code: str) -> ast.Module | None:
         return None
     except (RecursionError, MemoryError) as error:
         raise PerfclfError("the network's code is nested too deeply to be read") from error
-    if _depth_exceeds(tree, _NESTED):
-        raise PerfclfError(f"the network's code nests expressions or blocks more than {_NESTED} levels deep")
+    _refuse_endless(tree)
     return tree
 
 
@@ -72,10 +74,14 @@ def _refuse_deep(code: str) -> None:
             raise PerfclfError(f"the network's code is indented more than {DEEPEST} levels deep")
 
 
-def _depth_exceeds(tree: ast.AST, limit: int) -> bool:
-    level = [tree]
-    for _ in range(limit):
+def _refuse_endless(tree: ast.AST) -> None:
+    level, nodes, definitions = [tree], 0, 0
+    for _ in range(_NESTED):
         level = [child for node in level for child in ast.iter_child_nodes(node)]
+        nodes += len(level)
+        definitions += sum(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in level)
+        if nodes > _NODES or definitions > _DEFINITIONS:
+            raise PerfclfError(f"the network's code has more than {_NODES:,} nodes or {_DEFINITIONS:,} definitions")
         if not level:
-            return False
-    return True
+            return
+    raise PerfclfError(f"the network's code nests expressions or blocks more than {_NESTED} levels deep")

@@ -17,6 +17,7 @@ _SERVICE = re.compile(r"optimi[sz]er|criteri|loss|scaler|device|scheduler|logg|v
 _SWITCHED_OFF = re.compile(r"checkpoint|(^|_)amp($|_)|memory_efficient")
 _SILENT = {"to", "train", "eval", "info", "warning", "debug", "warn", "empty_cache", "apply", "post_init",
            "update", "collect", "register_buffer", "seed", "manual_seed"}
+_WORD = re.compile(r"\w+")
 _CONTRACT = ("in", "out", "prm", "dev")
 
 
@@ -42,16 +43,15 @@ class Writer:
         """The function's lines, without variables that nothing reads."""
         self.later = Counter(self.uses)
         lines = self._block(self.function.body)
-        while True:
-            text = "\n".join(lines)
-            kept = [line for line in lines if not self._is_dead(line, text)]
-            if len(kept) == len(lines):
-                return fold_lines(lines)
-            lines = kept
-
-    def _is_dead(self, line: str, text: str) -> bool:
-        found = re.match(r" *([a-z]\d*)=(?!=)", line)
-        return found is not None and len(re.findall(rf"\b{found[1]}\b", text)) == 1
+        mentions = Counter(word for line in lines for word in _WORD.findall(line))
+        kept = []
+        for line in reversed(lines):
+            target = re.match(r" *([a-z]\d*)=(?!=)", line)
+            if target and mentions[target[1]] == 1:
+                mentions.subtract(_WORD.findall(line))
+            else:
+                kept.append(line)
+        return fold_lines(kept[::-1])
 
     def _parameter(self, name: str) -> str:
         told = self.function.args
@@ -72,7 +72,7 @@ class Writer:
 
         for statement in statements:
             if self.straight:
-                self.later -= Counter(names_used(statement))
+                self.later.subtract(names_used(statement))
             taken = self._steps(statement)
             if taken is None:
                 written = self._statement(statement)
@@ -102,9 +102,12 @@ class Writer:
         if found is None or name in self.phrases.values or name in self.phrases.lists:
             return None
         root, steps = found
-        if self.straight and not any(self.phrases.locals.get(other) == root for other in self.later if other != name):
-            # Nothing reads the old variable any more: the new one goes on under its name.
-            self.phrases.locals[name] = root
+        if self.straight:
+            bearers = self.phrases.bearers[root]
+            bearers -= {other for other in bearers if self.later[other] <= 0}
+            if not bearers - {name}:
+                # Nothing reads the old variable any more: the new one goes on under its name.
+                self.phrases.call(name, root)
         return self.phrases.name(name), root, steps
 
     def _statement(self, node: ast.stmt) -> list[str]:
@@ -143,19 +146,22 @@ class Writer:
     def _settled(self, node: ast.stmt) -> list[str]:
         """Lines that say the known values of the variables which a loop or branch is about to change."""
         lines = []
-        for name in sorted(changed(node) & {*self.phrases.values, *self.phrases.lists}, key=self._age):
+        for name in self._oldest_first(changed(node)):
             if self.phrases.values.get(name) not in _CONTRACT:
                 text = self.phrases(ast.Name(name, ast.Load()))
                 self.phrases.forget(name)
                 lines.append(f"{self.phrases.name(name)}={text}")
         return lines
 
-    def _age(self, name: str) -> int:
-        return [*self.phrases.values, *self.phrases.lists].index(name)
+    def _oldest_first(self, names: set[str]) -> list[str]:
+        """Those of the names whose value is known, in the order in which they got it."""
+        if not any(name in self.phrases.values or name in self.phrases.lists for name in names):
+            return []
+        return [name for name in [*self.phrases.values, *self.phrases.lists] if name in names]
 
     def _straight(self, node: ast.stmt, body: list[ast.stmt]) -> list[str]:
         """A body that surely runs: its statements count as the function's own."""
-        self.later += Counter(names_used(node))
+        self.later.update(names_used(node))
         return self._block(body)
 
     def _inner(self, body: list[ast.stmt]) -> list[str]:

@@ -127,9 +127,8 @@ def _class_block(node: ast.ClassDef, defined: Definitions, is_network: bool) -> 
     attributes = Attributes([methods[name] for name in reached], keep_all=bool(bases) or "forward" not in methods)
     attributes |= {name: [text] for name, text in defined.members[node.name].items() if attributes.stores[name] == 0}
     defined.methods = {name: parameters(one)[1:] for name, one in methods.items()}
-    lines, signature = [], ""
-    while name := next((name for name in reached if name in _ENTRIES or "forward" not in methods
-                        or _mentioned(name, lines)), None):
+    lines, signature, mentioned = [], "", set(_ENTRIES)
+    while name := next((name for name in reached if short(name) in mentioned or "forward" not in methods), None):
         reached.remove(name)
         writer = Writer(methods[name], defined, attributes, is_network and name == "__init__")
         body = writer.body()
@@ -139,16 +138,17 @@ def _class_block(node: ast.ClassDef, defined: Definitions, is_network: bool) -> 
             lines += _forward(body, writer)
         else:
             lines += headed(f"def {short(name)}({writer.signature})", body) if body else []
+        mentioned |= _words(body)
     uses = [one for method in methods.values() for one in _used_in_order(method, defined) if one != node.name]
-    uses = [name for name in [*bases, *uses] if name in bases or _mentioned(name, lines)]
+    uses = dict.fromkeys([*bases, *(name for name in uses if short(name) in mentioned)])
     if not is_network:
         inherited = f"<{','.join(map(short, bases))}" if bases else ""
         lines = headed(f"{short(node.name)}({signature}){inherited}", lines)
     return Block(node.name, tuple(lines), tuple(uses))
 
 
-def _mentioned(name: str, lines: list[str]) -> bool:
-    return re.search(rf"\b{re.escape(short(name))}\b", "\n".join(lines)) is not None
+def _words(lines: list[str]) -> set[str]:
+    return {word for line in lines for word in re.findall(r"\w+", line)}
 
 
 def _forward(body: list[str], writer: Writer) -> list[str]:
@@ -162,8 +162,9 @@ def _function_block(node: ast.FunctionDef, defined: Definitions) -> Block:
     defined.methods = {}
     writer = Writer(node, defined, Attributes([], keep_all=True), False)
     body = writer.body()
-    uses = tuple(name for name in _used_in_order(node, defined) if name != node.name and _mentioned(name, body))
-    return Block(node.name, tuple(headed(f"{short(node.name)}({writer.signature})", body)), uses)
+    mentioned = _words(body) - {short(node.name)}
+    uses = dict.fromkeys(name for name in _used_in_order(node, defined) if short(name) in mentioned)
+    return Block(node.name, tuple(headed(f"{short(node.name)}({writer.signature})", body)), tuple(uses))
 
 
 def _reached(methods: dict[str, ast.FunctionDef]) -> list[str]:
