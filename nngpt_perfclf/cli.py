@@ -53,10 +53,14 @@ VERBS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; 0: done, 1: a clear one-line error, 2: usage."""
     parser = _parser()
-    told = parser.parse_args(argv)
+    told, later = parser.parse_known_args(argv)
+    if flags := [word for word in later if word.startswith("-")]:
+        parser.error(f"{told.verb} has no option {flags[0]}")
     verb = VERBS[told.verb]
-    overrides = [word for word in told.words if _OVERRIDE.match(word)]
-    operands = [word for word in told.words if not _OVERRIDE.match(word)]
+    # argparse gives up on words that stand behind an option; people do not.
+    words = [*told.words, *later]
+    overrides = [word for word in words if _OVERRIDE.match(word)]
+    operands = [word for word in words if not _OVERRIDE.match(word)]
     _check_operands(parser, told.verb, verb, operands)
     options = {flag.strip("-").replace("-", "_"): getattr(told, flag.strip("-").replace("-", "_"))
                for flag, _, _ in verb.options}
@@ -72,7 +76,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"nngpt-perfclf {told.verb}: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"nngpt-perfclf {told.verb}: stopped; the same command with resume=true goes on", file=sys.stderr)
+        print(f"nngpt-perfclf {told.verb}: stopped; what was finished is kept (a run folder goes on with resume=true)",
+              file=sys.stderr)
         return 130
     return 0
 

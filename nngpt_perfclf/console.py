@@ -45,7 +45,7 @@ def progress(quiet: bool = False):
 
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-        console=Console(stderr=True), disable=quiet or not (sys.stderr.isatty() and processes.is_main()), transient=False,
+        console=Console(stderr=True), disable=quiet or not (sys.stderr.isatty() and processes.is_main()),
     )
 
 

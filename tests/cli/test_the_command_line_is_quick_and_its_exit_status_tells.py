@@ -104,3 +104,21 @@ def test_every_verb_has_a_help_page_and_names_a_function_that_exists(verb_name):
     module, function = cli.VERBS[verb_name].call.split(":")
     done = python("-c", f"from nngpt_perfclf.{module} import {function}")
     assert done.returncode == 0, done.stderr
+
+
+def test_words_may_stand_before_and_behind_options(capsys):
+    from nngpt_perfclf.cli import main
+
+    for words in (["models", "model=gbdt", "--json"], ["models", "--json", "model=gbdt"]):
+        assert main(words) == 0
+    first, second = capsys.readouterr().out.strip().splitlines()
+    assert first == second
+
+
+def test_an_unknown_option_is_a_matter_of_usage(capsys):
+    from nngpt_perfclf.cli import main
+
+    with pytest.raises(SystemExit) as told:
+        main(["models", "--nonsense"])
+    assert told.value.code == 2
+    assert "--nonsense" in capsys.readouterr().err
