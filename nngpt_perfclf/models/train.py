@@ -82,6 +82,8 @@ def with_adapter(model: LanguageModel, config: Config) -> LanguageModel:
     torch.manual_seed(config.seed)
     if not isinstance(model.network, PeftModel):
         network = get_peft_model(model.network, lora_config(config, model.causal), autocast_adapter_dtype=True)
+        # The name that everybody knows the weights by, not the folder that they lie in here.
+        network.active_peft_config.base_model_name_or_path = config.model.name
         return replace(model, network=network)
     for name, weight in model.network.named_parameters():
         if "lora_" in name:
