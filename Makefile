@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DELETE_ON_ERROR:
-.PHONY: setup demo test lint clean
+.PHONY: setup demo test lint ship clean
 
 PYTHON ?= python3.11
 CACHE := $(abspath $(or $(NNGPT_PERFCLF_HOME),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nngpt_perfclf))
@@ -41,6 +41,14 @@ test: setup
 lint: .venv/.ready
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
+
+# For maintainers: make RUN, a run folder of `train`, the adviser that travels with the package.
+SHIPPED := nngpt_perfclf/advice/shipped/language
+ship:
+	@test -f "$(RUN)/adapter/adapter_model.safetensors" || { echo "make ship RUN=a finished run folder" >&2; exit 1; }
+	mkdir -p $(SHIPPED)/adapter
+	cp $(RUN)/{run,prior,offset,calibration}.json $(RUN)/neighbours.npz $(SHIPPED)/
+	cp $(RUN)/adapter/{adapter_model.safetensors,adapter_config.json} $(SHIPPED)/adapter/
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache

@@ -87,7 +87,8 @@ def train_language(config: Config, out: Path) -> dict:
 
 def _note(config: Config, out: Path, corpus: Corpus, **more) -> None:
     if processes.is_main():
-        write_json(out / "run.json", record("language", to_dict(config), corpus.fingerprint, **more))
+        told = to_dict(replace(config, out=None, resume=False))
+        write_json(out / "run.json", record("language", told, corpus.fingerprint, **more))
     processes.wait()
 
 
