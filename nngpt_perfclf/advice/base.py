@@ -87,7 +87,7 @@ class Adviser:
         for dataset in (question.ds_a, question.ds_b):
             if dataset not in self.known:
                 near = difflib.get_close_matches(str(dataset), self.known, n=1, cutoff=0.5)
-                hint = f"; did you mean {near[0]}?" if near else ""
+                hint = f"; did you mean {near[0]}?" if near else ";"
                 raise PerfclfError(f"unknown dataset {str(dataset)!r}{hint} known: {', '.join(sorted(self.known))}; "
                                    "for another one give its properties in a file, datasets=FILE")
         if question.ds_a == question.ds_b:

@@ -55,7 +55,7 @@ def folder_of(folder_or_name: str | Path) -> Path:
     if Path(name).is_dir():
         return Path(name)
     near = difflib.get_close_matches(name, NAMES, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    hint = f"; did you mean {near[0]}?" if near else ";"
     raise PerfclfError(f"no adviser {name!r}{hint} known: {', '.join(NAMES)}, or a run folder")
 
 

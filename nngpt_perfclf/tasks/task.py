@@ -44,7 +44,7 @@ def load_task(name_or_path: str | Path, extra: Iterable[Task | str | Path] | Non
     known = {task.name: task for task in tasks}
     if name_or_path not in known:
         near = difflib.get_close_matches(str(name_or_path), known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = f"; did you mean {near[0]}?" if near else ";"
         raise PerfclfError(f"unknown task {str(name_or_path)!r}{hint} (known: {', '.join(sorted(known))}; "
                            "or give a .yaml file)")
     return known[name_or_path]
