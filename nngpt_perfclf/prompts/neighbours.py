@@ -68,8 +68,10 @@ class CodeEmbedding:
 
         counts = _counts(codes)
         rarity = np.log((1 + len(codes)) / (1 + np.asarray((counts > 0).sum(axis=0)).ravel())) + 1
-        svd = TruncatedSVD(BLOCKS["code"], random_state=seed).fit(_weighted(counts, rarity))
-        return CodeEmbedding(rarity.astype(np.float32), svd.components_.astype(np.float16))
+        svd = TruncatedSVD(min(BLOCKS["code"], len(codes)), random_state=seed).fit(_weighted(counts, rarity))
+        axes = np.zeros((BLOCKS["code"], _HASHED), np.float16)  # fewer codes than axes leave some at zero
+        axes[:len(svd.components_)] = svd.components_
+        return CodeEmbedding(rarity.astype(np.float32), axes)
 
     def __call__(self, codes: Sequence[str]) -> np.ndarray:
         """Unit vectors, shape (n, 16)."""
