@@ -124,10 +124,13 @@ class Neighbours:
         thin = self._subset(random.random(len(self.dataset)) < 20000 / len(self.dataset))
         points = thin._points(*question)
 
+        telling = [name for name in thin.datasets if (names == name).sum() > 10 and truth[names == name].std() > 0]
+        if not telling:
+            raise PerfclfError("too few validation trials to learn from which recorded trials are near")
+
         def explained(scales: np.ndarray) -> float:
-            found = replace(thin, scales=scales)._average(points, None)[:, 1]
-            return float(np.mean([1 - np.mean((truth - found)[names == name] ** 2) / truth[names == name].var()
-                                  for name in thin.datasets if (names == name).sum() > 10]))
+            missed = (truth - replace(thin, scales=scales)._average(points, None)[:, 1]) ** 2
+            return float(np.mean([1 - missed[names == name].mean() / truth[names == name].var() for name in telling]))
 
         best, score = self.scales, explained(self.scales)
         for _ in range(proposals):
