@@ -5,6 +5,7 @@ The code is only scanned for words, never parsed or run; what the scan costs is 
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -39,8 +40,8 @@ _WORD = re.compile(r"[A-Za-z_]\w*|\d+(?:\.\d+)?(?:e-?\d+)?")
 _WHOLE = re.compile(r"\d{1,6}")
 _STRIDE = re.compile(r"stride\s*=\s*\(?\s*(\d{1,2})")
 _KERNEL = re.compile(r"kernel_size\s*=\s*\(?\s*(\d{1,2})")
-RECIPE_NUMBERS = ("lr", "momentum", "batch", "dropout", "size", "flip", "kind", "lr_per_image", "effective_lr", "steps",
-                  "way", "augmentations")
+RECIPE_NUMBERS = ("lr", "momentum", "batch", "dropout", "size", "flip", "kind", "augmentations", "lr_per_image",
+                  "effective_lr", "steps", "way")
 DATASET_NUMBERS = ("dataset", "images", "native_size", "channels", "classes")
 
 
@@ -92,23 +93,22 @@ def question_rows(questions: Sequence[Question], code_rows: np.ndarray, known: M
     code_rows (n, …): of each question's code. known: properties of every dataset that is asked about. names: the
     datasets that were learned from, whose order numbers them.
     """
-    sides = [[recipe_numbers(recipe, known[dataset]) for recipe, dataset in side] for side in (
-        [(question.recipe_a, question.ds_a) for question in questions],
-        [(question.recipe_b, question.ds_b) for question in questions])]
-    recipe_a, recipe_b = np.array(sides, np.float32)
-    datasets = np.array([[*dataset_numbers(question.ds_a, known, names), *dataset_numbers(question.ds_b, known, names)]
-                         for question in questions], np.float32)
+    recipe_a = np.array([recipe_numbers(one.recipe_a, known[one.ds_a]) for one in questions], np.float32)
+    recipe_b = np.array([recipe_numbers(one.recipe_b, known[one.ds_b]) for one in questions], np.float32)
+    asked = {name for one in questions for name in (one.ds_a, one.ds_b)}
+    numbers = {name: dataset_numbers(name, known, names) for name in asked}
+    datasets = np.array([numbers[one.ds_a] + numbers[one.ds_b] for one in questions], np.float32)
     return np.hstack([code_rows, recipe_a, recipe_b, recipe_a - recipe_b, datasets])
 
 
 def kept_columns(width: int, reads: str) -> np.ndarray:
     """A mask (width,) of the columns of `question_rows` that are about the datasets or about what `reads` names: code,
-    recipe or both."""
+    recipe, both, or nothing."""
     datasets, recipes = 2 * len(DATASET_NUMBERS), 3 * len(RECIPE_NUMBERS)
     kept = np.ones(width, bool)
-    if reads == "code":
+    if reads in ("code", "nothing"):
         kept[width - datasets - recipes:width - datasets] = False
-    if reads == "recipe":
+    if reads in ("recipe", "nothing"):
         kept[:width - datasets - recipes] = False
     return kept
 
@@ -120,23 +120,25 @@ def recipe_numbers(recipe: Recipe | None, dataset: DatasetProperties) -> list[fl
     effective learning rate × steps, how far the weights may travel in one.
     """
     if recipe is None:
-        return [np.nan] * len(RECIPE_NUMBERS)
+        return [math.nan] * len(RECIPE_NUMBERS)
     parts = transform_parts(recipe.transform or "")
-    lr, momentum = _log10(recipe.lr), _stated(recipe.momentum)
-    batch = np.log2(recipe.batch) if recipe.batch else np.nan
-    effective = lr - np.log10(max(1 - momentum, 1e-3)) if momentum == momentum else np.nan
-    steps = np.log2(dataset.images) - batch
-    size, kind = np.log2(parts.size or dataset.size), float(KINDS.index(parts.kind))
-    images = (size, float(parts.flip), kind) if recipe.transform else (np.nan,) * 3
-    return [lr, momentum, batch, _stated(recipe.dropout), *images, lr - batch * np.log10(2), effective, steps,
-            effective + steps * np.log10(2), float(len(parts.steps)) if recipe.transform else np.nan]
+    lr, momentum, dropout = _log10(recipe.lr), _stated(recipe.momentum), _stated(recipe.dropout)
+    batch = math.log2(recipe.batch) if recipe.batch else math.nan
+    effective = lr - math.log10(max(1 - momentum, 1e-3)) if momentum == momentum else math.nan
+    steps = math.log2(dataset.images) - batch
+    images = [math.nan] * 4
+    if recipe.transform:
+        images = [math.log2(parts.size or dataset.size), float(parts.flip), float(KINDS.index(parts.kind)),
+                  float(len(parts.steps))]
+    return [lr, momentum, batch, dropout, *images, lr - batch * math.log10(2), effective, steps,
+            effective + steps * math.log10(2)]
 
 
 def dataset_numbers(name: str, known: Mapping[str, DatasetProperties], names: Sequence[str]) -> list[float]:
     """A dataset as the numbers named in `DATASET_NUMBERS`; its index in `names` is NaN if it was not learned from."""
     dataset = known[name]
-    return [float(names.index(name)) if name in names else np.nan, np.log2(dataset.images), np.log2(dataset.size),
-            float(dataset.channels), np.log2(dataset.classes)]
+    return [float(names.index(name)) if name in names else math.nan, math.log2(dataset.images), math.log2(dataset.size),
+            float(dataset.channels), math.log2(dataset.classes)]
 
 
 def _words(text: str) -> list[str]:
@@ -179,8 +181,8 @@ def _sizes(text: str, words: Sequence[str]) -> list[float]:
 
 
 def _stated(value: float | None) -> float:
-    return np.nan if value is None else float(value)
+    return math.nan if value is None else float(value)
 
 
 def _log10(value: float | None) -> float:
-    return np.nan if value is None else float(np.log10(max(value, 1e-9)))
+    return math.nan if value is None else math.log10(max(value, 1e-9))

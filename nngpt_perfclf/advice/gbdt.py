@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from nngpt_perfclf.console import say
 from nngpt_perfclf.corpus import load_corpus
 from nngpt_perfclf.prompts import DatasetProperties, dataset_properties
 from nngpt_perfclf.record import read_json, record, write_json
-from nngpt_perfclf.tasks import add_split, codes_of, labelled_trials, load_task, make_pairs, question_of
+from nngpt_perfclf.tasks import add_split, codes_of, labelled_trials, load_task, make_pairs, question_of, split_networks
 from nngpt_perfclf.types import PerfclfError, Question
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 DRAWS = 4  # pairs of trials for each network and pair of datasets: there are far more trials than one draw shows
-UNTOLD = 0.15  # further share of rows whose recipes are left out, so that questions without recipes can be answered
-TREES = 300
+TREES = 200
 PARAMETERS = {
     "objective": "binary", "learning_rate": 0.08, "num_leaves": 31, "min_data_in_leaf": 100, "lambda_l2": 5.0,
     "feature_fraction": 0.3, "bagging_fraction": 0.7, "bagging_freq": 1, "max_bin": 63, "deterministic": True,
@@ -80,58 +79,66 @@ class Forest:
 
 @dataclass
 class GbdtAdviser(Adviser):
-    """Answers from the forest."""
+    """`forest` answers questions with both recipes, `bare`, which reads the code alone, all others."""
 
     forest: Forest | None = None
+    bare: Forest | None = None
 
     def log_odds(self, questions: Sequence[Question]) -> np.ndarray:
-        return self.forest.log_odds(questions, self.known)
+        told = np.array([self._tells_recipes(question) for question in questions], bool)
+        odds = np.empty(len(questions))
+        for forest, chosen in ((self.forest, told), (self.bare, ~told)):
+            odds[chosen] = forest.log_odds([questions[at] for at in np.flatnonzero(chosen)], self.known)
+        return odds
 
     def note(self, question: Question) -> str:
-        if self.forest.reads == "code" or (question.recipe_a is not None and question.recipe_b is not None):
-            return ""
-        return "asked without recipes, which decide more than the code does"
+        return "" if self._tells_recipes(question) else "asked without recipes, which decide more than the code does"
+
+    def _tells_recipes(self, question: Question) -> bool:
+        return question.recipe_a is not None and question.recipe_b is not None
 
     @classmethod
     def load(cls, folder: Path, config: Config) -> GbdtAdviser:
-        """The forest of `config.label` in a run folder; raises PerfclfError where it is missing or damaged."""
-        import lightgbm
-
+        """The forests of `config.label` in a run folder; raises PerfclfError where one is missing or damaged."""
         told = read_json(folder / "run.json")
-        file = folder / f"{config.label}.txt.gz"
-        if not file.is_file():
-            raise PerfclfError(f"no {file.name} in {folder}: it was not trained for label={config.label}")
-        try:
-            trees = lightgbm.Booster(model_str=gzip.decompress(file.read_bytes()).decode())
-        except (OSError, EOFError, UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
-            raise PerfclfError(f"{file} is damaged: {error}") from error
-        forest = Forest(CodeReader.load(folder / "reader.npz"), trees, tuple(told["datasets"]), told["reads"])
+        reader, datasets = CodeReader.load(folder / "reader.npz"), tuple(told["datasets"])
+        forest, bare = (Forest(reader, load_trees(folder / name), datasets, reads)
+                        for name, reads in forest_files(config.label, told["reads"]).items())
         return cls(name=folder.name, **common(folder, config), calibration=calibration_of(folder, config),
-                   forest=forest)
+                   forest=forest, bare=bare)
+
+
+def forest_files(label: str, reads: str) -> dict[str, str]:
+    """The files of a label's two forests, with recipes and without, and what each reads."""
+    return {f"{label}.txt.gz": reads, f"{label}-bare.txt.gz": "nothing" if reads == "recipe" else "code"}
+
+
+def load_trees(file: Path) -> lightgbm.Booster:
+    """LightGBM's own text, packed; raises PerfclfError where the file is missing or damaged."""
+    import lightgbm
+
+    if not file.is_file():
+        raise PerfclfError(f"no {file.name} in {file.parent}: it was not trained for that label")
+    try:
+        return lightgbm.Booster(model_str=gzip.decompress(file.read_bytes()).decode())
+    except (OSError, EOFError, UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
+        raise PerfclfError(f"{file} is damaged: {error}") from error
 
 
 def fit_forest(pairs: pd.DataFrame, codes: Mapping[str, str], groups: pd.Series, reader: CodeReader, config: Config,
-               known: Mapping[str, DatasetProperties]) -> Forest:
-    """Trees from `pairs`, all of them of the training part and without ties.
+               known: Mapping[str, DatasetProperties], reads: str) -> Forest:
+    """Trees that read the code, the recipe, both or nothing of `pairs`, all of the training part and without ties.
 
     groups: network -> near-duplicate group. The same configuration gives the same trees, whatever the threads.
     """
     import lightgbm
 
-    names = tuple(sorted({*pairs["ds_a"], *pairs["ds_b"]}))
-    forest = Forest(reader, None, names, config.advice.features)
-    questions = [question_of(row, codes) for row in pairs.itertuples()]
-    rows, turned = forest.rows(questions, known)
+    forest = Forest(reader, None, tuple(sorted({*pairs["ds_a"], *pairs["ds_b"]})), reads)
+    rows, turned = forest.rows([question_of(row, codes) for row in pairs.itertuples()], known)
     first_won = (pairs["better"] == pairs["ds_a"]).to_numpy() ^ turned
-    weight = weights_of(pairs["nn"], groups)
-    if config.advice.features == "both":
-        untold = np.random.default_rng(config.seed).random(len(rows)) < UNTOLD
-        bare = [replace(questions[at], recipe_a=None, recipe_b=None) for at in np.flatnonzero(untold)]
-        rows = np.vstack([rows, forest.rows(bare, known)[0]])
-        first_won, weight = np.append(first_won, first_won[untold]), np.append(weight, weight[untold])
     parameters = {**PARAMETERS, "seed": config.seed, "num_threads": config.threads or 0}
-    trees = lightgbm.train(parameters, lightgbm.Dataset(rows, first_won, weight=weight), TREES)
-    return Forest(reader, trees, names, config.advice.features)
+    trees = lightgbm.train(parameters, lightgbm.Dataset(rows, first_won, weight=weights_of(pairs["nn"], groups)), TREES)
+    return Forest(reader, trees, forest.datasets, reads)
 
 
 def drawn_pairs(trials: pd.DataFrame, label: str, config: Config, draws: int) -> pd.DataFrame:
@@ -145,9 +152,8 @@ def drawn_pairs(trials: pd.DataFrame, label: str, config: Config, draws: int) ->
 
 
 def weights_of(networks: pd.Series, groups: pd.Series) -> np.ndarray:
-    """One over the square root of how many of these networks share the network's group; the mean is 1."""
-    group = networks.map(groups)
-    sizes = group.map(networks.groupby(group).nunique()).to_numpy(float)
+    """One over the square root of the number of networks in each network's group; the mean is 1."""
+    sizes = networks.map(groups).map(groups.value_counts()).to_numpy(float)
     return sizes**-0.5 / np.mean(sizes**-0.5)
 
 
@@ -159,30 +165,29 @@ def train_gbdt(config: Config, out: Path) -> dict:
     known = dataset_properties(config.datasets)
     if unknown := set(trials["dataset"]) - set(known):
         raise PerfclfError(f"no properties of {', '.join(sorted(unknown))}: give them in a file, datasets=FILE")
+    networks = split_networks(codes, config.split)
+    reader = CodeReader.fit([codes[nn] for nn in sorted(networks.index[networks["part"] == "train"])], config.seed)
     out.mkdir(parents=True, exist_ok=True)
-    reader, priors, calibrations, result, names = None, {}, {}, {}, ()
+    reader.save(out / "reader.npz")
+    priors, calibrations, result, names = {}, {}, {}, ()
     for label in config.train.labels:
         say(f"fitting trees for label={label}")
         pairs = add_split(drawn_pairs(trials, label, config, DRAWS), codes, config.split)
         learned, checked = pairs[pairs["part"] == "train"], pairs[pairs["part"] == "validation"]
-        if reader is None:
-            reader = CodeReader.fit([codes[nn] for nn in sorted(learned["nn"].unique())], config.seed)
-            reader.save(out / "reader.npz")
-        forest = fit_forest(learned, codes, pairs.drop_duplicates("nn").set_index("nn")["group"], reader, config, known)
-        save_trees(forest, out / f"{label}.txt.gz")
-        priors[label] = PairPrior.fit(learned)
-        odds = forest.log_odds([question_of(row, codes) for row in checked.itertuples()], known)
+        if learned.empty or checked.empty:
+            raise PerfclfError("no pairs to learn from or none to calibrate on: change split.*")
+        forests = [fit_forest(learned, codes, networks["group"], reader, config, known, reads)
+                   for reads in forest_files(label, config.advice.features).values()]
+        for forest, file in zip(forests, forest_files(label, config.advice.features), strict=True):
+            (out / file).write_bytes(gzip.compress(forest.trees.model_to_string().encode(), mtime=0))
+        once = add_split(make_pairs(trials, label, config.sides, config.seed), codes, config.split)
+        priors[label], names = PairPrior.fit(once[once["part"] == "train"]), forests[0].datasets
+        odds = forests[0].log_odds([question_of(row, codes) for row in checked.itertuples()], known)
         won = (checked["better"] == checked["ds_a"]).to_numpy()
         calibrations[label] = Calibration.fit(odds, won)
         result |= {f"validation_{label}": float(np.mean((odds > 0) == won)), f"validation_{label}_n": len(checked)}
-        names = forest.datasets
     save_priors(priors, out / "prior.json")
     save_calibrations(calibrations, out / "calibration.json")
     write_json(out / "run.json", record("gbdt", to_dict(config), corpus.fingerprint, status="done", result=result,
                                         datasets=list(names), reads=config.advice.features))
     return {"run": str(out), **result}
-
-
-def save_trees(forest: Forest, file: Path) -> None:
-    """LightGBM's own text, packed."""
-    file.write_bytes(gzip.compress(forest.trees.model_to_string().encode(), mtime=0))

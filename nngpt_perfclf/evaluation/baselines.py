@@ -69,7 +69,7 @@ def cross_validate(config: Config) -> dict:
 
 @dataclass(frozen=True, eq=False)
 class _Folds:
-    """`fold` and `groups`: of each network that has pairs."""
+    """`groups`: of every network; `fold`: of each one that has pairs."""
 
     config: Config
     trials: pd.DataFrame
@@ -82,8 +82,9 @@ class _Folds:
         task = load_task(config.task)
         trials, codes = labelled_trials(corpus, task, config.epoch), codes_of(corpus, task)
         several = trials.groupby("nn")["dataset"].nunique() > 1
-        groups = split_networks(codes, config.split)["group"].reindex(several.index[several])
-        return _Folds(config, trials[trials["nn"].isin(groups.index)], codes, groups, folds(groups, FOLDS, config.seed))
+        groups = split_networks(codes, config.split)["group"]
+        fold = folds(groups.reindex(several.index[several]), FOLDS, config.seed)
+        return _Folds(config, trials[trials["nn"].isin(fold.index)], codes, groups, fold)
 
     def predicted(self, label: str, sides: str, reads: str, number: int) -> pd.DataFrame:
         """The pairs of one fold with `p_a`, the probability that `ds_a` is the better one."""
@@ -94,8 +95,7 @@ class _Folds:
         if reads == PRIOR:
             prior = PairPrior.fit(learned)
             return asked.assign(p_a=[prior(row.ds_a, row.ds_b) for row in asked.itertuples()])
-        config = replace(config, advice=replace(config.advice, features=reads))
-        forest = fit_forest(learned, self.codes, self.groups, self.readers(number), config, self.known)
+        forest = fit_forest(learned, self.codes, self.groups, self.readers(number), config, self.known, reads)
         odds = forest.log_odds([question_of(row, self.codes) for row in asked.itertuples()], self.known)
         return asked.assign(p_a=1 / (1 + np.exp(-odds)))
 
