@@ -89,9 +89,8 @@ class _Folds:
     def predicted(self, label: str, sides: str, reads: str, number: int) -> pd.DataFrame:
         """The pairs of one fold with `p_a`, the probability that `ds_a` is the better one."""
         config = replace(self.config, label=label, sides=sides)
-        asked = make_pairs(self.trials, label, sides, config.seed)
-        asked = asked[asked["nn"].map(self.fold) == number]
-        learned = drawn_pairs(self.trials[self.trials["nn"].map(self.fold) != number], label, config, DRAWS)
+        asked, drawn = self.pairs(label, sides)
+        asked, learned = asked[asked["nn"].map(self.fold) == number], drawn[drawn["nn"].map(self.fold) != number]
         if reads == PRIOR:
             prior = PairPrior.fit(learned)
             return asked.assign(p_a=[prior(row.ds_a, row.ds_b) for row in asked.itertuples()])
@@ -99,11 +98,17 @@ class _Folds:
         odds = forest.log_odds([question_of(row, self.codes) for row in asked.itertuples()], self.known)
         return asked.assign(p_a=1 / (1 + np.exp(-odds)))
 
+    @lru_cache(maxsize=len(TABLE))  # noqa: B019 - one object, which lives as long as the table is made
+    def pairs(self, label: str, sides: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """All pairs, once to be asked about and in several draws to learn from: a network's do not depend on others."""
+        once = make_pairs(self.trials, label, sides, self.config.seed)
+        return once, drawn_pairs(self.trials, label, replace(self.config, sides=sides), DRAWS)
+
     @cached_property
     def known(self):
         return dataset_properties(self.config.datasets)
 
-    @lru_cache(maxsize=1)  # noqa: B019 - one object, which lives as long as the table is made
+    @lru_cache(maxsize=1)  # noqa: B019 - as above
     def readers(self, number: int) -> CodeReader:
         names = self.fold.index[self.fold != number]
         return CodeReader.fit([self.codes[nn] for nn in sorted(names)], self.config.seed)
