@@ -42,13 +42,9 @@ lint: .venv/.ready
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 
-# For maintainers: make RUN, a run folder of `train`, the adviser that travels with the package.
-SHIPPED := nngpt_perfclf/advice/shipped/language
-ship:
-	@test -f "$(RUN)/adapter/adapter_model.safetensors" || { echo "make ship RUN=a finished run folder" >&2; exit 1; }
-	mkdir -p $(SHIPPED)/adapter
-	cp $(RUN)/{run,prior,offset,calibration}.json $(RUN)/neighbours.npz $(SHIPPED)/
-	cp $(RUN)/adapter/{adapter_model.safetensors,adapter_config.json} $(SHIPPED)/adapter/
+# For maintainers: RUN, a finished run folder of `train`, becomes the adviser that travels with the package.
+ship: .venv/.ready
+	@$(BIN)/python -m nngpt_perfclf.advice.shipping $(RUN)
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
