@@ -134,11 +134,13 @@ def _calibrate(config: Config, out: Path, corpus: Corpus, pairs: dict[str, pd.Da
             continue
         won = (table["better"] == table["ds_a"]).to_numpy()
         questions = [question_of(row, corpus.codes) for row in table.itertuples()]
-        there, back = adviser.parts(questions), adviser.parts([question.swapped() for question in questions])
-        scores = (there[0] - back[0]) / 2
-        offsets[label] = offsets[label].refit(scores, *there[1:], won)
-        odds = offsets[label].reading * scores + offsets[label].known(*there[1:])
-        unread = load_offset(out / "offset.json", label).known(*there[1:])
+        # Both orders in one call: a code is read once for all its questions.
+        scores, prior, near = adviser.parts([*questions, *(question.swapped() for question in questions)])
+        count = len(questions)
+        scores, known = (scores[:count] - scores[count:]) / 2, (prior[:count], near[:count])
+        unread = offsets[label].known(*known)
+        offsets[label] = offsets[label].refit(scores, *known, won)
+        odds = offsets[label].reading * scores + offsets[label].known(*known)
         result |= {f"validation_{label}": float(np.mean((odds > 0) == won)), f"validation_{label}_n": len(table),
                    f"validation_{label}_unread": float(np.mean((unread > 0) == won))}
     if processes.is_main():
