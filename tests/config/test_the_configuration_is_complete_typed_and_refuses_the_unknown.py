@@ -7,7 +7,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nngpt_perfclf.config import GROUPS, Config, choices, conf_folder, home, load_config, to_dict
+from nngpt_perfclf.config import GROUPS, Config, choices, conf_folder, home, load_choice, load_config, to_dict
 from nngpt_perfclf.types import PerfclfError
 
 
@@ -53,8 +53,12 @@ def test_a_models_file_is_named_after_it(name):
 
 
 @pytest.mark.parametrize("name", choices("protocol"))
-def test_every_protocol_loads(name):
-    assert load_config(overrides=[f"protocol={name}"]) != load_config()
+def test_a_protocol_sets_what_its_file_says(name):
+    told = to_dict(load_config(overrides=[f"protocol={name}"]))
+    for key, value in load_choice("protocol", name).items():
+        for inner, expected in value.items() if isinstance(value, dict) else [(None, value)]:
+            found = told[key] if inner is None else told[key][inner]
+            assert found == (tuple(expected) if isinstance(expected, list) else expected), f"{key}.{inner}"
 
 
 @pytest.mark.parametrize(("word", "nearest"), [
