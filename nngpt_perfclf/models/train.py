@@ -73,7 +73,7 @@ def teach(model: LanguageModel, prompts: Sequence[Prompt], answers: Sequence[str
     trainer = make_trainer(model, rows, config, out.with_name(out.name + ".run"), [])
     result = trainer.train()
     if trainer.is_world_process_zero():
-        save_adapter(model.network, out, {})
+        save_adapter(model.network, out, {}, config.model.name)
     return result.training_loss
 
 
@@ -82,8 +82,6 @@ def with_adapter(model: LanguageModel, config: Config) -> LanguageModel:
     torch.manual_seed(config.seed)
     if not isinstance(model.network, PeftModel):
         network = get_peft_model(model.network, lora_config(config, model.causal), autocast_adapter_dtype=True)
-        # The name that everybody knows the weights by, not the folder that they lie in here.
-        network.active_peft_config.base_model_name_or_path = config.model.name
         return replace(model, network=network)
     for name, weight in model.network.named_parameters():
         if "lora_" in name:
@@ -194,7 +192,7 @@ class Watch(TrainerCallback):
             f"(n {len(self.target)})")
         if loss < self.best.get("validation_loss", math.inf):
             self.best = {"best_step": state.global_step, "validation_loss": loss, "validation_accuracy": right}
-            save_adapter(self.model.network, self.out / "adapter", self.best)
+            save_adapter(self.model.network, self.out / "adapter", self.best, self.config.model.name)
 
     def on_train_end(self, args, state, control, **_):
         self.bar.stop()
@@ -202,7 +200,7 @@ class Watch(TrainerCallback):
     def finish(self) -> None:
         """Without validation pairs the last adapter is the best that is known."""
         if not self.prompts and processes.is_main():
-            save_adapter(self.model.network, self.out / "adapter", {})
+            save_adapter(self.model.network, self.out / "adapter", {}, self.config.model.name)
         processes.wait()
 
     def _write(self, entry: dict) -> None:
@@ -210,15 +208,18 @@ class Watch(TrainerCallback):
             file.write(json.dumps(entry) + "\n")
 
 
-def save_adapter(network, folder: Path, score: dict) -> None:
-    """The adapter in bfloat16 safetensors, whole or not at all, with the validation score that it reached."""
-    from nngpt_perfclf.record import write_json
+def save_adapter(network, folder: Path, score: dict, base: str) -> None:
+    """The adapter in bfloat16 safetensors, whole or not at all, with the validation score that it reached and the name
+    by which everybody knows the base weights (not the folder that they lie in here)."""
+    from nngpt_perfclf.record import read_json, write_json
 
     unfinished = folder.with_name(folder.name + ".tmp")
     shutil.rmtree(unfinished, ignore_errors=True)
     weights = {name: tensor.to(torch.bfloat16) for name, tensor in _lora_state(network).items()}
     network.save_pretrained(unfinished, state_dict=weights, save_embedding_layers=False)
     (unfinished / "README.md").unlink(missing_ok=True)
+    settings = unfinished / "adapter_config.json"
+    write_json(settings, {**read_json(settings), "base_model_name_or_path": base})
     write_json(unfinished / "score.json", score)
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
