@@ -1,9 +1,9 @@
 """The baselines over all folds: every pair is predicted once, by what was learned from other near-duplicate groups.
 
 ``nngpt-perfclf evaluate evaluate.part=folds`` makes the table. The fixed test part leaves the largest groups to
-training; here they are predicted too, from what remains without them. At the default similarity of 0.75 one group holds
-2,445 of the 3,343 networks and so fills a fold, which leaves 898 to learn from; ``split.similarity=0.97`` (1,489 groups,
-the largest of 323) makes five even folds, between which weaker likeness remains.
+training; here they are predicted too, from what remains without them. At the default similarity of 0.75 one group
+holds 2,445 of the 3,343 networks and so fills a fold, which leaves 898 to learn from; ``split.similarity=0.97`` (1,489
+groups, the largest of 323) makes five even folds, between which weaker likeness remains.
 """
 
 from __future__ import annotations
