@@ -19,8 +19,8 @@ def show(result: Mapping, as_json: bool) -> None:
         return
     from rich.console import Console
 
-    # A pipe has no width of its own, and a table cut at 80 columns would lose figures.
-    console = Console(width=None if sys.stdout.isatty() else 160, soft_wrap=not sys.stdout.isatty())
+    # A pipe has no width of its own, and a table cut to a narrow one would lose figures.
+    console = Console(width=None if sys.stdout.isatty() else 300, soft_wrap=not sys.stdout.isatty())
     for name, value in result.items():
         if _is_rows(value):
             console.print(_table(name, value))
