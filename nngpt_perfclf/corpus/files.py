@@ -19,7 +19,7 @@ from nngpt_perfclf.types import PerfclfError
 if TYPE_CHECKING:
     from nngpt_perfclf.corpus.reading import Reading
 
-_READERS = 8  # opening a file waits for the disk more than for the processor
+_READERS = 4  # two processors and the wait for the disk; with more the threads wait for each other
 _FOLDERS_AT_ONCE = 200
 _NUMBERS = ("accuracy", "duration", "lr", "momentum", "batch", "dropout")
 _OPTIONAL = frozenset({"momentum", "dropout"})
