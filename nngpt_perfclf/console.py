@@ -30,8 +30,8 @@ def show(result: Mapping, as_json: bool) -> None:
             console.print(f"{_words(name)}: {_cell(value)}", markup=False, highlight=False)
 
 
-def progress(quiet: bool = False):
-    """A rich progress bar on standard error with the time that is left; silent where `quiet` or not a terminal
+def progress():
+    """A rich progress bar on standard error with the time that is left; silent where there is no terminal, since it
     would only fill a log with control characters."""
     from rich.console import Console
     from rich.progress import (
@@ -45,7 +45,7 @@ def progress(quiet: bool = False):
 
     return Progress(
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-        console=Console(stderr=True), disable=quiet or not (sys.stderr.isatty() and processes.is_main()),
+        console=Console(stderr=True), disable=not (sys.stderr.isatty() and processes.is_main()),
     )
 
 

@@ -6,7 +6,6 @@ import difflib
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +13,7 @@ import numpy as np
 from nngpt_perfclf.advice.calibration import Calibration
 from nngpt_perfclf.advice.prior import PairPrior
 from nngpt_perfclf.prompts import recipe_words
-from nngpt_perfclf.prompts.parsing import parse
+from nngpt_perfclf.prompts.parsing import parses
 from nngpt_perfclf.types import Advice, PerfclfError, Question
 
 if TYPE_CHECKING:
@@ -140,14 +139,3 @@ class Adviser:
     def _about_datasets(self, *datasets: str) -> list[str]:
         return [f"{dataset} was not learned from and is judged by its properties"
                 for dataset in datasets if dataset not in self.prior.datasets]
-
-
-@lru_cache(maxsize=256)
-def parses(code: str) -> bool:
-    """Whether the code is Python; raises PerfclfError for none, and for code that cannot be read safely."""
-    if not code.isascii():
-        try:
-            code.encode("utf-8")
-        except UnicodeEncodeError as error:
-            raise PerfclfError(f"the network's code is not valid Unicode: {error.reason}") from error
-    return parse(code) is not None

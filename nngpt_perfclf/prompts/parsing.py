@@ -47,7 +47,13 @@ def parse(code: str) -> ast.Module | None:
 
 @lru_cache(maxsize=256)
 def parses(code: str) -> bool:
-    """Whether the code parses; raises as `parse` does. Remembered, since a loop asks many questions about one code."""
+    """Whether the code parses; raises PerfclfError as `parse` does, and for text that is no Unicode. Remembered, since
+    a loop asks many questions about one code."""
+    if not code.isascii():
+        try:
+            code.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise PerfclfError(f"the network's code is not valid Unicode: {error.reason}") from error
     return parse(code) is not None
 
 
