@@ -66,6 +66,7 @@ class TrainConfig:
     labels: tuple[str, ...]
     bare_share: float
     softness: float
+    teacher: float
     offset: Literal["none", "prior", "near"]
     reading: float
     checks: int

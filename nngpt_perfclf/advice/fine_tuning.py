@@ -13,6 +13,7 @@ from nngpt_perfclf.advice.calibration import Calibration, save_calibrations
 from nngpt_perfclf.advice.language import LanguageAdviser, asker_of
 from nngpt_perfclf.advice.offset import Offset, load_offset, prior_log_odds, save_offsets
 from nngpt_perfclf.advice.prior import PairPrior, load_prior, save_priors
+from nngpt_perfclf.advice.teacher import taught
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
 from nngpt_perfclf.corpus import Corpus, load_corpus
@@ -77,7 +78,10 @@ def train_language(config: Config, out: Path) -> dict:
         model = load(ensure_ready(config.model), chat=config.model.chat, precision=config.train.precision)
         checks = pairs[config.label][pairs[config.label]["part"] == "validation"]
         checks = checks.sample(min(config.train.checks, len(checks)), random_state=config.seed).sort_values("nn")
-        material = Material(draw_lessons(trials, networks, config), checks, codes, networks["group"], offsets)
+        lessons = draw_lessons(trials, networks, config)
+        if config.train.teacher:
+            lessons = taught(lessons, trials, codes, networks, config)
+        material = Material(lessons, checks, codes, networks["group"], offsets)
         say(f"{sum(len(one.pairs) for one in material.lessons):,} labels about {len(material.lessons):,} codes")
         result = fine_tune(model, asker, material, config, out)
         result |= _calibrate(config, out, corpus, pairs)

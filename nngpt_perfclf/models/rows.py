@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from nngpt_perfclf.config import Config
+from nngpt_perfclf.config import Config, TrainConfig
 from nngpt_perfclf.models.encoder import Encoder
 from nngpt_perfclf.prompts import Prompt
 from nngpt_perfclf.tasks import LABELS, make_pairs
@@ -19,11 +19,13 @@ DRAWS = 3
 
 @dataclass(frozen=True)
 class Lesson:
-    """Questions about one network: `pairs` (its rows), `label` of each, `bare`: asked without the recipes."""
+    """Questions about one network: `pairs` (its rows), `label` of each, `bare`: asked without the recipes, `teacher`: a
+    teacher's probabilities that `ds_a` is the better one, NaN where it says nothing."""
 
     pairs: pd.DataFrame
     labels: tuple[str, ...]
     bare: tuple[bool, ...]
+    teacher: np.ndarray | None = None
 
 
 def draw_lessons(trials: pd.DataFrame, networks: pd.DataFrame, config: Config) -> list[Lesson]:
@@ -53,7 +55,16 @@ def draw_lessons(trials: pd.DataFrame, networks: pd.DataFrame, config: Config) -
     return lessons
 
 
-def targets(pairs: pd.DataFrame, labels: Sequence[str], softness: float) -> np.ndarray:
+def targets(lesson: Lesson, train: TrainConfig) -> np.ndarray:
+    """What is to be learned of a lesson, shape (n,): its labels, and the teacher's probabilities at their share."""
+    own = soft_labels(lesson.pairs, lesson.labels, train.softness)
+    if lesson.teacher is None:
+        return own
+    said = np.where(np.isnan(lesson.teacher), own, lesson.teacher)
+    return (1 - train.teacher) * own + train.teacher * said
+
+
+def soft_labels(pairs: pd.DataFrame, labels: Sequence[str], softness: float) -> np.ndarray:
     """How much `ds_a` is the better one, shape (n,): 1, 0, or 0.5 for a tie; with `softness` > 0 the logistic of the
     labels' difference divided by it, which says how clear a case it was."""
     gap = np.array([row[f"{LABELS[label]}_a"] - row[f"{LABELS[label]}_b"]

@@ -142,7 +142,7 @@ def ask_lessons(lessons: Sequence[Lesson], asker: Asker, material: Material, con
     near = asker.near(questions, labels, hidden)
     prompts = asker.ask(questions, labels, near)
     ends = np.cumsum([len(lesson.labels) for lesson in lessons])
-    return [(prompts[end - len(lesson.labels):end], targets(lesson.pairs, lesson.labels, config.train.softness),
+    return [(prompts[end - len(lesson.labels):end], targets(lesson, config.train),
              material.offsets(lesson.pairs, lesson.labels, near[end - len(lesson.labels):end]))
             for lesson, end in zip(lessons, ends, strict=True)]
 

@@ -11,7 +11,7 @@ from datasets import Dataset
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.models import train as training
 from nngpt_perfclf.models.language import load
-from nngpt_perfclf.models.rows import Lesson, targets
+from nngpt_perfclf.models.rows import Lesson, soft_labels, targets
 from nngpt_perfclf.models.train import Material, fine_tune
 from nngpt_perfclf.prompts import dataset_properties, templates
 from nngpt_perfclf.prompts.asker import Asker
@@ -118,8 +118,8 @@ def test_rows_that_do_not_reach_the_trainer_are_an_error(tiny, tmp_path, monkeyp
 def test_targets_say_who_won_and_how_clearly():
     table = pd.DataFrame({"norm_a": [0.9, 0.5, 0.1], "norm_b": [0.1, 0.5, 0.15], "rank_a": 0.0, "rank_b": 0.0})
     labels = ("normalized",) * 3
-    assert targets(table, labels, 0.0).tolist() == [1.0, 0.5, 0.0]
-    soft = targets(table, labels, 0.1)
+    assert soft_labels(table, labels, 0.0).tolist() == [1.0, 0.5, 0.0]
+    soft = soft_labels(table, labels, 0.1)
     assert soft[0] > 0.99
     assert soft[1] == 0.5
     assert 0.3 < soft[2] < 0.5
