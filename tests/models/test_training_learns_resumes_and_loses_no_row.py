@@ -11,7 +11,7 @@ from datasets import Dataset
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.models import train as training
 from nngpt_perfclf.models.language import load
-from nngpt_perfclf.models.rows import Lesson, soft_labels, targets
+from nngpt_perfclf.models.rows import Lesson, soft_labels
 from nngpt_perfclf.models.train import Material, fine_tune
 from nngpt_perfclf.prompts import dataset_properties, templates
 from nngpt_perfclf.prompts.asker import Asker
