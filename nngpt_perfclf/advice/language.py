@@ -48,6 +48,17 @@ class LanguageAdviser(Adviser):
         return "" if known else "asked without recipes, which decide more than the code does"
 
     @classmethod
+    def untrained(cls, config: Config) -> LanguageAdviser:
+        """The base model without an adapter, asked in `config.template`: zero-shot, nothing added, nothing fitted."""
+        from nngpt_perfclf.advice.loading import SHIPPED, ZERO_SHOT, common
+        from nngpt_perfclf.models import ensure_ready
+        from nngpt_perfclf.models.language import load
+
+        model = load(ensure_ready(config.model), chat=config.model.chat, precision=config.train.precision)
+        return cls(name=ZERO_SHOT, **common(SHIPPED, config), model=model, asker=asker_of(SHIPPED, config, config),
+                   label=config.label, batch_tokens=config.advice.batch_tokens)
+
+    @classmethod
     def load(cls, folder: Path, config: Config) -> LanguageAdviser:
         """The adapter of a run folder on its base model, which is fetched where it is missing."""
         from nngpt_perfclf.advice.loading import calibration_of, common, memory_of

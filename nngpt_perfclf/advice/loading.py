@@ -25,7 +25,9 @@ SHIPPED = Path(__file__).parent / "shipped"
 READING_NOTHING = {"prior": PriorAdviser, "null": NullAdviser, "always-first": AlwaysFirst}
 FOLDERS = {"shipped": "language", "gbdt": "gbdt", "stack": "stack"}
 _TELLING = (".safetensors", ".npz", ".txt", ".gz", ".json")
-NAMES = (*FOLDERS, *READING_NOTHING)
+ZERO_SHOT = "zero-shot"  # the base model of the configuration, as it is
+NAMES = (*FOLDERS, *READING_NOTHING, ZERO_SHOT)
+LEARNED_NOTHING = (*READING_NOTHING, ZERO_SHOT)
 
 
 def load_advisor(folder_or_name: str | Path, config: Config | None = None) -> Adviser:
@@ -37,6 +39,10 @@ def load_advisor(folder_or_name: str | Path, config: Config | None = None) -> Ad
     name = str(folder_or_name)
     if name in READING_NOTHING:
         return READING_NOTHING[name](name=name, **common(SHIPPED, config))
+    if name == ZERO_SHOT:
+        from nngpt_perfclf.advice.language import LanguageAdviser
+
+        return LanguageAdviser.untrained(config)
     folder = folder_of(folder_or_name)
     kind = read_json(folder / "run.json").get("kind")
     loaders = _loaders()
@@ -46,9 +52,9 @@ def load_advisor(folder_or_name: str | Path, config: Config | None = None) -> Ad
 
 
 def folder_of(folder_or_name: str | Path) -> Path:
-    """The run folder that a name or path stands for; for an adviser that reads nothing, where its prior is kept."""
+    """The run folder that a name or path stands for; for an adviser that learned nothing, where its prior is kept."""
     name = str(folder_or_name)
-    if name in READING_NOTHING:
+    if name in LEARNED_NOTHING:
         return SHIPPED
     if name in FOLDERS:
         return SHIPPED / FOLDERS[name]

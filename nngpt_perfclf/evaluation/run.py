@@ -15,7 +15,7 @@ import pandas as pd
 
 from nngpt_perfclf import processes
 from nngpt_perfclf.advice import load_advisor
-from nngpt_perfclf.advice.loading import READING_NOTHING, folder_of
+from nngpt_perfclf.advice.loading import LEARNED_NOTHING, folder_of
 from nngpt_perfclf.advice.prior import PairPrior
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
@@ -110,7 +110,7 @@ def chosen_pairs(pairs: pd.DataFrame, config: Config) -> pd.DataFrame:
 
 def refuse_leak(name: str, config: Config) -> None:
     """Raise PerfclfError where the adviser learned from another split than the one by which it is to be judged."""
-    if name in READING_NOTHING:
+    if name in LEARNED_NOTHING:
         return
     trained = read_json(folder_of(name) / RUN).get("config", {}).get("split", {})
     asked = json.loads(_as_written(to_dict(config)["split"]))
