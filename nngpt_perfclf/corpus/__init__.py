@@ -1,6 +1,6 @@
 """Where the facts come from: LEMUR's files or database become one table of trials and one map of codes.
 
-A source (`sources`) is found, its fingerprint taken, and read only if no cache (`cache`) of that fingerprint exists.
+A source (`sources`) is found, its state looked at, and read only if no cache (`cache`) of that state exists.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ class Corpus:
     `trials`: one row a trial with task, dataset, metric, nn, transform (categories), epoch (int), accuracy (0..1),
     duration (seconds), lr, momentum, batch, dropout (float, NaN: not stated) and trial (LEMUR's id of the run; the
     same one at each of its epochs). `codes`: network -> Python source. `source`: where they were read.
-    `fingerprint`: hex, another one when the source changes. `skipped`: damaged files and why, one line each.
-    `empty`: result files that hold an empty list.
+    `fingerprint`: hex, of the trials and codes themselves, the same wherever they lie (`reading.fingerprint`).
+    `skipped`: damaged files and why, one line each. `empty`: result files that hold an empty list.
     """
 
     trials: pd.DataFrame
@@ -44,11 +44,10 @@ def load_corpus(config: Config) -> Corpus:
     from nngpt_perfclf.corpus.outcomes import with_outcomes
     from nngpt_perfclf.corpus.sources import find_source
 
-    source = find_source(config.corpus.path)
-    cache = Cache(source)
+    cache = Cache(find_source(config.corpus.path))
     summary = cache.summary()
     trials, codes = cache.tables()
-    corpus = Corpus(trials, codes, summary["source"], source.fingerprint, tuple(summary["skipped"]),
+    corpus = Corpus(trials, codes, summary["source"], summary["fingerprint"], tuple(summary["skipped"]),
                     summary["empty_files"])
     return with_outcomes(corpus, config.corpus.outcomes)
 
@@ -62,6 +61,5 @@ def describe(config: Config) -> dict:
     from nngpt_perfclf.corpus.sources import find_source
 
     started = time.perf_counter()
-    source = find_source(config.corpus.path)
-    summary = Cache(source).summary()
-    return {**summary, "fingerprint": source.fingerprint, "seconds": round(time.perf_counter() - started, 3)}
+    summary = Cache(find_source(config.corpus.path)).summary()
+    return {**summary, "seconds": round(time.perf_counter() - started, 3)}

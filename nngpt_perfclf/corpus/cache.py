@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from nngpt_perfclf.corpus.reading import Reading
     from nngpt_perfclf.corpus.sources import Source
 
-_FORMAT = 2  # counted up when the tables change, so that older caches are read again
+_FORMAT = 3  # counted up when the tables change, so that older caches are read again
 
 
 class Cache:
@@ -28,10 +28,10 @@ class Cache:
         place = hashlib.blake2b(source.place.encode(), digest_size=6).hexdigest()
         self._source = source
         self._states = f"{place}-{_FORMAT}-"
-        self._folder = home() / "corpus" / f"{self._states}{source.fingerprint}"
+        self._folder = home() / "corpus" / f"{self._states}{source.state}"
 
     def summary(self) -> dict:
-        """The counts of `Reading.summary`; needs no table library when the cache is warm."""
+        """What `Reading.summary` told; needs no table library when the cache is warm."""
         self._fill()
         return json.loads((self._folder / "summary.json").read_text(encoding="utf-8"))
 

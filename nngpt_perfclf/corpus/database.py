@@ -47,7 +47,7 @@ _TRIALS = """
 """
 
 
-def fingerprint(file: Path) -> str:
+def state(file: Path) -> str:
     """Hex digest of the file's place, size and time of change, and of its unfinished transactions' files."""
     digest = hashlib.blake2b(str(file).encode(), digest_size=16)
     for part in (file, *_unfinished(file)):

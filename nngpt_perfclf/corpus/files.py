@@ -25,7 +25,7 @@ _NUMBERS = ("accuracy", "duration", "lr", "momentum", "batch", "dropout")
 _OPTIONAL = frozenset({"momentum", "dropout"})
 
 
-def fingerprint(root: Path) -> str:
+def state(root: Path) -> str:
     """Hex digest of the name of every run folder and the number, sizes and times of change of the files in it.
 
     Every file is looked at, not only the folders: writing into a file leaves its folder's time as it was. That is

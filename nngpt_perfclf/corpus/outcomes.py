@@ -30,7 +30,7 @@ def with_outcomes(corpus: Corpus, files: Sequence[str | Path]) -> Corpus:
 
     import pandas as pd
 
-    from nngpt_perfclf.corpus.reading import CATEGORIES
+    from nngpt_perfclf.corpus.reading import CATEGORIES, fingerprint
 
     paths = [Path(file).absolute() for file in files]
     if len(set(paths)) < len(paths):
@@ -43,9 +43,8 @@ def with_outcomes(corpus: Corpus, files: Sequence[str | Path]) -> Corpus:
     added = pd.concat(found, ignore_index=True)
     plain = corpus.trials.astype(dict.fromkeys(CATEGORIES, "str"))
     trials = pd.concat([plain, added[list(plain.columns)]], ignore_index=True)
-    told = hashlib.sha256(f"{corpus.fingerprint}\n{added.to_csv(index=False)}".encode()).hexdigest()
     return replace(corpus, trials=trials.astype(dict.fromkeys(CATEGORIES, "category")), codes=codes,
-                   source=" + ".join([corpus.source, *map(str, paths)]), fingerprint=told[:len(corpus.fingerprint)])
+                   source=" + ".join([corpus.source, *map(str, paths)]), fingerprint=fingerprint(trials, codes))
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -25,10 +27,11 @@ class Reading:
     skipped: tuple[str, ...] = ()
 
     def summary(self, place: str) -> dict:
-        """Counts for people and machines, JSON-able."""
+        """Counts and the fingerprint, for people and machines, JSON-able."""
         runs, trials = self.runs, self.trials
         return {
             "source": place,
+            "fingerprint": fingerprint(self.trials, self.codes),
             "trials": len(trials),
             "networks": len(runs[["task", "metric", "nn"]].drop_duplicates()),
             "networks_with_trials": int(trials["nn"].nunique()),
@@ -40,6 +43,22 @@ class Reading:
             "skipped": list(self.skipped),
             "tasks": _by_task(runs, trials),
         }
+
+
+def fingerprint(trials: pd.DataFrame, codes: Mapping[str, str]) -> str:
+    """Hex digest of what can be learned from: the set of trials (`COLUMNS`) and the code of every network that has one.
+
+    Neither the order of the rows, nor a trial that is listed twice, nor where and when the files were written counts:
+    LEMUR's files, a copy of them and the database that nn-dataset fills from them agree.
+    """
+    import numpy as np
+    import pandas as pd
+
+    digest = hashlib.blake2b(" ".join(COLUMNS).encode(), digest_size=16)
+    digest.update(np.unique(pd.util.hash_pandas_object(trials[list(COLUMNS)], index=False)).astype("<u8").tobytes())
+    for nn in sorted(trials["nn"].unique()):
+        digest.update(f"{nn}\0{codes.get(nn, '')}\0".encode())
+    return digest.hexdigest()
 
 
 def _by_task(runs: pd.DataFrame, trials: pd.DataFrame) -> list[dict]:

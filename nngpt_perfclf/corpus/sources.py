@@ -22,12 +22,13 @@ HOW_TO_GET = "get LEMUR with `pip install --no-deps nn-dataset==2.1.2`, or give 
 
 
 class Source(Protocol):
-    """Somewhere to read LEMUR from. `place` names it for people; `fingerprint` is hex and follows its content."""
+    """Somewhere to read LEMUR from. `place` names it for people; `state` is hex, quickly found without
+    reading it, and another one whenever a file in it is written, so that a cache knows when it is stale."""
 
     place: str
 
     @property
-    def fingerprint(self) -> str: ...
+    def state(self) -> str: ...
 
     def read(self) -> Reading: ...
 
@@ -40,10 +41,10 @@ class FolderSource:
         self.place = str(self.root)
 
     @cached_property
-    def fingerprint(self) -> str:
-        from nngpt_perfclf.corpus.files import fingerprint
+    def state(self) -> str:
+        from nngpt_perfclf.corpus.files import state
 
-        return fingerprint(self.root)
+        return state(self.root)
 
     def read(self) -> Reading:
         from nngpt_perfclf.corpus.files import read_files
@@ -59,10 +60,10 @@ class DatabaseSource:
         self.place = str(self.file)
 
     @cached_property
-    def fingerprint(self) -> str:
-        from nngpt_perfclf.corpus.database import fingerprint
+    def state(self) -> str:
+        from nngpt_perfclf.corpus.database import state
 
-        return fingerprint(self.file)
+        return state(self.file)
 
     def read(self) -> Reading:
         from nngpt_perfclf.corpus.database import read_database
