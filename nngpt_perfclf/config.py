@@ -34,7 +34,7 @@ class SplitConfig:
 @dataclass(frozen=True)
 class ModelConfig:
     name: str
-    source: Literal["registry", "hub", "folder", "gbdt", "stack"]
+    source: Literal["registry", "hub", "folder", "gbdt", "strength", "stack"]
     packages: tuple[str, ...]
     file: str | None
     sha256: str | None
@@ -100,6 +100,7 @@ class EvaluateConfig:
     top_p: float
     new_tokens: int
     beside: tuple[str, ...]
+    reads: tuple[str, ...]
     resamples: int
 
 

@@ -1,15 +1,16 @@
-"""The baselines over all folds: every pair is predicted once, by what was learned from other near-duplicate groups.
+"""The baselines over all folds: every pair is predicted by what was learned without its fold.
 
-``nngpt-perfclf evaluate evaluate.part=folds`` makes the table. The fixed test part leaves the largest groups to
-training; here they are predicted too, from what remains without them. At the default similarity of 0.75 one group
-holds 2,445 of the 3,343 networks and so fills a fold, which leaves 898 to learn from; ``split.similarity=0.97`` (1,489
-groups, the largest of 323) makes five even folds, between which weaker likeness remains.
+``nngpt-perfclf evaluate evaluate.part=folds`` makes the table; `split.by` says what a fold keeps apart. The fixed test
+part leaves the largest near-duplicate groups to training; here they are predicted too, from what remains without them.
+At the default similarity of 0.75 one group holds 2,445 of the 3,343 networks and so fills a fold, which leaves 898 to
+learn from; ``split.similarity=0.97`` (1,489 groups, the largest of 323) makes five even folds, between which weaker
+likeness remains.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -18,108 +19,137 @@ import pandas as pd
 from nngpt_perfclf.advice.features import CodeReader
 from nngpt_perfclf.advice.gbdt import DRAWS, drawn_pairs, fit_forest
 from nngpt_perfclf.advice.prior import PairPrior
-from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress
 from nngpt_perfclf.corpus import Corpus, load_corpus
-from nngpt_perfclf.evaluation.metrics import wilson
+from nngpt_perfclf.evaluation.comparison import group_interval
+from nngpt_perfclf.evaluation.metrics import hits, rate
 from nngpt_perfclf.evaluation.predict import write_parquet
+from nngpt_perfclf.evaluation.run import begin, plan
 from nngpt_perfclf.prompts import dataset_properties
 from nngpt_perfclf.record import record, write_json
-from nngpt_perfclf.tasks import codes_of, folds, labelled_trials, load_task, make_pairs, question_of, split_networks
+from nngpt_perfclf.tasks import (
+    codes_of,
+    folds_of_pairs,
+    labelled_trials,
+    load_task,
+    make_pairs,
+    near_duplicate_groups,
+    question_of,
+)
 from nngpt_perfclf.types import PerfclfError
 
-FOLDS = 5
-PRIOR = "prior"
-# Label, trials a side, and who predicts: the prior, or trees that read code, recipe or both. The best trial's recipe
-# was chosen by its accuracy, so nobody may read it.
-TABLE = (
-    *((label, "one", reads) for label in ("normalized", "rank") for reads in (PRIOR, "code", "recipe", "both")),
-    *(("normalized", "best", reads) for reads in (PRIOR, "code")),
-)
+PRIOR, READS = "prior", ("code", "recipe", "both")
+# Label and trials a side. The best trial's recipe was chosen by its accuracy, so nobody may read it.
+ASKED = (("normalized", "one"), ("rank", "one"), ("normalized", "best"))
 
 
 def cross_validate(config: Config) -> dict:
-    """Prior and gradient boosting on all pairs of `config.epoch`, by `FOLDS` folds of near-duplicate groups.
+    """Prior and gradient boosting on all pairs of `config.epoch`, fold by fold; `tasks.folds_of_pairs` says what folds
+    there are. Under ``split.by=dataset`` a pair stands in two of them, and the prior, which has never seen it, in
+    neither has an opinion (one half).
 
     Writes ``folds.json`` and each fold's predictions into `config.out` (default ``runs/folds``); with ``resume=true``
-    finished folds are not learned again. Returns a row for each of `TABLE` with n, accuracy, its 95 % Wilson interval
-    and the accuracies of the worst and the best fold. Raises PerfclfError where the folder holds a table already.
+    finished folds are not learned again. Returns in `table` a row for each question and predictor with n, accuracy, its
+    95 % Wilson interval, and how far it is above the prior, with an interval by near-duplicate group; in `folds` the
+    same for each fold. Raises PerfclfError where the folder holds a table already, or was begun with another
+    configuration.
     """
     folder = Path(config.out or Path("runs") / "folds")
     if (folder / "folds.json").is_file() and not config.resume:
         raise PerfclfError(f"{folder} already holds a table: name another out=, or go on with resume=true")
-    folder.mkdir(parents=True, exist_ok=True)
+    if unknown := set(config.evaluate.reads) - set(READS):
+        raise PerfclfError(f"evaluate.reads: {', '.join(sorted(unknown))} is not of {', '.join(READS)}")
     corpus = load_corpus(config)
-    network_folds = _Folds.of(config, corpus)
-    hits: dict[tuple[str, str, str], list[pd.Series]] = {key: [] for key in TABLE}
+    begun = record("folds", plan(config), corpus.fingerprint)
+    begin(folder, begun)
+    world = _Folds.of(config, corpus)
+    table, by_fold = [], []
     with progress() as bar:
-        task = bar.add_task("folds", total=FOLDS * len(TABLE))
-        for number in range(FOLDS):
-            for key in TABLE:
-                file = folder / f"{'-'.join(key)}-{number}.parquet"
-                if not file.is_file():
-                    write_parquet(network_folds.predicted(*key, number), file)
-                found = pd.read_parquet(file)
-                hits[key].append((found["p_a"] > 0.5) == (found["better"] == found["ds_a"]))
-                bar.advance(task)
-    sizes = network_folds.fold.value_counts().sort_index()
-    result = {"out": str(folder), "epoch": config.epoch, "networks_by_fold": [int(size) for size in sizes],
-              "table": [_row(key, found) for key, found in hits.items()]}
-    write_json(folder / "folds.json", {**result, "record": record("folds", to_dict(config), corpus.fingerprint)})
+        task = bar.add_task("folds", total=len(world.names) * sum(len(_readers(config, sides)) for _, sides in ASKED))
+        for number, name in enumerate(world.names):
+            for label, sides in ASKED:
+                for reads in _readers(config, sides):
+                    file = folder / f"{label}-{sides}-{reads}-{name}.parquet"
+                    if not file.is_file():
+                        write_parquet(world.predicted(label, sides, reads, number), file)
+                    bar.advance(task)
+    for label, sides in ASKED:
+        prior = None
+        for reads in _readers(config, sides):
+            told = {"label": label, "sides": sides, "predictor": PRIOR if reads == PRIOR else f"gbdt ({reads})"}
+            found = {name: pd.read_parquet(folder / f"{label}-{sides}-{reads}-{name}.parquet") for name in world.names}
+            hit = pd.concat(map(_hits, found.values()), keys=world.names)
+            prior = hit if reads == PRIOR else prior
+            groups = pd.concat(found.values())["nn"].map(world.groups)
+            table.append({**told, **_figures(hit, prior, groups, config)})
+            by_fold += [{"fold": name, **told, "networks": found[name]["nn"].nunique(),
+                         **_figures(hit[name], prior[name], found[name]["nn"].map(world.groups), config)}
+                        for name in world.names]
+    result = {"out": str(folder), "epoch": config.epoch, "split": config.split.by, "table": table, "folds": by_fold}
+    write_json(folder / "folds.json", {**result, "record": begun})
     return result
+
+
+def _readers(config: Config, sides: str) -> tuple[str, ...]:
+    """Who predicts: the prior, and trees that read what is configured and may be read."""
+    return (PRIOR, *(reads for reads in config.evaluate.reads if sides == "one" or reads == "code"))
 
 
 @dataclass(frozen=True, eq=False)
 class _Folds:
-    """`groups`: of every network; `fold`: of each one that has pairs."""
+    """`trials`: of networks with pairs; `groups`: of every network; `names` and `chosen`: each fold's name, and which
+    rows of a table of pairs stand in it."""
 
     config: Config
     trials: pd.DataFrame
     codes: dict[str, str]
     groups: pd.Series
-    fold: pd.Series
+    names: tuple[str, ...]
+    chosen: tuple
 
     @staticmethod
     def of(config: Config, corpus: Corpus) -> _Folds:
         task = load_task(config.task)
         trials, codes = labelled_trials(corpus, task, config.epoch), codes_of(corpus, task)
-        several = trials.groupby("nn")["dataset"].nunique() > 1
-        groups = split_networks(codes, config.split)["group"]
-        fold = folds(groups.reindex(several.index[several]), FOLDS, config.seed)
-        return _Folds(config, trials[trials["nn"].isin(fold.index)], codes, groups, fold)
+        groups = near_duplicate_groups(codes, config.split.similarity)
+        pairs = make_pairs(trials, *ASKED[0], config.seed)
+        folds = folds_of_pairs(pairs, groups, config.split, config.seed)
+        return _Folds(config, trials[trials["nn"].isin(set(pairs["nn"]))], codes, groups, tuple(folds),
+                      tuple(folds.values()))
 
     def predicted(self, label: str, sides: str, reads: str, number: int) -> pd.DataFrame:
         """The pairs of one fold with `p_a`, the probability that `ds_a` is the better one."""
         config = replace(self.config, label=label, sides=sides)
-        asked, drawn = self.pairs(label, sides)
-        asked, learned = asked[asked["nn"].map(self.fold) == number], drawn[drawn["nn"].map(self.fold) != number]
+        once, drawn = self.pairs(label, sides)
+        asked, learned = once[self.chosen[number](once)], drawn[~self.chosen[number](drawn)]
         if reads == PRIOR:
             prior = PairPrior.fit(learned)
             return asked.assign(p_a=[prior(row.ds_a, row.ds_b) for row in asked.itertuples()])
-        forest = fit_forest(learned, self.codes, self.groups, self.readers(number), config, self.known, reads)
-        odds = forest.log_odds([question_of(row, self.codes) for row in asked.itertuples()], self.known)
+        known = dataset_properties(config.datasets)
+        forest = fit_forest(learned, self.codes, self.groups, self.reader(number), config, known, reads)
+        odds = forest.log_odds([question_of(row, self.codes) for row in asked.itertuples()], known)
         return asked.assign(p_a=1 / (1 + np.exp(-odds)))
 
-    @lru_cache(maxsize=len(TABLE))  # noqa: B019 - one object, which lives as long as the table is made
+    @lru_cache(maxsize=len(ASKED))  # noqa: B019 - one object, which lives as long as the table is made
     def pairs(self, label: str, sides: str) -> tuple[pd.DataFrame, pd.DataFrame]:
         """All pairs, once to be asked about and in several draws to learn from: a network's do not depend on others."""
         once = make_pairs(self.trials, label, sides, self.config.seed)
         return once, drawn_pairs(self.trials, label, replace(self.config, sides=sides), DRAWS)
 
-    @cached_property
-    def known(self):
-        return dataset_properties(self.config.datasets)
-
     @lru_cache(maxsize=1)  # noqa: B019 - as above
-    def readers(self, number: int) -> CodeReader:
-        names = self.fold.index[self.fold != number]
-        return CodeReader.fit([self.codes[nn] for nn in sorted(names)], self.config.seed)
+    def reader(self, number: int) -> CodeReader:
+        once, _ = self.pairs(*ASKED[0])
+        names = sorted(set(once.loc[~self.chosen[number](once), "nn"]))
+        return CodeReader.fit([self.codes[nn] for nn in names], self.config.seed)
 
 
-def _row(key: tuple[str, str, str], hits: list[pd.Series]) -> dict:
-    label, sides, reads = key
-    hit = pd.concat(hits)
-    low, high = wilson(hit)
-    return {"label": label, "sides": sides, "predictor": PRIOR if reads == PRIOR else f"gbdt ({reads})", "n": len(hit),
-            "accuracy": float(hit.mean()), "accuracy_low": low, "accuracy_high": high,
-            "worst_fold": float(min(map(pd.Series.mean, hits))), "best_fold": float(max(map(pd.Series.mean, hits)))}
+def _hits(found: pd.DataFrame) -> pd.Series:
+    return pd.Series(hits(found["p_a"].to_numpy(), (found["better"] == found["ds_a"]).to_numpy()))
+
+
+def _figures(hit: pd.Series, prior: pd.Series, groups: pd.Series, config: Config) -> dict:
+    told = rate(hit)
+    low, high = group_interval(hit.to_numpy() - prior.to_numpy(), groups, config.evaluate.resamples, config.seed)
+    return {"n": told["n"], "accuracy": told["accuracy"], "accuracy_low": told["low"], "accuracy_high": told["high"],
+            "above_prior": float((hit - prior).mean()), "above_prior_low": low, "above_prior_high": high}

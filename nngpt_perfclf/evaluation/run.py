@@ -170,7 +170,7 @@ def begin(folder: Path, begun: dict) -> None:
         return
     same = ("kind", "data", "config", "adviser", "pairs")
     there = read_json(file)
-    changed = [key for key in same if _as_written(there.get(key)) != _as_written(begun[key])]
+    changed = [key for key in same if _as_written(there.get(key)) != _as_written(begun.get(key))]
     if changed:
         raise PerfclfError(f"{folder} was begun with another {', '.join(changed)}: name another out=")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
 from nngpt_perfclf.types import PerfclfError
@@ -75,13 +75,41 @@ def add_split(pairs: pd.DataFrame, codes: Mapping[str, str], split: SplitConfig)
         raise PerfclfError(f"no code for {len(missing)} networks with trials, such as {min(missing)}")
     table = pairs.join(networks, on="nn")
     if split.by == "pairs":
-        names = table[["ds_a", "ds_b"]]
-        pair = table["nn"] + "|" + table["epoch"].astype(str) + "|" + names.min(axis=1) + "|" + names.max(axis=1)
-        table["part"] = _hashed(pair, split)
+        table["part"] = _hashed(_pair_names(table), split)
     elif split.by == "dataset":
         _check_left_out(split, {*pairs["ds_a"], *pairs["ds_b"]})
-        table["part"] = _left_out(table["part"], (pairs["ds_a"] == split.left_out) | (pairs["ds_b"] == split.left_out))
+        table["part"] = _left_out(table["part"], _touch(pairs, split.left_out))
     return table
+
+
+def folds_of_pairs(pairs: pd.DataFrame, groups: pd.Series, split: SplitConfig, seed: int = 0,
+                   k: int = 5) -> dict[str, Callable[[pd.DataFrame], pd.Series]]:
+    """The folds for cross-validation of these pairs, by name, as functions: which rows of a table of the same networks'
+    pairs (such as further draws) stand in the fold. What is left out of a fold is what `split.by` keeps apart:
+
+    - ``group``, ``network``: `k` folds of near-duplicate groups, or of networks.
+    - ``family``: a fold for each generator's networks. Near-duplicates by other generators are still learned from.
+    - ``dataset``: a fold for each dataset, all pairs that touch it; a pair stands in two.
+    - ``pairs``: `k` folds of single pairs: the leak of `add_split`.
+
+    groups: of every network. Raises PerfclfError where a single `left_out` is asked for.
+    """
+    import pandas as pd
+
+    if split.left_out is not None:
+        raise PerfclfError(f"folds leave out each {split.by} in turn: no split.left_out")
+    names = sorted(pairs["nn"].unique())
+    if split.by == "family":
+        return {family: lambda table, family=family: table["nn"].map(family_of) == family
+                for family in sorted({family_of(nn) for nn in names})}
+    if split.by == "dataset":
+        return {dataset: lambda table, dataset=dataset: _touch(table, dataset)
+                for dataset in sorted({*pairs["ds_a"], *pairs["ds_b"]})}
+    if split.by == "pairs":
+        return {str(number): lambda table, number=number: _pair_names(table).map(
+            lambda pair: int(k * _share(f"{seed}|{pair}")) == number) for number in range(k)}
+    fold = folds(groups.reindex(names) if split.by == "group" else pd.Series(names, index=names), k, seed)
+    return {str(number): lambda table, number=number: table["nn"].map(fold) == number for number in range(k)}
 
 
 def folds(groups: pd.Series, k: int, seed: int = 0) -> pd.Series:
@@ -109,6 +137,16 @@ def _hashed(units: pd.Series, split: SplitConfig) -> pd.Series:
     part = {unit: "test" if at < split.test else "validation" if at < held_out else "train"
             for unit, at in share.items()}
     return units.map(part).astype("str")
+
+
+def _pair_names(pairs: pd.DataFrame) -> pd.Series:
+    """A name for each network, epoch and pair of datasets, whichever is `ds_a`."""
+    names = pairs[["ds_a", "ds_b"]]
+    return pairs["nn"] + "|" + pairs["epoch"].astype(str) + "|" + names.min(axis=1) + "|" + names.max(axis=1)
+
+
+def _touch(pairs: pd.DataFrame, dataset: str | None) -> pd.Series:
+    return (pairs["ds_a"] == dataset) | (pairs["ds_b"] == dataset)
 
 
 def _left_out(parts: pd.Series, test: pd.Series) -> pd.Series:

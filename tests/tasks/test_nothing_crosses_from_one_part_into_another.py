@@ -2,10 +2,10 @@
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from nngpt_perfclf.tasks import add_split, family_of, folds, labelled_trials, make_pairs
+from nngpt_perfclf.tasks import add_split, family_of, folds, folds_of_pairs, labelled_trials, make_pairs
 from nngpt_perfclf.tasks.splits import FAMILIES, HAND_WRITTEN, networks_in_parts
 from nngpt_perfclf.types import PerfclfError
 
@@ -66,6 +66,52 @@ def test_no_group_stands_in_two_folds_and_every_network_in_one(groups, k, seed):
     assert fold.index.equals(groups.index)
     assert set(fold) == set(range(k))
     assert (fold.groupby(groups).nunique() == 1).all()
+
+
+@st.composite
+def paired(draw):
+    """Pairs of networks in groups, in two tables: one a side exchanged and in another order."""
+    groups = draw(grouped(12))
+    rows = [(nn, 1, *pair) for nn in groups.index for pair in draw(st.sets(st.sampled_from(
+        [("mnist", "svhn"), ("cifar-10", "svhn"), ("cifar-10", "mnist")]), min_size=1))]
+    table = pd.DataFrame(rows, columns=["nn", "epoch", "ds_a", "ds_b"])
+    return groups, table, table.rename(columns={"ds_a": "ds_b", "ds_b": "ds_a"})[::-1]
+
+
+APART = {"group": lambda table, groups: [{group} for group in table["nn"].map(groups)],
+         "network": lambda table, groups: [{nn} for nn in table["nn"]],
+         "family": lambda table, groups: [{family_of(nn)} for nn in table["nn"]],
+         "pairs": lambda table, groups: [{(row.nn, frozenset((row.ds_a, row.ds_b)))} for row in table.itertuples()]}
+
+
+@pytest.mark.parametrize("by", APART)
+@given(world=paired())
+def test_every_pair_stands_in_one_fold_and_nothing_that_is_kept_apart_in_two(split_by, by, world):
+    groups, pairs, turned = world
+    units = {"group": pairs["nn"].map(groups), "network": pairs["nn"]}
+    assume(by not in units or units[by].nunique() >= 3)
+    found = folds_of_pairs(pairs, groups, split_by(by), k=3)
+    chosen = pd.DataFrame({name: chosen(pairs) for name, chosen in found.items()})
+    assert (chosen.sum(axis=1) == 1).all()
+    for name, chosen_from in found.items():
+        inside, outside = (set().union(*APART[by](table, groups), set())
+                           for table in (pairs[chosen[name]], turned[~chosen_from(turned)]))
+        assert not inside & outside
+
+
+@given(world=paired())
+def test_a_fold_of_a_dataset_is_all_pairs_that_touch_it(split_by, world):
+    groups, pairs, _ = world
+    for dataset, chosen in folds_of_pairs(pairs, groups, split_by("dataset")).items():
+        rest = pairs[~chosen(pairs)]
+        assert dataset not in {*rest["ds_a"], *rest["ds_b"]}
+        assert all(dataset in (row.ds_a, row.ds_b) for row in pairs[chosen(pairs)].itertuples())
+
+
+def test_folds_leave_out_each_family_and_not_one(split_by):
+    groups = pd.Series({"ga-1": "x"})
+    with pytest.raises(PerfclfError, match="leave out each family in turn"):
+        folds_of_pairs(pd.DataFrame({"nn": ["ga-1"]}), groups, split_by("family", left_out="ga"))
 
 
 def test_shares_are_kept(split_by):
