@@ -29,6 +29,7 @@ from nngpt_perfclf.tasks import (
     make_pairs,
     question_of,
     split_networks,
+    trials_of_part,
 )
 
 if TYPE_CHECKING:
@@ -104,10 +105,10 @@ def _fit_neighbours(config: Config, out: Path, trials: pd.DataFrame, codes: dict
     if not needed or (out / "neighbours.npz").is_file():
         return
     say("learning which recorded trials are near")
-    part = trials["nn"].map(networks["part"])
+    learned, checked = (trials_of_part(trials, networks, config.split, part) for part in ("train", "validation"))
     sizes = {name: properties.size for name, properties in dataset_properties(config.datasets).items()}
-    neighbours = Neighbours.fit(trials[part == "train"], codes, networks["group"], sizes, config.seed)
-    neighbours.learn_metric(trials[part == "validation"], codes, config.seed).save(out / "neighbours.npz")
+    neighbours = Neighbours.fit(learned, codes, networks["group"], sizes, config.seed)
+    neighbours.learn_metric(checked, codes, config.seed).save(out / "neighbours.npz")
 
 
 def _fit_offset(config: Config, asker: Asker, label: str, pairs: pd.DataFrame, prior: PairPrior, codes: dict[str, str],

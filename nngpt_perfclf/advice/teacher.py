@@ -17,7 +17,7 @@ from nngpt_perfclf.advice.gbdt import DRAWS, drawn_pairs, fit_forest
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import say
 from nngpt_perfclf.prompts import dataset_properties
-from nngpt_perfclf.tasks import folds, question_of
+from nngpt_perfclf.tasks import folds, question_of, trials_of_part
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +47,7 @@ def taught(lessons: Sequence[Lesson], trials: pd.DataFrame, codes: Mapping[str, 
     told = ~np.array([bare for lesson in lessons for bare in lesson.bare])
     fold = rows["nn"].map(fold_of).to_numpy()
     chance = np.full(len(rows), np.nan)
-    part = trials[trials["nn"].isin(learning.index)]
+    part = trials_of_part(trials, networks, config.split, "train")
     for label in config.train.labels:
         pairs = drawn_pairs(part, label, config, DRAWS)
         for hidden in range(FOLDS):

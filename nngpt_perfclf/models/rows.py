@@ -11,7 +11,7 @@ import pandas as pd
 from nngpt_perfclf.config import Config, TrainConfig
 from nngpt_perfclf.models.encoder import Encoder
 from nngpt_perfclf.prompts import Prompt
-from nngpt_perfclf.tasks import LABELS, make_pairs
+from nngpt_perfclf.tasks import LABELS, make_pairs, trials_of_part
 from nngpt_perfclf.types import PerfclfError
 
 DRAWS = 3
@@ -36,7 +36,7 @@ def draw_lessons(trials: pd.DataFrame, networks: pd.DataFrame, config: Config) -
     where the training part has no pair.
     """
     random = np.random.default_rng(config.seed)
-    part = trials[trials["nn"].map(networks["part"]) == "train"]
+    part = trials_of_part(trials, networks, config.split, "train")
     draws = [make_pairs(part, config.label, config.sides, config.seed + 1000 * draw) for draw in range(DRAWS)]
     pool = pd.concat(draws, ignore_index=True)
     rows_of = {nn: rows.to_numpy() for nn, rows in pool.groupby("nn").groups.items()}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from nngpt_perfclf.tasks.groups import near_duplicate_groups
 from nngpt_perfclf.tasks.pairs import LABELS, anchor_recipes, labelled_trials, make_pairs, question_of, recipe_of
-from nngpt_perfclf.tasks.splits import add_split, family_of, folds, folds_of_pairs, split_networks
+from nngpt_perfclf.tasks.splits import add_split, family_of, folds, folds_of_pairs, split_networks, trials_of_part
 from nngpt_perfclf.tasks.task import Task, load_task
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LABELS", "Task", "add_split", "anchor_recipes", "codes_of", "export", "family_of", "folds",
            "folds_of_pairs", "labelled_trials", "load_pairs", "load_task", "make_pairs", "near_duplicate_groups",
-           "question_of", "recipe_of", "split_networks"]
+           "question_of", "recipe_of", "split_networks", "trials_of_part"]
 
 
 def load_pairs(config: Config, corpus: Corpus, task: Task | None = None) -> pd.DataFrame:

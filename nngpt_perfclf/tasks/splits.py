@@ -54,6 +54,20 @@ def networks_in_parts(groups: pd.Series, split: SplitConfig) -> pd.DataFrame:
     return table
 
 
+def trials_of_part(trials: pd.DataFrame, networks: pd.DataFrame, split: SplitConfig, part: str) -> pd.DataFrame:
+    """The single trials that may be learned from (train) or chosen by (validation): of the part's networks, and none on
+    a dataset left out.
+
+    networks: as `split_networks` gives them. Raises PerfclfError under ``pairs``, where any trial may be one side of a
+    test pair.
+    """
+    if split.by == "pairs":
+        raise PerfclfError("split.by=pairs keeps pairs apart, not trials, so nothing that learns from single trials "
+                           "can be measured by it: use group, network, family or dataset")
+    kept = trials["nn"].map(networks["part"]) == part
+    return trials[kept & (trials["dataset"] != split.left_out)] if split.by == "dataset" else trials[kept]
+
+
 def add_split(pairs: pd.DataFrame, codes: Mapping[str, str], split: SplitConfig) -> pd.DataFrame:
     """The pairs with `group`, `family` and `part` (train, validation or test).
 

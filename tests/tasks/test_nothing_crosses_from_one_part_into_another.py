@@ -5,7 +5,16 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from nngpt_perfclf.tasks import add_split, family_of, folds, folds_of_pairs, labelled_trials, make_pairs
+from nngpt_perfclf.tasks import (
+    add_split,
+    family_of,
+    folds,
+    folds_of_pairs,
+    labelled_trials,
+    make_pairs,
+    split_networks,
+    trials_of_part,
+)
 from nngpt_perfclf.tasks.splits import FAMILIES, HAND_WRITTEN, networks_in_parts
 from nngpt_perfclf.types import PerfclfError
 
@@ -131,6 +140,20 @@ def test_a_dataset_left_out_is_in_every_test_pair_and_in_no_other(tiny, pairs, s
     table = add_split(pairs, tiny.codes, split_by("dataset", left_out=dataset))
     touches = (table["ds_a"] == dataset) | (table["ds_b"] == dataset)
     assert ((table["part"] == "test") == touches).all()
+
+
+@pytest.mark.parametrize("part", ["train", "validation"])
+def test_who_learns_from_single_trials_sees_none_of_a_network_or_dataset_that_is_held_out(tiny, task, split_by, part):
+    trials = labelled_trials(tiny, task, 1)
+    for split in (split_by("group"), split_by("network"), split_by("family", left_out="ga"),
+                  split_by("dataset", left_out="mnist")):
+        networks = split_networks(tiny.codes, split)
+        seen = trials_of_part(trials, networks, split, part)
+        assert set(networks.loc[seen["nn"], "part"]) <= {part}
+        assert not {*seen["dataset"]} & {split.left_out}
+        assert not {*seen["nn"].map(family_of)} & {split.left_out}
+    with pytest.raises(PerfclfError, match="keeps pairs apart, not trials"):
+        trials_of_part(trials, networks, split_by("pairs"), part)
 
 
 def test_near_duplicates_stay_together(tiny, pairs, split_by):
