@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from nngpt_perfclf.models.encoder import Asked, Encoder
+from nngpt_perfclf.models.trie import ROW, Row, masks, rows_of
 from nngpt_perfclf.types import PerfclfError
 
 if TYPE_CHECKING:
@@ -40,30 +41,36 @@ class LanguageModel:
 
         They are those of the two full names with the terminator under decoding constrained to the two: past the token
         at which the names part every token is certain, so that token's two logits say all. Prompts with the same prefix
-        share its computation (`share`); at most about `batch_tokens` question tokens are computed at once. `progress`
-        is called with the number of prompts done.
+        share its computation, and questions that begin alike that of their beginnings (`share`); at most about
+        `batch_tokens` question tokens are computed at once. `progress` is called with the number of prompts done.
         """
         asked = [self.encoder.asked(prompt) for prompt in prompts]
         result = np.zeros(len(asked), np.float64)
-        for rows in _batches(asked, batch_tokens, share):
-            result[rows] = self._score([asked[row] for row in rows])
-            if progress:
-                progress(len(rows))
+        for prefix, order in _by_prefix(asked, share):
+            rows = rows_of([asked[place].question for place in order])
+            for some in _chunks(rows, max(1, batch_tokens // ROW)):
+                done, order = np.split(order, [sum(len(row.ends) for row in some)])
+                result[done] = self._score(prefix, some, [asked[place] for place in done])
+                if progress:
+                    progress(len(done))
         return result
 
     @torch.inference_mode()
-    def _score(self, asked: list[Asked]) -> np.ndarray:
-        prefix = torch.tensor([asked[0].prefix], device=self.network.device)
-        decoder = self.causal.get_decoder()
-        cache = decoder(input_ids=prefix, use_cache=True).past_key_values if prefix.shape[1] else None
-        if cache is not None and len(asked) > 1:
-            cache.batch_repeat_interleave(len(asked))
-        lengths = [len(one.question) for one in asked]
-        ids = pad([one.question for one in asked]).to(prefix.device)
-        seen = torch.arange(ids.shape[1]) < torch.tensor(lengths)[:, None]
-        mask = torch.cat([torch.ones(len(asked), prefix.shape[1], dtype=torch.bool), seen], dim=1).to(prefix.device)
-        hidden = decoder(input_ids=ids, attention_mask=mask.long(), past_key_values=cache).last_hidden_state
-        last = hidden[torch.arange(len(asked)), torch.tensor(lengths) - 1]
+    def _score(self, prefix: Sequence[int], rows: Sequence[Row], asked: Sequence[Asked]) -> np.ndarray:
+        """The log-odds of the questions `asked`, which end in `rows` in this order."""
+        device, decoder, count = self.network.device, self.causal.get_decoder(), len(prefix)
+        cache = None
+        if count:
+            cache = decoder(input_ids=torch.tensor([prefix], device=device), use_cache=True).past_key_values
+            if len(rows) > 1:
+                cache.batch_repeat_interleave(len(rows))
+        seen = masks(rows, count, self.causal.config, self.network.dtype)
+        seen = {kind: mask.to(device) for kind, mask in seen.items()} if isinstance(seen, dict) else seen.to(device)
+        hidden = decoder(input_ids=pad([row.ids for row in rows]).to(device), attention_mask=seen,
+                         position_ids=pad([row.depths for row in rows]).to(device) + count,
+                         past_key_values=cache, use_cache=cache is not None).last_hidden_state
+        owner = [place for place, row in enumerate(rows) for _ in row.ends]
+        last = hidden[owner, [end for row in rows for end in row.ends]]
         return option_logits(last, self.answers, asked).cpu().double().numpy()
 
 
@@ -82,20 +89,21 @@ def pad(sequences: Sequence[Sequence[int]], left: bool = False) -> torch.Tensor:
     return torch.tensor(filled, dtype=torch.long)
 
 
-def _batches(asked: Sequence[Asked], batch_tokens: int, share: bool) -> Iterator[list[int]]:
-    """Rows that are computed together: the same prefix, questions of similar length, within the budget of tokens."""
-    by_prefix: dict[tuple[int, ...], list[int]] = {}
-    for row, one in enumerate(asked):
-        by_prefix.setdefault(one.prefix, []).append(row)
-    for rows in by_prefix.values():
-        rows.sort(key=lambda row: len(asked[row].question))
-        batch: list[int] = []
-        for row in rows:
-            if batch and (not share or (len(batch) + 1) * len(asked[row].question) > batch_tokens):
-                yield batch
-                batch = []
-            batch.append(row)
-        yield batch
+def _by_prefix(asked: Sequence[Asked], share: bool) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
+    """Each prefix and the places of its questions, those with equal beginnings side by side; each alone without
+    `share`."""
+    if not share:
+        yield from ((one.prefix, np.array([place])) for place, one in enumerate(asked))
+        return
+    places: dict[tuple[int, ...], list[int]] = {}
+    for place, one in enumerate(asked):
+        places.setdefault(one.prefix, []).append(place)
+    for prefix, some in places.items():
+        yield prefix, np.array(sorted(some, key=lambda place: asked[place].question))
+
+
+def _chunks(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
+    yield from (rows[start:start + size] for start in range(0, len(rows), size))
 
 
 @contextmanager

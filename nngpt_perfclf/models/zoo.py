@@ -9,6 +9,7 @@ from nngpt_perfclf.config import Config, ModelConfig, choices, home, load_config
 from nngpt_perfclf.console import say
 from nngpt_perfclf.types import PerfclfError
 
+WITHOUT_WEIGHTS = ("gbdt", "strength", "stack")
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
@@ -24,9 +25,10 @@ def ensure_ready(model: ModelConfig) -> Path:
         return _from_hub(model)
     if model.source == "folder":
         return check_folder(Path(_location(model)))
-    if model.source == "gbdt":
+    if model.source in WITHOUT_WEIGHTS:
         raise PerfclfError(f"model {model.name} is no language model and has no weights")
-    raise PerfclfError(f"model {model.name}: unknown source {model.source!r}; known: registry, hub, folder, gbdt")
+    known = ", ".join(("registry", "hub", "folder", *WITHOUT_WEIGHTS))
+    raise PerfclfError(f"model {model.name}: unknown source {model.source!r}; known: {known}")
 
 
 def check_folder(folder: Path) -> Path:
@@ -67,7 +69,7 @@ def _row(model: ModelConfig) -> dict:
 
 def _state(model: ModelConfig) -> tuple[bool | None, str]:
     """Whether the model is on this machine, and where, or what would bring it there."""
-    if model.source == "gbdt":
+    if model.source in WITHOUT_WEIGHTS:
         return True, "built in"
     if model.source == "folder" and model.location is None:
         return None, "model=PATH"

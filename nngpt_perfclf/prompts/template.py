@@ -1,9 +1,9 @@
 """Prompt templates: versioned YAML files, every field declared, every declared field used.
 
-A prompt is read as system + prefix + question + option. The prefix depends on the network's code alone, so that it can
-be computed once for all questions about it. Every part that holds text ends with a newline, and an option (the
-dataset's name) stands at the start of a line, as it does within the question: no tokenizer then merges the text before
-a name with the name, and the name has the same tokens wherever it stands.
+A prompt is read as system + prefix + question + option. The prefix depends on the network's code, and the epoch, alone,
+so that it can be computed once for all questions about it. Every part that holds text ends with a newline, and an
+option (the dataset's name) stands at the start of a line, as it does within the question: no tokenizer then merges the
+text before a name with the name, and the name has the same tokens wherever it stands.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from nngpt_perfclf.files import read_yaml
 from nngpt_perfclf.prompts.code_view import View
 from nngpt_perfclf.prompts.datasets import DatasetProperties
 from nngpt_perfclf.prompts.recipes import recipe_words
@@ -25,7 +26,7 @@ KNOWN = ("code", "epoch", *(f"{field}_{side}" for side in "ab" for field in _SID
 
 @dataclass(frozen=True)
 class Template:
-    """How it is asked. `fields`: every ``{field}`` of the texts; `prefix` may use ``{code}`` alone.
+    """How it is asked. `fields`: every ``{field}`` of the texts; `prefix` may use ``{code}`` and ``{epoch}`` alone.
 
     Raises PerfclfError where a field is used but not declared, declared but not used, or stands in the wrong part, and
     where a text does not end with a newline.
@@ -44,7 +45,7 @@ class Template:
         for problem, names in (
             ("undeclared field", everywhere - set(self.fields)),
             ("unused field", set(self.fields) - everywhere),
-            ("only {code} may stand in the prefix, not", used["prefix"] - {"code"}),
+            ("only {code} and {epoch} may stand in the prefix, not", used["prefix"] - {"code", "epoch"}),
             ("the code must stand in the prefix:", (used["system"] | used["question"]) & {"code"}),
             ("the system text takes no field:", used["system"]),
             ("the question must name", {"ds_a", "ds_b"} - used["question"]),
@@ -97,19 +98,12 @@ def templates(extra: Iterable[Template | str | Path] | None = None) -> dict[str,
 
 def load_template(path: str | Path) -> Template:
     """One template file. Raises PerfclfError for a missing or malformed one."""
-    import yaml
-
     path = Path(path)
-    if not path.is_file():
-        raise PerfclfError(f"no prompt template {path}")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PerfclfError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from error
-    wanted = {field.name: field.type for field in fields(Template)}
-    if not isinstance(content, dict) or set(content) != set(wanted):
-        given = ", ".join(sorted(map(str, content))) if isinstance(content, dict) else "something else"
-        raise PerfclfError(f"{path}: a template has exactly the keys {', '.join(wanted)}, not {given}")
+    content = read_yaml(path, "prompt template")
+    wanted = [field.name for field in fields(Template)]
+    if set(content) != set(wanted):
+        raise PerfclfError(f"{path}: a template has exactly the keys {', '.join(wanted)}, not "
+                           f"{', '.join(sorted(map(str, content)))}")
     if type(content["version"]) is not int:
         raise PerfclfError(f"{path}: version must be a whole number")
     if not isinstance(content["fields"], list) or not all(isinstance(field, str) for field in content["fields"]):
@@ -139,7 +133,7 @@ def render(template: Template, question: Question, datasets: Mapping[str, Datase
     asked = [field for field in template.fields if field in KNOWN and field != "code"]
     values = {field: _value(field, question, datasets) for field in asked}
     values |= {field: f"{value:.4f}" if isinstance(value, float) else str(value) for field, value in extra.items()}
-    prefix = template.prefix.format(code=view.text) if template.reads_code else template.prefix
+    prefix = template.prefix.format(code=view.text if view else "", epoch=question.epoch)
     return Prompt(template.system, prefix, template.question.format(**values), (question.ds_a, question.ds_b))
 
 

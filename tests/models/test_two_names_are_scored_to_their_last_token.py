@@ -1,5 +1,7 @@
 """The answer is one of two names, told apart where they part, terminator included; a shared prefix changes nothing."""
 
+from itertools import permutations
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from hypothesis import strategies as st
 
 from nngpt_perfclf.models.encoder import Encoder
 from nngpt_perfclf.models.language import load
+from nngpt_perfclf.models.trie import ROW, rows_of, ways
 from nngpt_perfclf.prompts import Prompt
 from nngpt_perfclf.types import PerfclfError
 
@@ -62,6 +65,35 @@ def test_a_shared_prefix_and_a_full_batch_change_no_score(shared_tiny, questions
 @pytest.fixture(scope="module")
 def shared_tiny(tiny_folder):
     return load(tiny_folder, precision="float32")
+
+
+@pytest.mark.parametrize("words", [30, 700])
+def test_a_prefix_longer_than_the_attention_window_changes_no_score(shared_tiny, words):
+    prompts = [prompt(a, b, code=" ".join(f"conv{at}" for at in range(words)) + "\n") for a, b in permutations(NAMES, 2)]
+    assert (len(shared_tiny.encoder.asked(prompts[0]).prefix) > shared_tiny.causal.config.sliding_window) == (words > 30)
+    together = shared_tiny.score(prompts)
+    for at in (0, 17, 41):
+        assert together[at] == pytest.approx(constrained(shared_tiny, prompts[at]), abs=1e-3)
+    assert np.abs(together - shared_tiny.score(prompts, batch_tokens=ROW)).max() < 1e-3
+
+
+@given(st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=5), min_size=1, max_size=12), st.integers(1, 20))
+def test_a_trie_holds_each_shared_beginning_once_and_each_question_whole(questions, tokens):
+    questions = sorted(questions)
+    rows = rows_of(questions, tokens)
+    assert sum(len(row.ends) for row in rows) == len(questions)
+    ends = [(row, end) for row in rows for end in row.ends]
+    for question, (row, end) in zip(questions, ends, strict=True):
+        way = [end]
+        while row.parents[way[0]] >= 0:
+            way.insert(0, row.parents[way[0]])
+        assert [row.ids[at] for at in way] == question
+        assert [row.depths[at] for at in way] == list(range(len(question)))
+        seen = ways([row], len(row.ids))[0, end].nonzero()[:, 0].tolist()
+        assert seen == sorted(way)
+    for row in rows:
+        assert len(row.ids) <= tokens or len(set(row.ends)) == 1
+        assert len({(parent, token) for parent, token in zip(row.parents, row.ids, strict=True)}) == len(row.ids)
 
 
 def test_spelled_out_special_tokens_stay_text(tiny):

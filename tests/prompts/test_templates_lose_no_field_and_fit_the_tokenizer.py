@@ -42,10 +42,10 @@ def test_the_rendered_prompt_is_the_recorded_one(name, alexnet):
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_the_prefix_depends_on_the_code_alone(name, alexnet):
+def test_the_prefix_depends_on_the_code_and_the_epoch_alone(name, alexnet):
     template = built_in()[name]
     one = rendered(template, question(alexnet))
-    other = rendered(template, question(alexnet, ds_a="mnist", recipe_a=Recipe(0.1), epoch=5).swapped())
+    other = rendered(template, question(alexnet, ds_a="mnist", recipe_a=Recipe(0.1)).swapped())
     assert (one.system, one.prefix) == (other.system, other.prefix)
     assert other.options == ("svhn", "mnist")
 
