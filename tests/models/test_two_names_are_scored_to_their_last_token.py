@@ -69,8 +69,10 @@ def shared_tiny(tiny_folder):
 
 @pytest.mark.parametrize("words", [30, 700])
 def test_a_prefix_longer_than_the_attention_window_changes_no_score(shared_tiny, words):
-    prompts = [prompt(a, b, code=" ".join(f"conv{at}" for at in range(words)) + "\n") for a, b in permutations(NAMES, 2)]
-    assert (len(shared_tiny.encoder.asked(prompts[0]).prefix) > shared_tiny.causal.config.sliding_window) == (words > 30)
+    code = " ".join(f"conv{at}" for at in range(words)) + "\n"
+    prompts = [prompt(a, b, code) for a, b in permutations(NAMES, 2)]
+    window = shared_tiny.causal.config.sliding_window
+    assert (len(shared_tiny.encoder.asked(prompts[0]).prefix) > window) == (words > 30)
     together = shared_tiny.score(prompts)
     for at in (0, 17, 41):
         assert together[at] == pytest.approx(constrained(shared_tiny, prompts[at]), abs=1e-3)
