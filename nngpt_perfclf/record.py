@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
+from nngpt_perfclf.files import whole
 from nngpt_perfclf.types import PerfclfError
 
 _LIBRARIES = ("torch", "transformers", "trl", "peft", "lightgbm", "scikit-learn", "pandas", "datasketch")
@@ -23,10 +23,8 @@ def record(kind: str, config: dict, fingerprint: str, **more) -> dict:
 
 def write_json(path: Path, content: object) -> None:
     """Write a JSON file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    unfinished.write_text(json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
-    unfinished.replace(path)
+    with whole(path) as new:
+        new.write_text(json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
 
 
 def read_json(path: Path) -> dict:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from nngpt_perfclf.config import Config, load_config, to_dict
 from nngpt_perfclf.evaluation import words
+from nngpt_perfclf.files import whole
 from nngpt_perfclf.record import read_json
 from nngpt_perfclf.types import PerfclfError
 
@@ -51,11 +52,9 @@ def report(config: Config, *runs: str) -> dict:
     found = [read_run(Path(run)) for run in runs]
     out = Path(config.out) if config.out else Path(runs[0])
     out = out / "report.html" if out.is_dir() or not out.suffix else out
-    out.parent.mkdir(parents=True, exist_ok=True)
     content = sections(found)
-    unfinished = out.with_name(out.name + ".tmp")
-    unfinished.write_text(render(content), encoding="utf-8")
-    unfinished.replace(out)
+    with whole(out) as new:
+        new.write_text(render(content), encoding="utf-8")
     return {"out": str(out), "bytes": out.stat().st_size, "runs": [run.name for run in found],
             "sections": [key for key, value in content.items() if value], "says": content["headlines"]}
 

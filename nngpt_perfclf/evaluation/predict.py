@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,6 +11,7 @@ import pandas as pd
 
 from nngpt_perfclf import processes
 from nngpt_perfclf.console import progress
+from nngpt_perfclf.files import whole
 from nngpt_perfclf.tasks import question_of
 
 if TYPE_CHECKING:
@@ -58,9 +58,8 @@ def predict_in_shards(adviser: Adviser, pairs: pd.DataFrame, codes: Mapping[str,
 
 def write_parquet(table: pd.DataFrame, file: Path) -> None:
     """Write a table whole or not at all."""
-    unfinished = file.with_name(f"{file.name}.{os.getpid()}.tmp")
-    table.to_parquet(unfinished, index=False)
-    unfinished.replace(file)
+    with whole(file) as new:
+        table.to_parquet(new, index=False)
 
 
 def _chunks(pairs: pd.DataFrame) -> Iterator[pd.DataFrame]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 
+from nngpt_perfclf.files import read_yaml
 from nngpt_perfclf.types import PerfclfError
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -39,15 +40,8 @@ def dataset_properties(extra_file: str | Path | None = None) -> dict[str, Datase
 
 @lru_cache(maxsize=16)
 def _read_once(path: Path, changed: int) -> dict[str, DatasetProperties]:
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PerfclfError(f"{path} is not valid YAML: {str(error).splitlines()[0]}") from error
-    if not isinstance(content, dict):
-        raise PerfclfError(f"{path} must map dataset names to their properties")
-    return {str(name): _properties(path, str(name), entry) for name, entry in content.items()}
+    return {str(name): _properties(path, str(name), entry)
+            for name, entry in read_yaml(path, "file of datasets").items()}
 
 
 def _read(path: Path) -> dict[str, DatasetProperties]:

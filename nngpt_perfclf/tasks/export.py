@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nngpt_perfclf.files import whole
 from nngpt_perfclf.types import PerfclfError
 
 if TYPE_CHECKING:
@@ -42,25 +41,17 @@ def export(config: Config, out: str | None = None) -> dict:
 
 def write_pairs(pairs: pd.DataFrame, file: Path) -> None:
     """Write the pairs by the file's ending, one JSON object a line (unstated values null) or Parquet."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, new = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
-    os.close(descriptor)
-    try:
+    with whole(file) as new:
         if file.suffix == ".jsonl":
             _write_lines(pairs, new)
         else:
             pairs.to_parquet(new, index=False)
-        os.chmod(new, 0o644)
-        os.replace(new, file)
-    except BaseException:
-        os.unlink(new)
-        raise
 
 
-def _write_lines(pairs: pd.DataFrame, file: str) -> None:
+def _write_lines(pairs: pd.DataFrame, file: Path) -> None:
     import orjson  # pandas' own writer rounds a small learning rate to 15 places
 
-    with open(file, "wb") as stream:
+    with file.open("wb") as stream:
         for row in pairs.itertuples(index=False):
             stream.write(orjson.dumps(row._asdict(), option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY))
 

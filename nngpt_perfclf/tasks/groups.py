@@ -11,14 +11,13 @@ vary a few templates, and small ones with 624 networks that may be held out.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
-import tempfile
 from collections.abc import Mapping
 from functools import cache
 from typing import TYPE_CHECKING
 
 from nngpt_perfclf.config import home
+from nngpt_perfclf.files import whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -41,7 +40,9 @@ def near_duplicate_groups(codes: Mapping[str, str], similarity: float) -> pd.Ser
 
     file = home() / "groups" / f"{_fingerprint(codes, similarity)}.parquet"
     if not file.is_file():
-        _write(_groups(codes, similarity), file)
+        groups = _groups(codes, similarity)
+        with whole(file) as new:
+            groups.reset_index().to_parquet(new, index=False)
     return pd.read_parquet(file).set_index("nn")["group"]
 
 
@@ -99,15 +100,3 @@ def _fingerprint(codes: Mapping[str, str], similarity: float) -> str:
     for name in sorted(codes):
         digest.update(f"{name}\0{codes[name]}\0".encode())
     return digest.hexdigest()
-
-
-def _write(groups: pd.Series, file) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, new = tempfile.mkstemp(prefix=".new-", dir=file.parent)
-    os.close(descriptor)
-    try:
-        groups.reset_index().to_parquet(new, index=False)
-        os.replace(new, file)
-    except BaseException:
-        os.unlink(new)
-        raise

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from nngpt_perfclf.files import read_yaml
 from nngpt_perfclf.types import PerfclfError
 
 BUILT_IN = tuple(sorted(Path(__file__).parent.glob("*.yaml")))
@@ -52,16 +53,9 @@ def load_task(name_or_path: str | Path, extra: Iterable[Task | str | Path] | Non
 
 def read_task(file: Path) -> Task:
     """The task of one YAML file. Raises PerfclfError for a missing or unknown key or a value of a wrong type."""
-    import yaml
-
-    if not file.is_file():
-        raise PerfclfError(f"no task file {file}")
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise PerfclfError(f"task file {file} is not valid YAML: {str(error).splitlines()[0]}") from error
+    content = read_yaml(file, "task file")
     wanted = [field.name for field in fields(Task)]
-    if not isinstance(content, dict) or set(content) != set(wanted):
+    if set(content) != set(wanted):
         raise PerfclfError(f"task file {file} must hold exactly the keys {', '.join(wanted)}")
     datasets, version = content["datasets"], content["version"]
     if not isinstance(version, int) or not isinstance(datasets, list) or not all(

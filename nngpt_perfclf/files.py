@@ -1,0 +1,38 @@
+"""Files: written whole or not at all, and read as what they should be or refused in one clear line."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from nngpt_perfclf.types import PerfclfError
+
+
+@contextmanager
+def whole(file: Path) -> Iterator[Path]:
+    """A path beside `file` to write to, which becomes `file` when the block ends, and is removed when it fails: whoever
+    reads `file` finds the old content or the new one. Its folder is made."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    new = file.with_name(f".{file.name}.{os.getpid()}.new")
+    try:
+        yield new
+        new.replace(file)
+    finally:
+        new.unlink(missing_ok=True)
+
+
+def read_yaml(file: Path, what: str) -> dict:
+    """The keys and values of a YAML file. `what` it is, in the PerfclfError for a file that is missing or none."""
+    import yaml
+
+    if not file.is_file():
+        raise PerfclfError(f"no {what} {file}")
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise PerfclfError(f"{what} {file} is not valid YAML: {str(error).splitlines()[0]}") from error
+    if not isinstance(content, dict):
+        raise PerfclfError(f"{what} {file} must hold keys and values, not a {type(content).__name__}")
+    return content
