@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Literal, get_type_hints
 
@@ -93,6 +93,7 @@ class EvaluateConfig:
     part: Literal["test", "validation", "folds"]
     pairs: int | None
     answer: Literal["scored", "generated"]
+    recipes: Literal["told", "none", "anchor"]
     prompts: int
     rounds: int
     temperature: float
@@ -187,7 +188,7 @@ def load_config(file: str | Path | None = None, overrides: list[str] | tuple[str
     if file is not None:
         layers.append(_read(Path(file)))
     words = [_split(word) for word in overrides]
-    layers += [_protocol(value) for key, value in words if key == "protocol"]
+    layers += [load_choice("protocol", value) for key, value in words if key == "protocol"]
     # A protocol may itself pick a model; what the user says stands after it and wins.
     chosen = [{key: value} for key, value in words if key != "protocol" and key in GROUPS]
     dotted = [word for word, (key, _) in zip(overrides, words, strict=True) if key not in ("protocol", *GROUPS)]
@@ -224,8 +225,6 @@ def load_choice(group: str, name: str) -> dict:
 
 def to_dict(config: Config) -> dict:
     """The configuration as plain nested dicts, as it is recorded in run folders."""
-    from dataclasses import asdict
-
     return asdict(config)
 
 
@@ -251,10 +250,6 @@ def _split(word: str) -> tuple[str, str]:
     return key, value
 
 
-def _protocol(name: str) -> dict:
-    return load_choice("protocol", name)
-
-
 def _with_groups(layer: dict) -> dict:
     """A group given by name becomes the content of its file."""
     picked = {group: load_choice(group, layer[group]) for group in GROUPS if isinstance(layer.get(group), str)}
@@ -262,16 +257,20 @@ def _with_groups(layer: dict) -> dict:
 
 
 def _refuse_unknown(layer: dict, kind: type, prefix: str) -> None:
-    known = {field.name for field in fields(kind)}
     types = get_type_hints(kind)
     for key, value in layer.items():
-        if key not in known:
-            raise PerfclfError(f"unknown configuration key {prefix}{key}{_nearest(str(key), sorted(known), prefix)}")
+        if key not in types:
+            raise PerfclfError(f"unknown configuration key {prefix}{key}{_nearest(str(key), sorted(types), prefix)}")
         if is_dataclass(types[key]):
             if not isinstance(value, dict):
                 inside = ", ".join(field.name for field in fields(types[key]))
                 raise PerfclfError(f"configuration key {prefix}{key} is a group ({inside}), not {value!r}")
             _refuse_unknown(value, types[key], f"{prefix}{key}.")
+        # A name is never absent, and one adviser is called null.
+        elif value is None and types[key] is str:
+            layer[key] = "null"
+        elif isinstance(value, list) and types[key] == tuple[str, ...]:
+            layer[key] = ["null" if one is None else one for one in value]
 
 
 def _nearest(word: str, known: list[str], prefix: str = "") -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from nngpt_perfclf import processes
 from nngpt_perfclf.advice.calibration import Calibration, save_calibrations
 from nngpt_perfclf.advice.language import LanguageAdviser, asker_of
-from nngpt_perfclf.advice.offset import Offset, load_offset, prior_log_odds, save_offsets
+from nngpt_perfclf.advice.offset import Offset, bare, load_offset, prior_log_odds, save_offsets
 from nngpt_perfclf.advice.prior import PairPrior, load_prior, save_priors
 from nngpt_perfclf.advice.teacher import taught
 from nngpt_perfclf.config import Config, to_dict
@@ -31,6 +31,7 @@ from nngpt_perfclf.tasks import (
     split_networks,
     trials_of_part,
 )
+from nngpt_perfclf.types import Question
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,7 +68,7 @@ def train_language(config: Config, out: Path) -> dict:
     offset = {label: _fit_offset(config, asker, label, pairs[label], priors[label], codes, networks["group"])
               for label in LABELS}
     if processes.is_main():
-        save_offsets(offset, out / "offset.json")
+        save_offsets(offset | {bare(label): offset[label] for label in LABELS}, out / "offset.json")
     processes.wait()
 
     def offsets(rows: pd.DataFrame, labels, near: np.ndarray) -> np.ndarray:
@@ -125,30 +126,38 @@ def _fit_offset(config: Config, asker: Asker, label: str, pairs: pd.DataFrame, p
 
 
 def _calibrate(config: Config, out: Path, corpus: Corpus, pairs: dict[str, pd.DataFrame]) -> dict:
-    """Weigh model, prior and nearby trials anew on each label's validation pairs, which calibrates their sum; returns
-    how right the adviser is there (a little too good, since the weights were chosen on these pairs)."""
+    """Weigh model, prior and nearby trials anew on each label's validation pairs, which calibrates their sum, once
+    asked with the recipes and once without; returns how right the adviser is there (a little too good, since the
+    weights were chosen on these pairs)."""
     with processes.main_first():
         save_calibrations(dict.fromkeys(LABELS, Calibration()), out / "calibration.json")
     adviser = LanguageAdviser.load(out, replace(config, advice=replace(config.advice, memory=False)))
-    offsets, result = {}, {}
+    offsets = {name: load_offset(out / "offset.json", name) for label in LABELS for name in (label, bare(label))}
+    result = {}
     for label, table in pairs.items():
         table = table[(table["part"] == "validation") & ~table["tie"]]
-        adviser.label, adviser.prior = label, load_prior(out / "prior.json", label)
-        offsets[label] = load_offset(out / "offset.json", label)
         if label not in config.train.labels or not len(table):
             continue
+        adviser.label, adviser.prior = label, load_prior(out / "prior.json", label)
+        told = [question_of(row, corpus.codes) for row in table.itertuples()]
+        untold = [replace(question, recipe_a=None, recipe_b=None) for question in told]
         won = (table["better"] == table["ds_a"]).to_numpy()
-        questions = [question_of(row, corpus.codes) for row in table.itertuples()]
-        # Both orders in one call: a code is read once for all its questions.
-        scores, prior, near = adviser.parts([*questions, *(question.swapped() for question in questions)])
-        count = len(questions)
-        scores, known = (scores[:count] - scores[count:]) / 2, (prior[:count], near[:count])
-        unread = offsets[label].known(*known)
-        offsets[label] = offsets[label].refit(scores, *known, won)
-        odds = offsets[label].reading * scores + offsets[label].known(*known)
-        result |= {f"validation_{label}": float(np.mean((odds > 0) == won)), f"validation_{label}_n": len(table),
-                   f"validation_{label}_unread": float(np.mean((unread > 0) == won))}
+        for name, questions in ((label, told), (bare(label), untold)):
+            offsets[name], figures = _weighed(adviser, offsets[name], questions, won)
+            result |= {f"validation_{name}{what}": figure for what, figure in figures.items()}
     if processes.is_main():
         save_offsets(offsets, out / "offset.json")
     processes.wait()
     return result
+
+
+def _weighed(adviser: LanguageAdviser, offset: Offset, questions: list[Question],
+             won: np.ndarray) -> tuple[Offset, dict]:
+    """The offset refitted where the first dataset `won` (n,), and how often it and the unread one are right there."""
+    # Both orders in one call: a code is read once for all its questions.
+    scores, prior, near = adviser.parts([*questions, *(question.swapped() for question in questions)])
+    count = len(questions)
+    parts = (scores[:count] - scores[count:]) / 2, prior[:count], near[:count]
+    fitted = offset.refit(*parts, won)
+    right, unread = (float(np.mean((odds > 0) == won)) for odds in (fitted.weigh(*parts), offset.known(*parts[1:])))
+    return fitted, {"": right, "_n": count, "_unread": unread}

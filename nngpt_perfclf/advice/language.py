@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nngpt_perfclf.advice.base import Adviser
-from nngpt_perfclf.advice.offset import Offset, load_offset, prior_log_odds
+from nngpt_perfclf.advice.offset import Offset, bare, load_offset, prior_log_odds
 from nngpt_perfclf.config import Config, load_config
 from nngpt_perfclf.prompts import dataset_properties, templates
 from nngpt_perfclf.prompts.asker import Asker
@@ -24,17 +24,19 @@ if TYPE_CHECKING:
 
 @dataclass
 class LanguageAdviser(Adviser):
-    """Scores the two names and adds what the `offset` knows before reading."""
+    """Scores the two names and adds what the `offset` (of questions without recipes: `bare`) knows before reading."""
 
     model: LanguageModel | None = None
     asker: Asker | None = None
     label: str = "normalized"
     offset: Offset = field(default_factory=Offset)
+    bare: Offset = field(default_factory=Offset)
     batch_tokens: int = 4096
 
     def log_odds(self, questions: Sequence[Question]) -> np.ndarray:
-        scores, prior, near = self.parts(questions)
-        return self.offset.reading * scores + self.offset.known(prior, near)
+        parts = self.parts(questions)
+        told = np.array([_tells_recipes(question) for question in questions], bool)
+        return np.where(told, self.offset.weigh(*parts), self.bare.weigh(*parts))
 
     def parts(self, questions: Sequence[Question]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What the offset weighs: the model's log-odds (n,), the pair prior's (n,), the labels near by (n, 2)."""
@@ -43,9 +45,13 @@ class LanguageAdviser(Adviser):
         scores = self.model.score(self.asker.ask(questions, labels, near), self.batch_tokens)
         return scores, prior_log_odds(self.prior, [(one.ds_a, one.ds_b) for one in questions]), near
 
+    def check(self, question: Question) -> None:
+        """As `Adviser.check`; code that parses but is too tangled to be shown cannot be asked about either."""
+        super().check(question)
+        self.asker.shown(question)
+
     def note(self, question: Question) -> str:
-        known = question.recipe_a is not None and question.recipe_b is not None
-        return "" if known else "asked without recipes, which decide more than the code does"
+        return "" if _tells_recipes(question) else "asked without recipes, which decide more than the code does"
 
     @classmethod
     def untrained(cls, config: Config) -> LanguageAdviser:
@@ -69,8 +75,13 @@ class LanguageAdviser(Adviser):
         model = load(ensure_ready(own.model), folder / "adapter", own.model.chat, own.train.precision)
         return cls(name=folder.name, **common(folder, config), calibration=calibration_of(folder, config),
                    memory=memory_of(folder, config), model=model, asker=asker_of(folder, own, config),
-                   label=config.label,
-                   offset=load_offset(folder / "offset.json", config.label), batch_tokens=config.advice.batch_tokens)
+                   label=config.label, offset=load_offset(folder / "offset.json", config.label),
+                   bare=load_offset(folder / "offset.json", bare(config.label)),
+                   batch_tokens=config.advice.batch_tokens)
+
+
+def _tells_recipes(question: Question) -> bool:
+    return question.recipe_a is not None and question.recipe_b is not None
 
 
 def recorded_config(folder: Path) -> Config:

@@ -37,6 +37,10 @@ class Offset:
         NaN where no trial is recorded."""
         return self.prior * np.asarray(prior, float) + self.near * _difference(near)
 
+    def weigh(self, scores: np.ndarray, prior: np.ndarray, near: np.ndarray) -> np.ndarray:
+        """The whole log-odds, shape (n,): the model's `scores` (n,) and what is known."""
+        return self.reading * scores + self.known(prior, near)
+
     def refit(self, scores: np.ndarray, prior: np.ndarray, near: np.ndarray, first_won: np.ndarray) -> Offset:
         """The weights of all three that make `first_won` (n,) likeliest, on pairs of which nothing was learned; a part
         that this one does not use, or that points the wrong way, gets none. `scores` (n,): the model's log-odds."""
@@ -56,8 +60,13 @@ def prior_log_odds(prior: PairPrior, datasets: Sequence[tuple[str, str]]) -> np.
     return np.array([prior.log_odds(*pair) for pair in datasets], float)
 
 
+def bare(label: str) -> str:
+    """The name of a label's second offset: for questions without recipes, which other weights fit."""
+    return f"{label}-bare"
+
+
 def save_offsets(offsets: Mapping[str, Offset], file: Path) -> None:
-    """Write the offset of each label into one JSON file."""
+    """Write the offset of each label, asked with recipes and without, into one JSON file."""
     from nngpt_perfclf.record import write_json
 
     write_json(file, {label: asdict(offset) for label, offset in offsets.items()})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,23 +13,26 @@ from nngpt_perfclf import processes
 from nngpt_perfclf.console import progress
 from nngpt_perfclf.files import whole
 from nngpt_perfclf.tasks import question_of
+from nngpt_perfclf.types import Question
 
 if TYPE_CHECKING:
     from nngpt_perfclf.advice.base import Adviser
     from nngpt_perfclf.advice.prior import PairPrior
 
+Telling = Callable[[Question], Question]
 SHARD = 128  # pairs, at least: a shard ends with a network, whose code is computed once for all its questions
 
 
-def predict(adviser: Adviser, pairs: pd.DataFrame, codes: Mapping[str, str],
-            prior: PairPrior | None = None) -> pd.DataFrame:
+def predict(adviser: Adviser, pairs: pd.DataFrame, codes: Mapping[str, str], prior: PairPrior | None = None,
+            told: Telling = lambda question: question) -> pd.DataFrame:
     """The pairs with the adviser's answers, in the same order.
 
     New columns: `logit_ab` and `logit_ba`, the log-odds that `ds_a` is the better one, asked in each order; `p_a`, the
     probability of it (both orders averaged, calibrated as the adviser is; NaN: no opinion); `prior_a`, how often
-    `ds_a` wins this pair with the code unread, as `prior` knows (None: as the adviser does).
+    `ds_a` wins this pair with the code unread, as `prior` knows (None: as the adviser does). `told`: what the adviser
+    is told of a question.
     """
-    questions = [question_of(row, codes) for row in pairs.itertuples()]
+    questions = [told(question_of(row, codes)) for row in pairs.itertuples()]
     logit_ab, logit_ba = adviser.both_orders(questions)
     p_a = 1 / (1 + np.exp(-(logit_ab + logit_ba) / 2))
     prior = prior or adviser.prior
@@ -38,7 +41,7 @@ def predict(adviser: Adviser, pairs: pd.DataFrame, codes: Mapping[str, str],
 
 
 def predict_in_shards(adviser: Adviser, pairs: pd.DataFrame, codes: Mapping[str, str], folder: Path,
-                      prior: PairPrior | None = None) -> pd.DataFrame:
+                      prior: PairPrior | None = None, told: Telling = lambda question: question) -> pd.DataFrame:
     """As `predict`, the rows sorted by network; shards that stand in `folder` already are not asked again."""
     folder.mkdir(parents=True, exist_ok=True)
     ordered = pairs.sort_values(["nn", "epoch", "ds_a", "ds_b"], ignore_index=True)
@@ -49,7 +52,7 @@ def predict_in_shards(adviser: Adviser, pairs: pd.DataFrame, codes: Mapping[str,
             file = folder / f"{number:05d}.parquet"
             # Several processes take turns; each leaves its shards where all find them.
             if number % processes.count() == processes.rank() and not file.is_file():
-                write_parquet(predict(adviser, chunk, codes, prior), file)
+                write_parquet(predict(adviser, chunk, codes, prior, told), file)
             shards.append(file)
             bar.advance(task, len(chunk))
     processes.wait()

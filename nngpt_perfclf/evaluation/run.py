@@ -19,12 +19,20 @@ from nngpt_perfclf.advice.loading import LEARNED_NOTHING, folder_of
 from nngpt_perfclf.advice.prior import PairPrior
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
-from nngpt_perfclf.corpus import load_corpus
+from nngpt_perfclf.corpus import Corpus, load_corpus
 from nngpt_perfclf.evaluation.comparison import replicate_ceiling
 from nngpt_perfclf.evaluation.figures import summary
-from nngpt_perfclf.evaluation.predict import predict_in_shards, write_parquet
+from nngpt_perfclf.evaluation.predict import Telling, predict_in_shards, write_parquet
 from nngpt_perfclf.record import read_json, record, write_json
-from nngpt_perfclf.tasks import labelled_trials, load_pairs, load_task
+from nngpt_perfclf.tasks import (
+    anchor_recipes,
+    codes_of,
+    labelled_trials,
+    load_pairs,
+    load_task,
+    split_networks,
+    trials_of_part,
+)
 from nngpt_perfclf.types import PerfclfError
 
 RUN = "run.json"
@@ -67,11 +75,14 @@ def evaluate_one(config: Config, name: str, folder: Path) -> dict:
     if (folder / RESULT).is_file():
         return {key: value for key, value in read_json(folder / RESULT).items() if key != "record"}
 
+    trials = labelled_trials(corpus, load_task(config.task), config.epoch)
+    told = telling(config, trials, corpus)
+
     def asked(one: str) -> pd.DataFrame:
         adviser = load_advisor(one, config)
         if one == "prior":  # the frequencies of these very pairs' training part, not of those that it was shipped with
             adviser = replace(adviser, prior=prior)
-        return predict_in_shards(adviser, pairs, corpus.codes, folder / SHARDS / Path(one).name, prior)
+        return predict_in_shards(adviser, pairs, corpus.codes, folder / SHARDS / Path(one).name, prior, told)
 
     title = Path(name).name
     predictions = asked(name)
@@ -85,7 +96,6 @@ def evaluate_one(config: Config, name: str, folder: Path) -> dict:
             say(f"{other} does not stand beside: {error}")
             left_out.append(f"{other}: {error}")
     figures = summary(predictions, others, title, config.evaluate.resamples, config.seed)
-    trials = labelled_trials(corpus, load_task(config.task), config.epoch)
     ceiling = replicate_ceiling(trials[trials["nn"].isin(set(pairs["nn"]))], config.label, config.seed)
     result = {"out": str(folder), **figures, "replicate_ceiling": ceiling, "left_out": left_out}
     if processes.is_main():
@@ -106,6 +116,17 @@ def chosen_pairs(pairs: pd.DataFrame, config: Config) -> pd.DataFrame:
             say(f"{wanted:,} pairs were wanted and the {part} part has {len(pairs):,}: all are taken")
         return pairs
     return pairs.sample(wanted, random_state=config.seed)
+
+
+def telling(config: Config, trials: pd.DataFrame, corpus: Corpus) -> Telling:
+    """What advisers are told of a question's recipes, as `evaluate.recipes` says."""
+    if config.evaluate.recipes == "told":
+        return lambda question: question
+    if config.evaluate.recipes == "none":
+        return lambda question: replace(question, recipe_a=None, recipe_b=None)
+    networks = split_networks(codes_of(corpus, load_task(config.task)), config.split)
+    anchors = anchor_recipes(trials_of_part(trials, networks, config.split, "train"))
+    return lambda question: replace(question, recipe_a=anchors[question.ds_a], recipe_b=anchors[question.ds_b])
 
 
 def refuse_leak(name: str, config: Config) -> None:

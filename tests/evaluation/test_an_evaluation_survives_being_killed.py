@@ -17,10 +17,10 @@ from nngpt_perfclf.config import load_config
 from nngpt_perfclf.corpus import load_corpus
 from nngpt_perfclf.evaluation import evaluate, run
 from nngpt_perfclf.evaluation.predict import SHARD, predict, predict_in_shards
-from nngpt_perfclf.evaluation.run import chosen_pairs, over_seeds, seed_folders
+from nngpt_perfclf.evaluation.run import chosen_pairs, over_seeds, seed_folders, telling
 from nngpt_perfclf.record import read_json, write_json
-from nngpt_perfclf.tasks import load_pairs
-from nngpt_perfclf.types import PerfclfError
+from nngpt_perfclf.tasks import labelled_trials, load_pairs, load_task
+from nngpt_perfclf.types import PerfclfError, Question, Recipe
 
 SIDES = ("lr", "momentum", "batch", "dropout", "transform")
 
@@ -115,6 +115,24 @@ def test_the_verb_measures_real_held_out_pairs_and_leaves_a_record(measured):
     assert {"config", "commit", "versions", "data", "version"} <= set(written["record"])
     assert 0.6 < told["replicate_ceiling"]["agreement"] < 1
     assert sorted(path.name for path in folder.iterdir()) == ["evaluation.json", "predictions.parquet", "run.json"]
+
+
+@pytest.mark.parametrize("recipes", ["told", "none", "anchor"])
+def test_advisers_hear_of_the_recipes_what_the_configuration_says(recipes):
+    config = load_config(overrides=[f"evaluate.recipes={recipes}"])
+    corpus = load_corpus(config)
+    trials = labelled_trials(corpus, load_task(config.task), config.epoch)
+    told = telling(config, trials, corpus)
+    own = [Question("x = 1", "mnist", other, Recipe(0.5), Recipe(0.25)) for other in ("svhn", "cifar-10")]
+    first, second = map(told, own)
+    if recipes == "told":
+        assert (first, second) == tuple(own)
+    elif recipes == "none":
+        assert {first.recipe_a, first.recipe_b, second.recipe_b} == {None}
+    else:
+        assert first.recipe_a == second.recipe_a != own[0].recipe_a
+        assert None not in (first.recipe_b.lr, first.recipe_b.batch)
+        assert first.recipe_b != second.recipe_b
 
 
 def test_a_finished_run_is_neither_overwritten_nor_done_twice(measured):
