@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, takewhile
 
 from nngpt_perfclf.prompts.parsing import parse, quiet
 from nngpt_perfclf.prompts.structure import blocks
@@ -84,7 +84,9 @@ def _within(written: list[list[str]], budget: int) -> View:
 
 def _cut_line(line: str, budget: int) -> str:
     words = line.split(" ")
-    shown = next((count for count in range(len(words), 0, -1) if estimate_tokens(" ".join(words[:count])) < budget), 0)
+    # A word costs the same wherever it stands, so that one walk along the line is enough.
+    costs = accumulate(estimate_tokens(f" {word}" if at else word) for at, word in enumerate(words))
+    shown = sum(1 for _ in takewhile(lambda cost: cost < budget, costs))
     return " ".join(words[:shown]).rstrip()
 
 
@@ -94,7 +96,8 @@ def _unparsed(code: str, budget: int) -> View:
     left = budget - estimate_tokens(lines[0])
     for line in quiet(code).splitlines():
         line = line.rstrip()
-        if not line.strip() or line.lstrip().startswith(("import ", "from ")):
+        # A line of nothing but literals is a docstring, or might have been meant as one.
+        if not line.strip(" \t'") or line.lstrip().startswith(("import ", "from ")):
             continue
         cost = estimate_tokens(line) + 1
         if cost > left - 6:

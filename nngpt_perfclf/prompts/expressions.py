@@ -95,6 +95,7 @@ class Phrases(Notation):
     def items(self, arguments: Iterable[ast.expr]) -> list[str]:
         items: list[str] = []
         for argument in arguments:
+            before = len(items)
             if isinstance(argument, ast.Starred):
                 known = self.known_list(argument.value)
                 items += [f"*{self(argument.value)}"] if known is None else known
@@ -104,6 +105,7 @@ class Phrases(Notation):
                 steps = self.steps(argument)
                 nested = isinstance(argument, ast.Call) and self._called(argument.func) == "Sequential"
                 items += ["(" + " ".join(steps) + ")"] if nested and len(steps) > 1 else steps
+            self.defined.spend(len(items) - before)
         return items
 
     def _ordered(self, call: ast.Call) -> list[str]:
@@ -114,6 +116,7 @@ class Phrases(Notation):
 
     def known_list(self, node: ast.expr) -> list[str] | None:
         if isinstance(node, ast.Name) and node.id in self.lists:
+            self.defined.spend(len(self.lists[node.id]))
             return list(self.lists[node.id])
         return self.items(node.elts) if isinstance(node, ast.List | ast.Tuple) else None
 
@@ -122,6 +125,7 @@ class Phrases(Notation):
 
     def _written(self, positional: list[ast.expr], keywords: list[ast.keyword], order: list[str] = ()) -> str:
         texts = [self(one) for one in positional]
+        self.defined.spend(len(order) * (1 + len(keywords)) // 16)
         for word in keywords:
             if word.arg in ("inplace", "device", "dtype", "training"):
                 continue
@@ -141,6 +145,7 @@ class Phrases(Notation):
         if node.id == self.bound:
             return "self"
         if node.id in self.lists:
+            self.defined.spend(len(self.lists[node.id]))
             return "[" + " ".join(fold(self.lists[node.id])) + "]"
         if node.id in self.locals or node.id in self.writable:
             self.live += 1
@@ -168,7 +173,8 @@ class Phrases(Notation):
                     return self(value)
         whole, part = self(node.value), self(node.slice)
         items = self.lists.get(node.value.id) if isinstance(node.value, ast.Name) else None
-        if items and part.isdigit() and int(part) < len(items) and not any(item[0] == "*" for item in items):
+        self.defined.spend(len(items or ()) // 16)
+        if items and part.isdigit() and int(part) < len(items) and not any(item[:1] == "*" for item in items):
             return items[int(part)]
         known = {("in", "1"): "cin", ("out", "0"): "n", ("prm", "dropout"): "p"}
         return known.get((whole, part), f"{whole}.{part}" if whole == "prm" else f"{whole}[{part}]")

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from nngpt_perfclf.types import PerfclfError
+
 # String literals that are options of layers or keys of a recipe; every other one becomes a neutral mark.
 OPTIONS = frozenset((
     "lr", "momentum", "dropout", "batch", "epoch", "weight_decay", "zeros", "reflect", "replicate", "circular", "same",
@@ -17,6 +19,8 @@ _MODULES = frozenset(("nn", "torch", "F", "functional", "np", "numpy", "math", "
 _TRAINING = {"train_setup", "learn", "supported_hyperparameters"}
 _WEIGHTS = re.compile(r"_*(init\w*_?(weights?|param)|(weights?|param)\w*_?init|reset_param)")
 _LONGEST = 20
+# Ten times what the largest network in LEMUR needs; a view then takes well under a second.
+_MOST_WORK = 100_000
 
 
 def fold(items: Iterable[str]) -> list[str]:
@@ -45,7 +49,7 @@ def fold(items: Iterable[str]) -> list[str]:
 class Definitions:
     """What a module defines. `constants`: short texts by name; `modules`: names that stand for libraries; `renamed`:
     what imports called by another name; `methods`: parameters of the present class's methods; `members`: texts of each
-    class's own constants; `tables`: dictionaries by name."""
+    class's own constants; `tables`: dictionaries by name; `work`: spent on writing so far."""
 
     classes: dict[str, ast.ClassDef] = field(default_factory=dict)
     functions: dict[str, ast.FunctionDef] = field(default_factory=dict)
@@ -55,6 +59,16 @@ class Definitions:
     methods: dict[str, list[str]] = field(default_factory=dict)
     members: dict[str, dict[str, str]] = field(default_factory=dict)
     tables: dict[str, ast.Dict] = field(default_factory=dict)
+    work: int = 0
+
+    def spend(self, work: int) -> None:
+        """Count what writing the view costs: lists and texts can be named in each other until they grow exponentially.
+
+        Raises PerfclfError where it is more than any network needs.
+        """
+        self.work += work
+        if self.work > _MOST_WORK:
+            raise PerfclfError("the network's code is too tangled to be read")
 
     def parameters(self, name: str) -> list[str]:
         """The parameters of a class's constructor or a function, without self."""

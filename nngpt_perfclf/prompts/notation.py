@@ -57,8 +57,11 @@ class Notation:
             return ""
         write = getattr(self, f"_{type(node).__name__.lower()}", None)
         if write is None:
-            return ",".join(self(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
-        return write(node)
+            text = ",".join(self(child) for child in ast.iter_child_nodes(node) if isinstance(child, ast.expr))
+        else:
+            text = write(node)
+        self.defined.spend(1 + len(text) // 16)
+        return text
 
     def over(self, node: ast.expr) -> str:
         """What a loop runs over."""
@@ -70,7 +73,7 @@ class Notation:
             return value if value in OPTIONS else "''"
         if isinstance(value, float):
             return f"{value:g}".removeprefix("0") if 0 < value < 1 else f"{value:g}"
-        if isinstance(value, bytes):
+        if isinstance(value, bytes) or (isinstance(value, int) and value.bit_length() > 128):
             return "''"
         return short(str(value)) if not isinstance(value, bool) else ("1" if value else "0")
 

@@ -9,30 +9,44 @@ from functools import lru_cache
 
 from nngpt_perfclf.types import PerfclfError
 
-# At least twice what the largest network in LEMUR needs: 178,375 characters, 29,630 nodes, 9 levels of brackets.
+# At least twice what the largest network in LEMUR needs: 178,375 characters, 14,611 words, 29,630 nodes, depths of
+# 141,462, 9 levels of brackets.
+# `_DEPTHS` bounds the sum of all nodes' depths: what is read once for every block around it costs that much.
 LARGEST = 400_000
 DEEPEST = 120
 _NESTED = 200
-_NODES = 80_000
+_WORDS = 40_000
+_NODES = 60_000
+_DEPTHS = 400_000
 _DEFINITIONS = 1500
 # Strings and comments are taken out before anything is counted: brackets within them nest nothing.
-_QUIET = re.compile(
-    r"""\"{3}[\s\S]*?(?:\"{3}|\Z)|'{3}[\s\S]*?(?:'{3}|\Z)|"(?:[^"\\\n]|\\[\s\S])*"?|'(?:[^'\\\n]|\\[\s\S])*'?|#[^\n]*""")
-_UNARY = re.compile(r"(?:[-+~]\s*|not\s+|lambda\s*:\s*|await\s+){60}")
+_QUIET = re.compile(r"""
+    (?:(?<!\w)[rRuU])? (?:                                                  # prefixes that a docstring may have
+        "{3} [^"\\]*+ (?: (?: \\[\s\S]? | "(?!"") ) [^"\\]*+ )*+ (?: "{3} | \Z )
+      | '{3} [^'\\]*+ (?: (?: \\[\s\S]? | '(?!'') ) [^'\\]*+ )*+ (?: '{3} | \Z )
+      | " (?: [^"\\\n]++ | \\[\s\S] )*+ "?
+      | ' (?: [^'\\\n]++ | \\[\s\S] )*+ '?
+    ) | [#][^\n]*""", re.VERBOSE)
+_WORD = re.compile(r"\w+")
+_UNARY = re.compile(r"(?:[-+~]\s*+|not\s++|lambda\s*+:\s*+|await\s++){60}")
 _INDENT = re.compile(r"^[ \t]*(?=\S)", re.MULTILINE)
 
 
 def parse(code: str) -> ast.Module | None:
     """The syntax tree, or None for code that does not parse.
 
-    Raises PerfclfError for no code at all, more than 400,000 characters, 80,000 nodes or 1,500 definitions, and for
-    brackets, indentation (120 levels) or expressions (200) nested more deeply: such code could exhaust its reader.
+    Raises PerfclfError for no code at all, more than 400,000 characters, 40,000 words, 60,000 nodes or 1,500
+    definitions, and for brackets, indentation (120 levels) or expressions (200) nested more deeply, or much code nested
+    deeply: such code could exhaust its reader.
     """
     if not code.strip():
         raise PerfclfError("the network's code is empty")
     if len(code) > LARGEST:
         raise PerfclfError(f"the network's code has {len(code):,} characters, more than {LARGEST:,}")
-    _refuse_deep(quiet(code))
+    quieted = quiet(code)
+    if len(_WORD.findall(quieted)) > _WORDS:
+        raise PerfclfError(f"the network's code has more than {_WORDS:,} words")
+    _refuse_deep(quieted)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -81,13 +95,16 @@ def _refuse_deep(code: str) -> None:
 
 
 def _refuse_endless(tree: ast.AST) -> None:
-    level, nodes, definitions = [tree], 0, 0
-    for _ in range(_NESTED):
+    level, nodes, depths, definitions = [tree], 0, 0, 0
+    for depth in range(_NESTED):
         level = [child for node in level for child in ast.iter_child_nodes(node)]
         nodes += len(level)
+        depths += len(level) * depth
         definitions += sum(isinstance(node, ast.FunctionDef | ast.ClassDef) for node in level)
         if nodes > _NODES or definitions > _DEFINITIONS:
             raise PerfclfError(f"the network's code has more than {_NODES:,} nodes or {_DEFINITIONS:,} definitions")
+        if depths > _DEPTHS:
+            raise PerfclfError("the network's code nests too much too deeply to be read")
         if not level:
             return
     raise PerfclfError(f"the network's code nests expressions or blocks more than {_NESTED} levels deep")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -33,9 +34,9 @@ def blocks(tree: ast.Module) -> Iterator[Block]:
     _strip(tree)
     defined = definitions(tree)
     first = _network(defined)
-    waiting, seen = ([first] if first else list(defined.functions)), set()
+    waiting, seen = deque([first] if first else defined.functions), set()
     while waiting:
-        name = waiting.pop(0)
+        name = waiting.popleft()
         if name in seen or boilerplate(name):
             continue
         seen.add(name)
@@ -168,15 +169,15 @@ def _function_block(node: ast.FunctionDef, defined: Definitions) -> Block:
 
 
 def _reached(methods: dict[str, ast.FunctionDef]) -> list[str]:
-    waiting, reached = list(_ENTRIES), []
+    waiting, reached = deque(_ENTRIES), {}
     if "forward" not in methods:
         waiting += methods
     while waiting:
-        name = waiting.pop(0)
+        name = waiting.popleft()
         if name in methods and name not in reached and not boilerplate(name):
-            reached.append(name)
+            reached[name] = True
             waiting += [one.attr for one in ast.walk(methods[name]) if isinstance(one, ast.Attribute)]
-    return reached
+    return list(reached)
 
 
 def _used_in_order(function: ast.FunctionDef, defined: Definitions) -> list[str]:
