@@ -38,8 +38,8 @@ KINDS = ("norm", "echo", "complex", "other")
 WIDEST = 100_000
 _WORD = re.compile(r"[A-Za-z_]\w*|\d+(?:\.\d+)?(?:e-?\d+)?")
 _WHOLE = re.compile(r"\d{1,6}")
-_STRIDE = re.compile(r"stride\s*=\s*\(?\s*(\d{1,2})")
-_KERNEL = re.compile(r"kernel_size\s*=\s*\(?\s*(\d{1,2})")
+_STRIDE = re.compile(r"stride\s*+=\s*+(?:\(\s*+)?(\d{1,2})")
+_KERNEL = re.compile(r"kernel_size\s*+=\s*+(?:\(\s*+)?(\d{1,2})")
 RECIPE_NUMBERS = ("lr", "momentum", "batch", "dropout", "size", "flip", "kind", "augmentations", "lr_per_image",
                   "effective_lr", "steps", "way")
 DATASET_NUMBERS = ("dataset", "images", "native_size", "channels", "classes")
