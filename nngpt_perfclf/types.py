@@ -44,13 +44,17 @@ class Question:
 @dataclass(frozen=True)
 class Advice:
     """An answer: `probability` (calibrated) that `better` wins; `prior`: how often it wins this pair with the
-    code unread; `decided`: the probability reaches the configured confidence; `reason`: why, in words."""
+    code unread; `decided`: the probability reaches the configured confidence; `reason`: why, in words.
+
+    `strengths`: of `better` and of the other dataset, from an adviser that judges each side by itself; their difference
+    is the log-odds of `probability`. They can be compared from network to network, as probabilities cannot."""
 
     better: str
     probability: float
     prior: float
     decided: bool
     reason: str
+    strengths: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)

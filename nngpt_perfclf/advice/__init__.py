@@ -11,13 +11,20 @@ if TYPE_CHECKING:
 
 
 def load_advisor(folder_or_name: str | Path, config: Config | None = None) -> Adviser:
-    """The adviser of a run folder, or by name: shipped, prior, gbdt, stack, null, always-first, zero-shot.
+    """The adviser of a run folder, or by name: shipped, prior, gbdt, strength, stack, null, always-first, zero-shot.
 
     `config` (default: the defaults) says which label is asked about, the confidence, further datasets and the memory.
     """
     from nngpt_perfclf.advice.loading import load_advisor as load
 
     return load(folder_or_name, config)
+
+
+def identity_of(folder_or_name: str | Path, config: Config) -> str:
+    """The name with a digest of all that decides the adviser's answers."""
+    from nngpt_perfclf.advice.loading import identity_of as told
+
+    return told(folder_or_name, config)
 
 
 def train(config: Config) -> dict:

@@ -96,7 +96,8 @@ def _answered(adviser: Adviser, config: Config, file: Path, chunk: list[tuple[in
 
 def _entry(advice: Advice | None) -> dict:
     if advice is None:
-        return {"answer": None, "probability": None, "prior": None, "decided": False, "reason": "no opinion"}
+        return {"answer": None, "probability": None, "prior": None, "decided": False, "reason": "no opinion",
+                "strengths": None}
     told = asdict(advice)
     return {"answer": told.pop("better"), **told}
 

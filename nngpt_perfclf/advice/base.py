@@ -43,6 +43,10 @@ class Adviser:
         """Raw log-odds that `ds_a` is the better one, asked in this order; shape (n,), NaN: no opinion."""
         raise NotImplementedError
 
+    def strengths(self, questions: Sequence[Question]) -> Sequence[tuple[float, float] | None]:
+        """Of each question's sides a and b, where the adviser judges a side by itself, in calibrated log-odds."""
+        return [None] * len(questions)
+
     def note(self, question: Question) -> str:
         """What the reason should add about this question, such as a recipe that was assumed; empty: nothing."""
         return ""
@@ -56,8 +60,9 @@ class Adviser:
     def advise_many(self, questions: Sequence[Question]) -> list[Advice | None]:
         """One advice a question, in order; None where there is no opinion or nothing that could be asked (logged)."""
         valid = [self._is_valid(question) for question in questions]
-        odds = iter(self.averaged([question for question, good in zip(questions, valid, strict=True) if good]))
-        return [self._advice(question, float(next(odds))) if good else None
+        asked = [question for question, good in zip(questions, valid, strict=True) if good]
+        told = zip(self.averaged(asked).tolist(), self.strengths(asked), strict=True)
+        return [self._advice(question, *next(told)) if good else None
                 for question, good in zip(questions, valid, strict=True)]
 
     def averaged(self, questions: Sequence[Question]) -> np.ndarray:
@@ -117,7 +122,7 @@ class Adviser:
             known |= fresh
         return np.array([known[question] for question in questions], float)
 
-    def _advice(self, question: Question, odds: float) -> Advice | None:
+    def _advice(self, question: Question, odds: float, strengths: tuple[float, float] | None) -> Advice | None:
         if np.isnan(odds):
             return None
         first, second = sorted((question.ds_a, question.ds_b))
@@ -128,7 +133,8 @@ class Adviser:
         reasons = [self._about_pair(better, other), *self._about_datasets(first, second), self.note(question),
                    "" if parses(question.arch_code) else "the code does not parse and was read as plain text",
                    "" if decided else f"undecided below a probability of {self.confidence:g}"]
-        return Advice(better, probability, float(self.prior(better, other)), decided, "; ".join(filter(None, reasons)))
+        return Advice(better, probability, float(self.prior(better, other)), decided, "; ".join(filter(None, reasons)),
+                      strengths[::-1] if strengths and better == question.ds_b else strengths)
 
     def _about_pair(self, better: str, other: str) -> str:
         count = self.prior.count(better, other)

@@ -9,7 +9,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +36,7 @@ COUNTED = """
 """.split()  # noqa: SIM905 - a list of a hundred quoted words would be harder to read
 KINDS = ("norm", "echo", "complex", "other")
 WIDEST = 100_000
+REMEMBERED = 4096  # codes
 _WORD = re.compile(r"[A-Za-z_]\w*|\d+(?:\.\d+)?(?:e-?\d+)?")
 _WHOLE = re.compile(r"\d{1,6}")
 _STRIDE = re.compile(r"stride\s*+=\s*+(?:\(\s*+)?(\d{1,2})")
@@ -45,6 +46,10 @@ RECIPE_NUMBERS = ("lr", "momentum", "batch", "dropout", "size", "flip", "kind", 
 DATASET_NUMBERS = ("dataset", "images", "native_size", "channels", "classes")
 
 
+# One side of a question: the network's code, the dataset, the recipe (None: not known).
+Side = tuple[str, str, Recipe | None]
+
+
 @dataclass(frozen=True)
 class CodeReader:
     """Turns codes into rows of numbers. `rarity` (HASHED,) weighs hashed word counts, `axes` (≤ AXES, HASHED) project
@@ -52,6 +57,7 @@ class CodeReader:
 
     rarity: np.ndarray
     axes: np.ndarray
+    seen: dict[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
 
     @staticmethod
     def fit(codes: Sequence[str], seed: int) -> CodeReader:
@@ -71,6 +77,16 @@ class CodeReader:
         topics = _weighted(_counts(words), self.rarity) @ self.axes.astype(np.float32).T
         rows = [[*_uses(some), *_sizes(text, some)] for text, some in zip(texts, words, strict=True)]
         return np.hstack([topics, rows]).astype(np.float32)
+
+    def again(self, codes: Sequence[str]) -> np.ndarray:
+        """The same for codes that are asked about many times: each is read once."""
+        new = [code for code in dict.fromkeys(codes) if code not in self.seen]
+        if len(self.seen) + len(new) > REMEMBERED:
+            self.seen.clear()
+            new = list(dict.fromkeys(codes))
+        if new:
+            self.seen.update(zip(new, self(new), strict=True))
+        return np.stack([self.seen[code] for code in codes])
 
     def save(self, file: Path) -> None:
         """One compressed .npz file of plain arrays."""
@@ -101,10 +117,18 @@ def question_rows(questions: Sequence[Question], code_rows: np.ndarray, known: M
     return np.hstack([code_rows, recipe_a, recipe_b, recipe_a - recipe_b, datasets])
 
 
-def kept_columns(width: int, reads: str) -> np.ndarray:
-    """A mask (width,) of the columns of `question_rows` that are about the datasets or about what `reads` names: code,
-    recipe, both, or nothing."""
-    datasets, recipes = 2 * len(DATASET_NUMBERS), 3 * len(RECIPE_NUMBERS)
+def side_rows(sides: Sequence[Side], code_rows: np.ndarray, known: Mapping[str, DatasetProperties],
+              names: Sequence[str]) -> np.ndarray:
+    """The features (n, width) of single sides: code, recipe, dataset; `code_rows`, `known` and `names` as above."""
+    recipes = np.array([recipe_numbers(recipe, known[dataset]) for _, dataset, recipe in sides], np.float32)
+    numbers = {name: dataset_numbers(name, known, names) for name in {dataset for _, dataset, _ in sides}}
+    return np.hstack([code_rows, recipes, np.array([numbers[dataset] for _, dataset, _ in sides], np.float32)])
+
+
+def kept_columns(width: int, reads: str, sides: int = 2) -> np.ndarray:
+    """A mask (width,) of the columns of `question_rows`, or with `sides` 1 of `side_rows`, that are about the datasets
+    or about what `reads` names: code, recipe, both, or nothing."""
+    datasets, recipes = sides * len(DATASET_NUMBERS), (3 if sides == 2 else 1) * len(RECIPE_NUMBERS)
     kept = np.ones(width, bool)
     if reads in ("code", "nothing"):
         kept[width - datasets - recipes:width - datasets] = False

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,7 +49,6 @@ class Forest:
     trees: lightgbm.Booster
     datasets: tuple[str, ...]
     reads: str
-    seen: dict[str, np.ndarray] = field(default_factory=dict, compare=False)
 
     def log_odds(self, questions: Sequence[Question], known: Mapping[str, DatasetProperties]) -> np.ndarray:
         """Log-odds (n,) that `ds_a` is the better one."""
@@ -64,17 +63,8 @@ class Forest:
         """The features (n, width) of the questions in alphabetical order, and which of them (n,) were turned for it."""
         turned = np.array([question.ds_a > question.ds_b for question in questions])
         ordered = [question.swapped() if turn else question for question, turn in zip(questions, turned, strict=True)]
-        rows = question_rows(ordered, self._code_rows(ordered), known, self.datasets)
+        rows = question_rows(ordered, self.reader.again([one.arch_code for one in ordered]), known, self.datasets)
         return rows[:, kept_columns(rows.shape[1], self.reads)], turned
-
-    def _code_rows(self, questions: Sequence[Question]) -> np.ndarray:
-        new = [code for code in dict.fromkeys(question.arch_code for question in questions) if code not in self.seen]
-        if len(self.seen) + len(new) > 4096:
-            self.seen.clear()
-            new = list(dict.fromkeys(question.arch_code for question in questions))
-        if new:
-            self.seen.update(zip(new, self.reader(new), strict=True))
-        return np.stack([self.seen[question.arch_code] for question in questions])
 
 
 @dataclass
@@ -114,13 +104,19 @@ def forest_files(label: str, reads: str) -> dict[str, str]:
 
 
 def load_trees(file: Path) -> lightgbm.Booster:
-    """LightGBM's own text, packed; raises PerfclfError where the file is missing or damaged."""
+    """The one booster in a file of `load_boosters`."""
+    return load_boosters(file)[0]
+
+
+def load_boosters(file: Path) -> tuple[lightgbm.Booster, ...]:
+    """LightGBM's own texts, form feeds between them, packed; raises PerfclfError for a missing or damaged file."""
     import lightgbm
 
     if not file.is_file():
         raise PerfclfError(f"no {file.name} in {file.parent}: it was not trained for that label")
     try:
-        return lightgbm.Booster(model_str=gzip.decompress(file.read_bytes()).decode())
+        texts = gzip.decompress(file.read_bytes()).decode().split("\f")
+        return tuple(lightgbm.Booster(model_str=text) for text in texts)
     except (OSError, EOFError, UnicodeDecodeError, lightgbm.basic.LightGBMError) as error:
         raise PerfclfError(f"{file} is damaged: {error}") from error
 

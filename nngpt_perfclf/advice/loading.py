@@ -23,9 +23,10 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).parent / "shipped"
 READING_NOTHING = {"prior": PriorAdviser, "null": NullAdviser, "always-first": AlwaysFirst}
-FOLDERS = {"shipped": "language", "gbdt": "gbdt", "stack": "stack"}
+FOLDERS = {"shipped": "language", "gbdt": "gbdt", "strength": "strength", "stack": "stack"}
 _TELLING = (".safetensors", ".npz", ".txt", ".gz", ".json")
 ZERO_SHOT = "zero-shot"  # the base model of the configuration, as it is
+STACK = "stack.json"
 NAMES = (*FOLDERS, *READING_NOTHING, ZERO_SHOT)
 LEARNED_NOTHING = (*READING_NOTHING, ZERO_SHOT)
 
@@ -76,15 +77,36 @@ def calibration_of(folder: Path, config: Config) -> Calibration:
     return load_calibration(folder / "calibration.json", config.label)
 
 
+def identity_of(folder_or_name: str | Path, config: Config) -> str:
+    """A name with a digest of all that decides the answers (files, those of a stack's parts, label, datasets): another
+    adapter in the same folder, or under the same name, is another adviser."""
+    return f"{folder_or_name}@{_digest(folder_or_name, config).hexdigest()[:12]}"
+
+
 def memory_of(folder: Path, config: Config) -> Memory | None:
     """Where the answers of a run folder's adviser are kept: a place of their own for every adapter and label."""
     if not config.advice.memory:
         return None
+    return Memory(_digest(folder, config).hexdigest()[:32])
+
+
+def _digest(folder_or_name: str | Path, config: Config) -> hashlib._Hash:
     content = hashlib.sha256(f"{__version__} {config.label} {config.datasets}".encode())
-    for file in sorted(file for file in folder.rglob("*") if file.is_file() and file.suffix in _TELLING):
+    folder = folder_of(folder_or_name)
+    files = [folder / "prior.json"] if folder_or_name in LEARNED_NOTHING else folder.rglob("*")
+    for file in sorted(file for file in files if file.is_file() and file.suffix in _TELLING):
         if "checkpoints" not in file.parts:
-            content.update(hashlib.file_digest(file.open("rb"), "sha256").digest())
-    return Memory(content.hexdigest()[:32])
+            with file.open("rb") as opened:
+                content.update(hashlib.file_digest(opened, "sha256").digest())
+    if (folder / STACK).is_file():
+        for part in read_json(folder / STACK).get(config.label, {}):
+            content.update(_digest(place_of(part, folder), config).digest())
+    return content
+
+
+def place_of(part: str, folder: Path) -> str | Path:
+    """The name or run folder of a stack's part, which stands as seen from the stack's own folder."""
+    return part if part in NAMES else folder / part
 
 
 def _loaders() -> dict[str, Callable[[Path, Config], Adviser]]:
@@ -100,9 +122,14 @@ def _loaders() -> dict[str, Callable[[Path, Config], Adviser]]:
 
         return GbdtAdviser.load(folder, config)
 
+    def strength(folder: Path, config: Config) -> Adviser:
+        from nngpt_perfclf.advice.strength import StrengthAdviser
+
+        return StrengthAdviser.load(folder, config)
+
     def stack(folder: Path, config: Config) -> Adviser:
         from nngpt_perfclf.advice.stack import StackAdviser
 
         return StackAdviser.load(folder, config)
 
-    return {"language": language, "gbdt": gbdt, "stack": stack}
+    return {"language": language, "gbdt": gbdt, "strength": strength, "stack": stack}

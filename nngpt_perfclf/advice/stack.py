@@ -11,7 +11,7 @@ import numpy as np
 
 from nngpt_perfclf.advice.base import Adviser
 from nngpt_perfclf.advice.calibration import antisymmetric_weights
-from nngpt_perfclf.advice.loading import NAMES, common, load_advisor
+from nngpt_perfclf.advice.loading import NAMES, STACK, common, load_advisor, place_of
 from nngpt_perfclf.advice.prior import PairPrior, save_priors
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.corpus import load_corpus
@@ -36,10 +36,10 @@ class StackAdviser(Adviser):
     @classmethod
     def load(cls, folder: Path, config: Config) -> StackAdviser:
         """The stack of a run folder, with all its parts; raises PerfclfError where one is missing."""
-        weights = read_json(folder / "stack.json").get(config.label)
+        weights = read_json(folder / STACK).get(config.label)
         if not isinstance(weights, dict) or not weights:
-            raise PerfclfError(f"{folder / 'stack.json'} holds no weights for label={config.label}")
-        parts = [load_advisor(name if name in NAMES else folder / name, config) for name in weights]
+            raise PerfclfError(f"{folder / STACK} holds no weights for label={config.label}")
+        parts = [load_advisor(place_of(name, folder), config) for name in weights]
         return cls(name=folder.name, **common(folder, config), parts=parts, weights=list(weights.values()))
 
 
@@ -65,7 +65,7 @@ def train_stack(config: Config, out: Path) -> dict:
                                                ("stack", None, odds @ fitted)]]
     out.mkdir(parents=True, exist_ok=True)
     save_priors(priors, out / "prior.json")
-    write_json(out / "stack.json", weights)
+    write_json(out / STACK, weights)
     write_json(out / "run.json", record("stack", to_dict(config), corpus.fingerprint, status="done", result=figures))
     return {"run": str(out), "validation": figures}
 

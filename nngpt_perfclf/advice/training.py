@@ -40,6 +40,10 @@ def _trainer(config: Config) -> Callable[[Config, Path], dict]:
         from nngpt_perfclf.advice.gbdt import train_gbdt
 
         return train_gbdt
+    if config.model.source == "strength":
+        from nngpt_perfclf.advice.strength import train_strength
+
+        return train_strength
     if config.model.source == "stack":
         from nngpt_perfclf.advice.stack import train_stack
 

@@ -44,6 +44,15 @@ def manager_of(config: Config, adviser: str, *world: object) -> pluggy.PluginMan
     return get_plugin_manager(AdviserPlugin(load_advisor(adviser, forgetful)), *world)
 
 
+def key_of(config: Config, adviser: str) -> str:
+    """Under which name the run database keeps an adviser's answers: never those of another adapter."""
+    if adviser in (INSTALLED, NOBODY):
+        return adviser
+    from nngpt_perfclf.advice import identity_of
+
+    return identity_of(adviser, config)
+
+
 def ask(manager: pluggy.PluginManager, runs: RunDatabase, adviser: str, policy: Policy,
         candidates: Sequence[Candidate], target: str) -> list[list[Answered]]:
     """The answers to the policy's questions about each candidate, from the record or from the hook `advise_many`."""

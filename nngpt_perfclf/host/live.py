@@ -4,28 +4,42 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nngpt_perfclf.config import Config, to_dict
-from nngpt_perfclf.host.asking import manager_of
+from nngpt_perfclf.host.asking import key_of, manager_of
 from nngpt_perfclf.host.loop import Generation, Search
 from nngpt_perfclf.host.policies import Rule
 from nngpt_perfclf.host.regret import with_keep
-from nngpt_perfclf.host.replay import Pool, Replay, load_replay
+from nngpt_perfclf.host.replay import Pool, load_replay
 from nngpt_perfclf.host.runs import RunDatabase
 from nngpt_perfclf.host.study import asked_by, policy_of, rule_of, shares_of
+from nngpt_perfclf.record import record, write_json
 from nngpt_perfclf.types import PerfclfError, Recipe
 
 # What advisers must know of the local image sets.
 IMAGE_SETS = Path(__file__).with_name("image_sets.yaml")
 
 
+@dataclass(frozen=True)
+class World:
+    """Where a loop plays: the `plugin` that proposes and trains for the `targets`, each dataset's anchor recipe, the
+    fingerprint of the corpus (`data`) and in a replay the pools by target."""
+
+    plugin: object
+    targets: Sequence[str]
+    anchors: Mapping[str, Recipe]
+    data: str
+    pools: Mapping[str, Pool] = field(default_factory=dict)
+
+
 def play_replay(config: Config, folder: Path, runs: RunDatabase) -> dict:
     """One generation for each target, policy, adviser and share, beside what training all of it would have given."""
     rule_of(config)
     replay = load_replay(config)
-    return _play(config, folder, runs, replay, list(replay.pools), replay.anchors, replay)
+    world = World(replay, list(replay.pools), replay.anchors, replay.data, replay.pools)
+    return _play(config, folder, runs, world)
 
 
 def play_local(config: Config, folder: Path, runs: RunDatabase) -> dict:
@@ -37,30 +51,30 @@ def play_local(config: Config, folder: Path, runs: RunDatabase) -> dict:
         raise PerfclfError("the oracle knows recorded outcomes only: leave it out of loop.policies")
     if config.datasets is None:
         config = replace(config, datasets=str(IMAGE_SETS))
-    return _play(config, folder, runs, local.plugin(config), config.loop.targets, anchors_of(config), None)
+    trainer, (anchors, data) = local.plugin(config), anchors_of(config)
+    return _play(config, folder, runs, World(trainer, config.loop.targets, anchors, data))
 
 
-def anchors_of(config: Config) -> dict[str, Recipe]:
-    """Each dataset's anchor recipe, from the training part."""
+def anchors_of(config: Config) -> tuple[dict[str, Recipe], str]:
+    """Each dataset's anchor recipe, from the training part, and the fingerprint of the corpus."""
     from nngpt_perfclf.corpus import load_corpus
     from nngpt_perfclf.tasks import anchor_recipes, codes_of, labelled_trials, load_task, split_networks
 
     corpus, task = load_corpus(config), load_task(config.task)
     networks = split_networks(codes_of(corpus, task), config.split)
     trials = labelled_trials(corpus, task, config.epoch).join(networks, on="nn")
-    return anchor_recipes(trials[trials["part"] == "train"])
+    return anchor_recipes(trials[trials["part"] == "train"]), corpus.fingerprint
 
 
-def _play(config: Config, folder: Path, runs: RunDatabase, world: object, targets: Sequence[str],
-          anchors: Mapping[str, Recipe], replay: Replay | None) -> dict:
+def _play(config: Config, folder: Path, runs: RunDatabase, world: World) -> dict:
     rows, pruned = [], []
     for name, adviser, rule in _tried(config):
-        manager = manager_of(config, adviser, world)
-        for target in targets:
-            pool = replay.pools[target] if replay else None
+        manager, key = manager_of(config, adviser, world.plugin), key_of(config, adviser)
+        for target in world.targets:
+            pool = world.pools.get(target)
             told = {"target": target, "adviser": adviser, "policy": name, "keep": rule.keep}
-            search = Search(json.dumps(told), target, adviser, policy_of(config, name, rule, target, anchors, pool),
-                            manager, runs)
+            policy = policy_of(config, name, rule, target, world.anchors, pool)
+            search = Search(json.dumps({**told, "adviser": key}), target, key, policy, manager, runs)
             for turn in range(config.loop.rounds):
                 generation = search.generation(config.loop.candidates, config.seed + turn)
                 compared = _compared(generation, pool) if pool else {}
@@ -68,8 +82,7 @@ def _play(config: Config, folder: Path, runs: RunDatabase, world: object, target
                 pruned += [{**told, "candidate": one.name, "score": one.score, "reason": one.reason}
                            for one in generation.decisions if not one.kept]
     result = {"out": str(folder), "database": str(runs.file), "generations": rows, "totals": _totals(rows)}
-    text = json.dumps({**result, "pruned": pruned, "config": to_dict(config)}, indent=1, default=str)
-    (folder / "loop.json").write_text(text + "\n", encoding="utf-8")
+    write_json(folder / "loop.json", record("loop", to_dict(config), world.data, **result, pruned=pruned))
     return result
 
 

@@ -108,7 +108,7 @@ def _advised(config: Config, keep: float | None) -> Judge:
     @cache
     def prepared() -> tuple:
         """What is slow to load: once, and only if there is a candidate to ask about."""
-        return anchors_of(asked), manager_of(asked, asked.adviser)
+        return anchors_of(asked)[0], manager_of(asked, asked.adviser)
 
     def judge(candidates: Sequence[Candidate], target: str) -> list[tuple[float | None, str]]:
         anchors, manager = prepared()

@@ -127,9 +127,19 @@ class Naive(Policy):
 
 @dataclass(frozen=True)
 class Anchored(Naive):
-    """As `Naive`, but each reference stands under its fixed anchor recipe, so that only the candidate's side varies."""
+    """As `Naive`, but each reference stands under its fixed anchor recipe, so that only the candidate's side varies.
+
+    The candidate's network stands on both sides, though: what makes it good at everything cancels. An adviser that
+    tells the strength of each side lets it be counted, and then the target's strength alone is the score.
+    """
 
     anchors: Mapping[str, Recipe] = field(default_factory=dict)
+
+    def scores(self, candidates, answers, target, seeds) -> np.ndarray:
+        # One scale for all: strengths only where every advice has them.
+        if any(advice is not None and advice.strengths is None for given in answers for advice in given):
+            return super().scores(candidates, answers, target, seeds)
+        return np.array([[_strength(given, target) for given in answers]], dtype=float)
 
     def reference_recipe(self, candidate: Candidate, reference: str) -> Recipe | None:
         if reference not in self.anchors:
@@ -238,6 +248,13 @@ def _logit(advice: Advice, probability: float, target: str) -> float:
     sure = float(np.clip(probability, 1e-6, 1 - 1e-6))
     odds = float(np.log(sure / (1 - sure)))
     return odds if advice.better == target else -odds
+
+
+def _strength(answers: Answers, target: str) -> float:
+    """The strength of `target`'s side, which every advice tells alike; NaN where no answer is decided."""
+    told = [advice.strengths[advice.better != target] for advice in answers if advice is not None]
+    decided = any(advice is not None and advice.decided for advice in answers)
+    return round(float(np.mean(told)), 6) if decided else float("nan")
 
 
 def _mix(x: np.ndarray) -> np.ndarray:

@@ -45,9 +45,11 @@ class Pool:
 
 
 class Replay:
-    """The hooks `propose` and `train` over recorded trials. `anchors`: each dataset's anchor recipe."""
+    """The hooks `propose` and `train` over recorded trials. `anchors`: each dataset's anchor recipe; `data`: the
+    fingerprint of the corpus that all this is from."""
 
-    def __init__(self, pools: Sequence[Pool], anchors: Mapping[str, Recipe]):
+    def __init__(self, pools: Sequence[Pool], anchors: Mapping[str, Recipe], data: str = ""):
+        self.data = data
         self.pools = {pool.target: pool for pool in pools}
         self.anchors = dict(anchors)
 
@@ -90,7 +92,7 @@ def load_replay(config: Config) -> Replay:
     trials = labelled_trials(corpus, task, config.epoch).join(networks, on="nn")
     held_out = trials[trials["part"] == config.evaluate.part]
     pools = [_pool(held_out[held_out["dataset"] == target], target, corpus.codes, config) for target in targets]
-    return Replay(pools, anchor_recipes(trials[trials["part"] == "train"]))
+    return Replay(pools, anchor_recipes(trials[trials["part"] == "train"]), corpus.fingerprint)
 
 
 def _pool(trials, target: str, codes: Mapping[str, str], config: Config) -> Pool:

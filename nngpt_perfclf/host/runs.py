@@ -18,13 +18,15 @@ from nngpt_perfclf.tasks import load_task
 from nngpt_perfclf.types import Advice, Candidate, Outcome, PerfclfError, Question, Recipe
 
 FILE = "loop.sqlite"
+# What is tried on the same candidates: a later command may try more of it, and asks only what was not asked yet.
+TRIED = ("advisers", "policies", "keep", "resamples")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY CHECK (id = 1), kind TEXT, task TEXT, metric TEXT,
-    epoch INTEGER, fingerprint TEXT, config TEXT, started REAL, finished REAL);
+    epoch INTEGER, world TEXT, fingerprint TEXT, config TEXT, started REAL, finished REAL);
 CREATE TABLE IF NOT EXISTS proposal (target TEXT, seed INTEGER, position INTEGER, name TEXT, code TEXT, recipe TEXT,
     meta TEXT, PRIMARY KEY (target, seed, position));
 CREATE TABLE IF NOT EXISTS answer (adviser TEXT, question TEXT, better TEXT, probability REAL, prior REAL,
-    decided INTEGER, reason TEXT, seconds REAL, PRIMARY KEY (adviser, question));
+    decided INTEGER, reason TEXT, strengths TEXT, seconds REAL, PRIMARY KEY (adviser, question));
 CREATE TABLE IF NOT EXISTS decision (search TEXT, seed INTEGER, name TEXT, position INTEGER, kept INTEGER, score REAL,
     reason TEXT, PRIMARY KEY (search, seed, name));
 CREATE TABLE IF NOT EXISTS outcome (target TEXT, candidate TEXT, name TEXT, accuracy REAL, seconds REAL,
@@ -33,7 +35,7 @@ CREATE VIEW IF NOT EXISTS trial AS
     SELECT run.task AS task, target AS dataset, run.metric AS metric, name AS nn, run.epoch AS epoch, accuracy,
            seconds AS duration, recipe ->> 'lr' AS lr, recipe ->> 'momentum' AS momentum, recipe ->> 'batch' AS batch,
            recipe ->> 'dropout' AS dropout, recipe ->> 'transform' AS transform,
-           'loop-' || run.fingerprint || '-' || target || '-' || candidate AS trial, code
+           'loop-' || run.world || '-' || target || '-' || candidate AS trial, code
     FROM outcome, run WHERE run.kind = 'local' AND accuracy IS NOT NULL;
 """
 
@@ -94,10 +96,11 @@ class RunDatabase:
         """Those of the questions that this adviser has answered, with or without an opinion."""
         found = {}
         for question in questions:
-            for better, probability, prior, decided, reason, seconds in self._all(
-                    "SELECT better, probability, prior, decided, reason, seconds FROM answer "
+            for better, probability, prior, decided, reason, strengths, seconds in self._all(
+                    "SELECT better, probability, prior, decided, reason, strengths, seconds FROM answer "
                     "WHERE adviser = ? AND question = ?", adviser, _key(question)):
-                advice = None if better is None else Advice(better, probability, prior, bool(decided), reason)
+                told = tuple(json.loads(strengths)) if strengths else None
+                advice = None if better is None else Advice(better, probability, prior, bool(decided), reason, told)
                 found[question] = Answered(advice, seconds, reason)
         return found
 
@@ -134,15 +137,23 @@ class RunDatabase:
             self._connection.execute("UPDATE run SET finished = ?", (time.time(),))
 
     def _begin(self, config: Config) -> None:
-        wanted = fingerprint(config)
-        known = self._all("SELECT fingerprint FROM run")
+        world, told = fingerprint(config, TRIED), json.dumps(to_dict(config), default=str)
+        try:
+            known = self._all("SELECT world FROM run")
+        except sqlite3.OperationalError as error:
+            raise PerfclfError(f"{self.file} was written by another version: give another out=FOLDER") from error
         if not known:
             task = load_task(config.task)
-            self._insert("run", [(1, config.loop.kind, task.task, task.metric, config.epoch, wanted,
-                                  json.dumps(to_dict(config), default=str), time.time(), None)])
-        elif known[0][0] != wanted:
-            raise PerfclfError(f"{self.file} belongs to a loop with another configuration: give another out=FOLDER, "
-                               "or repeat its command to go on with it")
+            self._insert("run", [(1, config.loop.kind, task.task, task.metric, config.epoch, world,
+                                  fingerprint(config), told, time.time(), None)])
+        elif known[0][0] != world:
+            raise PerfclfError(f"{self.file} belongs to a loop with another configuration (only "
+                               f"loop.{', loop.'.join(TRIED)} may differ): give another out=FOLDER, or repeat its "
+                               "command to go on with it")
+        else:
+            with self._connection:
+                self._connection.execute("UPDATE run SET fingerprint = ?, config = ?, finished = NULL",
+                                         (fingerprint(config), told))
 
     def _all(self, query: str, *values: object) -> list[tuple]:
         return self._connection.execute(query, values).fetchall()
@@ -154,9 +165,11 @@ class RunDatabase:
                 self._connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
 
 
-def fingerprint(config: Config) -> str:
-    """Hex digest of all that decides what a loop does: the configuration but for places and processor threads."""
+def fingerprint(config: Config, but: Sequence[str] = ()) -> str:
+    """Hex digest of all that decides what a loop does: the configuration but for places, processor threads and these
+    keys of `loop`."""
     told = {key: value for key, value in to_dict(config).items() if key not in ("out", "resume", "threads")}
+    told["loop"] = {key: value for key, value in told["loop"].items() if key not in but}
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
@@ -199,5 +212,7 @@ def _identity(candidate: Candidate) -> str:
 
 def _columns(advice: Advice | None, reason: str) -> tuple:
     if advice is None:
-        return (None, None, None, None, reason)
-    return (advice.better, float(advice.probability), float(advice.prior), bool(advice.decided), advice.reason)
+        return (None, None, None, None, reason, None)
+    strengths = None if advice.strengths is None else json.dumps([float(one) for one in advice.strengths])
+    return (advice.better, float(advice.probability), float(advice.prior), bool(advice.decided), advice.reason,
+            strengths)

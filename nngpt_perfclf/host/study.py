@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +11,12 @@ import numpy as np
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import progress, say
 from nngpt_perfclf.host import regret
-from nngpt_perfclf.host.asking import NOBODY, ask, manager_of
+from nngpt_perfclf.host.asking import NOBODY, ask, key_of, manager_of
 from nngpt_perfclf.host.picture import draw_tradeoff
 from nngpt_perfclf.host.policies import ASKING, Policy, Rule, build_policy
 from nngpt_perfclf.host.replay import Pool, Replay, load_replay
 from nngpt_perfclf.host.runs import RunDatabase
+from nngpt_perfclf.record import record, write_json
 from nngpt_perfclf.types import PerfclfError
 
 INTERVAL = ("95 %: bootstrap of the pools' near-duplicate groups, fresh generations from each sample; covers the "
@@ -52,7 +52,7 @@ def study(config: Config, folder: Path, runs: RunDatabase) -> dict:
         "out": str(folder), "part": config.evaluate.part, "epoch": config.epoch, "pool": config.loop.pool,
         "candidates": config.loop.candidates, "resamples": config.loop.resamples, "interval": INTERVAL,
         "pools": [_described(pool) for pool in replay.pools.values()], "sharpness": sharpness, "rows": rows}
-    _write(config, folder, result)
+    _write(config, folder, replay.data, result)
     return result
 
 
@@ -94,11 +94,11 @@ def asked_by(config: Config, policy: str) -> Sequence[str]:
 def _contenders(config: Config, replay: Replay, rule: Rule, runs: RunDatabase) -> Iterator[Contender]:
     for name in config.loop.policies:
         for adviser in asked_by(config, name):
-            manager = manager_of(config, adviser, replay)
+            manager, key = manager_of(config, adviser, replay), key_of(config, adviser)
             policies, advice, asking = {}, {}, {}
             for target, pool in replay.pools.items():
                 policy = policies[target] = policy_of(config, name, rule, target, replay.anchors, pool)
-                answered = ask(manager, runs, adviser, policy, pool.candidates, target)
+                answered = ask(manager, runs, key, policy, pool.candidates, target)
                 advice[target] = [[answer.advice for answer in answers] for answers in answered]
                 asking[target] = np.array([sum(answer.seconds for answer in answers) for answers in answered], float)
             yield Contender(adviser, name, policies, advice, asking)
@@ -129,10 +129,9 @@ def _described(pool: Pool) -> dict:
             "median_seconds": round(float(np.median(pool.seconds)), 1)}
 
 
-def _write(config: Config, folder: Path, result: dict) -> None:
+def _write(config: Config, folder: Path, data: str, result: dict) -> None:
     import pandas as pd
 
     pd.DataFrame(result["rows"]).to_csv(folder / "rows.csv", index=False)
     draw_tradeoff(result["rows"], folder / "saving-regret.svg")
-    text = json.dumps({**result, "config": to_dict(config)}, indent=1, ensure_ascii=False, default=str)
-    (folder / "loop.json").write_text(text + "\n", encoding="utf-8")
+    write_json(folder / "loop.json", record("loop", to_dict(config), data, **result))

@@ -25,8 +25,12 @@ def load_nngpt(path: str | Path) -> dict[str, NngptTemplate]:
     return load(path)
 
 
-def describe(config: Config, name: str | None = None, nngpt: str | None = None) -> dict:
-    """What the verb `prompts` shows; `prompts.listing.describe` says more."""
+def describe(config: Config, name: str | None = None, nngpt: str | None = None, views: bool = False) -> dict:
+    """What the verb `prompts` shows; `prompts.listing.describe` and `prompts.sizes.measure` say more."""
     from nngpt_perfclf.prompts.listing import describe as listing
+    from nngpt_perfclf.prompts.sizes import measure
+
+    if views:
+        return measure(config)
 
     return listing(config, name, nngpt)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from nngpt_perfclf.advice import gbdt, load_advisor, stack
+from nngpt_perfclf.advice import gbdt, load_advisor, stack, strength
 from nngpt_perfclf.cli import main
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.corpus import Corpus
@@ -19,7 +19,7 @@ def little(world, tmp_path, monkeypatch):
     trials, codes, _ = world
     monkeypatch.setenv("NNGPT_PERFCLF_HOME", str(tmp_path / "home"))
     trials = trials.drop(columns=["norm", "rank"]).assign(task="img-classification", metric="acc", duration=1.0)
-    for module in (gbdt, stack):
+    for module in (gbdt, stack, strength):
         monkeypatch.setattr(module, "load_corpus", lambda config: Corpus(trials, codes, "made", "f00d", (), 0))
     return next(iter(codes.values()))
 
@@ -43,6 +43,19 @@ def test_seeds_then_a_stack_of_them(little, tmp_path, capsys):
                                              Question(little, "svhn", "cifar-10", WILD, GOOD)])
         assert (first.better, second.better) == ("svhn", "cifar-10")
     assert str(tmp_path) not in (joined / "stack.json").read_text()
+
+
+def test_strengths_weighed_against_the_prior(little, tmp_path, capsys):
+    run, joined = tmp_path / "run", tmp_path / "stack"
+    assert main(["train", "model=strength", f"out={run}", "train.labels=[rank]", "--json", *SPLIT]) == 0
+    assert 0.8 < json.loads(capsys.readouterr().out)["validation_rank"] <= 1
+    parts = f"advice.parts=[prior,{run}]"
+    assert main(["train", "model=stack", f"out={joined}", parts, "train.labels=[rank]", *SPLIT]) == 0
+    for folder in (run, joined):
+        advice, bare = load_advisor(folder, load_config(overrides=["label=rank"])).advise_many(
+            [Question(little, "svhn", "cifar-10", GOOD, WILD), Question(little, "svhn", "cifar-10")])
+        assert advice.better == "svhn"
+        assert "without recipes" in bare.reason
 
 
 def test_a_finished_run_is_not_overwritten(little, tmp_path, capsys):

@@ -96,6 +96,19 @@ def test_a_score_is_the_mean_log_odds_gained_over_the_prior():
     assert policy.score(told, TARGET) == pytest.approx((math.log(4) + 0) / 2, abs=1e-6)
 
 
+def test_where_advice_tells_strengths_the_targets_own_is_the_anchored_score():
+    candidates, policy = candidates_for([None] * 3), build_policy("anchored", Rule(), references=REFERENCES)
+    # The second is good at everything: it beats no reference by much, and the third looks best by its odds.
+    advice = [[Advice(TARGET, 0.7, 0.5, True, "", (target, other)),
+               Advice("mnist", 0.7, 0.5, True, "", (other, target))]
+              for target, other in ((1.0, 0.2), (3.0, 2.8), (2.0, 0.1))]
+    assert policy.select(candidates, advice, TARGET, 0).scores == (1.0, 3.0, 2.0)
+    undecided = [[Advice(TARGET, 0.5, 0.5, False, "", (9.0, 9.0))], *advice[1:]]
+    assert policy.select(candidates, undecided, TARGET, 0).scores == (None, 3.0, 2.0)
+    mixed = [[Advice(TARGET, 0.8, 0.5, True, "")], *advice[1:]]
+    assert policy.select(candidates, mixed, TARGET, 0).scores[0] == pytest.approx(math.log(4), abs=1e-6)
+
+
 def test_the_oracle_refuses_candidates_whose_outcome_nobody_recorded():
     with pytest.raises(PerfclfError, match="net-0 has none"):
         build_policy("oracle", Rule()).select(candidates_for([None]), [[]], TARGET, 0)

@@ -42,7 +42,9 @@ def test_the_pair_prior_cannot_tell_candidates_apart_so_it_loses_and_saves_nothi
 
 def test_the_folder_holds_the_rows_the_picture_and_the_database(study):
     folder, result = study
-    assert json.loads((folder / "loop.json").read_text())["rows"] == result["rows"]
+    told = json.loads((folder / "loop.json").read_text())
+    assert told["rows"] == result["rows"]
+    assert {"kind", "version", "commit", "data", "versions", "config"} <= set(told)
     assert len(list(csv.DictReader((folder / "rows.csv").open()))) == len(result["rows"])
     picture = (folder / "saving-regret.svg").read_text()
     assert picture.startswith("<?xml")
@@ -65,6 +67,7 @@ def test_a_single_generation_says_what_was_trained_saved_and_found(tmp_path):
     assert [total["trained"] for total in result["totals"]] == [40, 20, 20]
     pruned = json.loads((tmp_path / "loop.json").read_text())["pruned"]
     assert len(pruned) == 40
+    assert json.loads((tmp_path / "loop.json").read_text())["data"]
     assert all(row["reason"] for row in pruned)
 
 

@@ -1,19 +1,24 @@
 """Nothing is asked or trained twice, wherever the process dies."""
 
 import random
+import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import textwrap
 from collections import Counter
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from loop_world import play
 
+from nngpt_perfclf.advice.loading import SHIPPED
 from nngpt_perfclf.config import load_config
-from nngpt_perfclf.host.runs import FILE, RunDatabase, run_folder
-from nngpt_perfclf.types import PerfclfError
+from nngpt_perfclf.host.asking import key_of
+from nngpt_perfclf.host.runs import FILE, Answered, RunDatabase, run_folder
+from nngpt_perfclf.types import Advice, PerfclfError, Question
 
 TESTS = Path(__file__).parents[1]
 LOOP = textwrap.dedent("""
@@ -87,6 +92,43 @@ def test_another_configuration_does_not_write_into_the_same_database(tmp_path):
     play(tmp_path)
     with pytest.raises(PerfclfError, match="another configuration"):
         RunDatabase(tmp_path / FILE, load_config(None, ["loop=local", "seed=1"]))
+
+
+def test_a_later_command_may_try_more_on_the_same_candidates(tmp_path):
+    for words in ([], ["loop.advisers=[prior,gbdt]", "loop.policies=[nop]", "loop.keep=[0.1]", "loop.resamples=9"]):
+        config = load_config(None, ["loop=replay", "loop.advisers=[prior]", *words])
+        with RunDatabase(tmp_path / FILE, config) as runs:
+            runs.finish()
+
+
+def test_an_adviser_of_the_same_name_that_learned_anew_is_asked_again(tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(SHIPPED / "gbdt", run)
+    stack = tmp_path / "stack"
+    stack.mkdir()
+    (stack / "stack.json").write_text('{"normalized": {"prior": 0.5, "../run": 0.5}}')
+    config = load_config()
+    before = [key_of(config, str(folder)) for folder in (run, stack)]
+    assert before == [key_of(config, str(folder)) for folder in (run, stack)]
+    (run / "normalized.txt.gz").write_bytes((run / "rank.txt.gz").read_bytes())
+    assert all(key_of(config, str(folder)) != old for folder, old in zip((run, stack), before, strict=True))
+    assert key_of(config, "prior") != key_of(load_config(None, ["label=rank"]), "prior")
+    assert key_of(config, "nobody") == "nobody"
+
+
+def test_what_another_version_wrote_is_refused(tmp_path):
+    with closing(sqlite3.connect(tmp_path / FILE)) as old, old:
+        old.execute("CREATE TABLE run (id INTEGER, fingerprint TEXT)")
+    with pytest.raises(PerfclfError, match="written by another version"):
+        RunDatabase(tmp_path / FILE, load_config())
+
+
+def test_an_answer_is_read_as_it_was_written(tmp_path):
+    question, told = Question("code", "mnist", "svhn"), Advice("svhn", 0.75, 0.5, True, "why", (1.5, 0.4))
+    with RunDatabase(tmp_path / FILE, load_config()) as runs:
+        runs.add_answers("somebody", {question: Answered(told, 0.25, "why")})
+        assert runs.answers("somebody", [question]) == {question: Answered(told, 0.25, "why")}
+        assert runs.answers("somebody else", [question]) == {}
 
 
 def test_the_same_command_finds_its_unfinished_run_and_starts_anew_after_a_finished_one(tmp_path, monkeypatch):
