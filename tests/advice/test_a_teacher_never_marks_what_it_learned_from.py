@@ -1,4 +1,4 @@
-"""Gradient boosting teaches: it tells the rule better than single labels do, and of no network that it was fitted on."""
+"""Gradient boosting teaches: it tells the rule better than single labels, and of no network that it was fitted on."""
 
 import numpy as np
 import pandas as pd
