@@ -32,5 +32,4 @@ def describe(config: Config, name: str | None = None, nngpt: str | None = None, 
 
     if views:
         return measure(config)
-
     return listing(config, name, nngpt)
