@@ -42,7 +42,11 @@ class LanguageAdviser(Adviser):
         """What the offset weighs: the model's log-odds (n,), the pair prior's (n,), the labels near by (n, 2)."""
         labels = [self.label] * len(questions)
         near = self.asker.near(questions, labels)
-        scores = self.model.score(self.asker.ask(questions, labels, near), self.batch_tokens)
+        prompts = self.asker.ask(questions, labels, near)
+        distinct = list(dict.fromkeys(prompts))
+        # The same words get the same answer to the last bit, wherever in a batch they stand.
+        told = dict(zip(distinct, self.model.score(distinct, self.batch_tokens), strict=True))
+        scores = np.array([told[prompt] for prompt in prompts], float)
         return scores, prior_log_odds(self.prior, [(one.ds_a, one.ds_b) for one in questions]), near
 
     def check(self, question: Question) -> None:

@@ -30,6 +30,11 @@ class StackAdviser(Adviser):
     def log_odds(self, questions: Sequence[Question]) -> np.ndarray:
         return sum(weight * part.averaged(questions) for weight, part in zip(self.weights, self.parts, strict=True))
 
+    def check(self, question: Question) -> None:
+        """Raise PerfclfError where any of the parts could not be asked."""
+        for part in self.parts:
+            part.check(question)
+
     def note(self, question: Question) -> str:
         return "; ".join(dict.fromkeys(filter(None, (part.note(question) for part in self.parts))))
 

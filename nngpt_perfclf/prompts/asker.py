@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nngpt_perfclf.prompts.code_view import code_view
+from nngpt_perfclf.prompts.code_view import View, code_view
 from nngpt_perfclf.prompts.template import Prompt, Template, render
 from nngpt_perfclf.types import Question, Recipe
 
@@ -47,10 +47,15 @@ class Asker:
         """One prompt for each question about the label (normalized or rank) named beside it; `near` as `near` gives."""
         return [self._prompt(*one) for one in zip(questions, labels, near, strict=True)]
 
+    def shown(self, question: Question) -> View | None:
+        """What the question's prompt shows of the code, None where it shows nothing; raises as `code_view` does."""
+        return code_view(question.arch_code, self.view, self.tokens) if self._form(question).reads_code else None
+
+    def _form(self, question: Question) -> Template:
+        return self.bare if question.recipe_a is None or question.recipe_b is None else self.template
+
     def _prompt(self, question: Question, label: str, near: np.ndarray) -> Prompt:
-        known = question.recipe_a is not None and question.recipe_b is not None
-        template = self.template if known else self.bare
-        view = code_view(question.arch_code, self.view, self.tokens) if template.reads_code else None
+        template, view = self._form(question), self.shown(question)
         # A dataset without recorded trials gets a question mark, never a number.
         near_a, near_b = ("?" if np.isnan(share) else f"{100 * share:.0f}" for share in near)
         extra = {"goal": GOALS[label], "near_a": near_a, "near_b": near_b}

@@ -1,7 +1,8 @@
 """What recorded trials say about an untrained network: the nearest ones by code and recipe, under a learned metric.
 
-A trial is a point: its recipe's numbers and a 16-dimensional embedding of its network's code. The metric scales blocks
-of those numbers; the scales are searched so that the nearest training trials' mean predicts validation trials best.
+A trial is a point: its recipe's numbers and a 16-dimensional embedding of its network's code, without comments and
+string literals, so that no words put there move it. The metric scales blocks of those numbers; the scales are searched
+so that the nearest training trials' mean predicts validation trials best.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nngpt_perfclf.prompts.parsing import quiet
 from nngpt_perfclf.prompts.recipes import transform_parts
 from nngpt_perfclf.types import PerfclfError, Recipe
 
@@ -26,6 +28,7 @@ BLOCKS = {"lr": 1, "momentum": 1, "batch": 1, "dropout": 1, "size": 1, "flip": 1
 KINDS = ("norm", "echo", "complex")
 _START = np.array([0.9, 1.4, 0.5, 0.2, 0.2, 0.1, 0.4, 0.9, 1.4, 1.5])
 _HASHED = 4096
+_VERSION = 2  # of the file; in version 1 the words of comments and literals counted
 
 
 def recipe_numbers(recipes: Sequence[Recipe], native_sizes: Sequence[float]) -> np.ndarray:
@@ -193,7 +196,7 @@ class Neighbours:
     def save(self, path: Path) -> None:
         """One compressed .npz file, plain arrays only."""
         arrays = {name: getattr(self, name) for name in _ARRAYS}
-        np.savez_compressed(path, rarity=self.embedding.rarity, axes=self.embedding.axes,
+        np.savez_compressed(path, version=_VERSION, rarity=self.embedding.rarity, axes=self.embedding.axes,
                             datasets=np.array(self.datasets), **arrays)
 
     @staticmethod
@@ -201,6 +204,8 @@ class Neighbours:
         """Read what `save` wrote; raises PerfclfError for a missing or foreign file."""
         try:
             with np.load(path, allow_pickle=False) as file:
+                if file["version"] != _VERSION:
+                    raise ValueError(f"it has version {file['version']}, not {_VERSION}")
                 return Neighbours(CodeEmbedding(file["rarity"], file["axes"]), tuple(file["datasets"].tolist()),
                                   **{name: file[name] for name in _ARRAYS})
         except (OSError, KeyError, ValueError) as error:
@@ -231,7 +236,7 @@ def _counts(codes: Sequence[str]):
 
     hashing = HashingVectorizer(n_features=_HASHED, token_pattern=r"\w+", lowercase=False, norm=None,
                                 alternate_sign=False)
-    return hashing.transform(codes)
+    return hashing.transform(map(quiet, codes))
 
 
 def _weighted(counts, rarity: np.ndarray):
