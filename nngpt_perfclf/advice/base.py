@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from nngpt_perfclf.advice.memory import Memory
     from nngpt_perfclf.prompts import DatasetProperties
 
+LAST_EPOCH = 1_000_000
 _log = logging.getLogger(__name__)
 
 
@@ -98,8 +99,8 @@ class Adviser:
             raise PerfclfError(f"{question.ds_a} is asked against itself: name two datasets")
         for recipe in (question.recipe_a, question.recipe_b):
             recipe_words(recipe)
-        if type(question.epoch) is not int or question.epoch < 1:
-            raise PerfclfError(f"epoch must be a whole number of at least 1, not {question.epoch!r}")
+        if type(question.epoch) is not int or not 1 <= question.epoch <= LAST_EPOCH:
+            raise PerfclfError(f"epoch must be a whole number from 1 to {LAST_EPOCH:,}, not {question.epoch!r}")
         parses(question.arch_code)
 
     def _is_valid(self, question: Question) -> bool:

@@ -7,6 +7,7 @@ import json
 from dataclasses import fields
 from pathlib import Path
 
+from nngpt_perfclf.prompts.parsing import LARGEST
 from nngpt_perfclf.types import PerfclfError, Question, Recipe
 
 _RECIPE = {field.name: (str,) if field.name == "transform" else (int, float) for field in fields(Recipe)}
@@ -15,11 +16,15 @@ _FIELDS = {"net": (str,), "arch_code": (str,), "ds_a": (str,), "ds_b": (str,), "
 
 
 def read_network(file: Path) -> str:
-    """The source of a network; raises PerfclfError where the file is missing, empty or no text in UTF-8."""
-    if not file.is_file():
-        raise PerfclfError(f"no file {file}")
+    """The source of a network; raises PerfclfError where the file is missing, empty, too large or no text in UTF-8."""
     try:
-        code = file.read_text(encoding="utf-8")
+        if not file.is_file():
+            raise PerfclfError(f"{file} is a folder, not a network's file" if file.is_dir() else f"no file {file}")
+        if (size := file.stat().st_size) > 4 * LARGEST:  # a character takes at most four bytes
+            raise PerfclfError(f"{file} has {size:,} bytes: a network's code has at most {LARGEST:,} characters")
+        code = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise PerfclfError(f"cannot read {file}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise PerfclfError(f"{file} is not text in UTF-8: {error.reason} at byte {error.start}") from error
     if not code.strip():

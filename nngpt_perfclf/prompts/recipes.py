@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from nngpt_perfclf.types import PerfclfError, Recipe
 
+_ENDLESS = 1e12  # no rate and no batch is that large, and a whole number may be too large for a float
 KINDS = {"norm": "norm", "echo": "raw", "complex": "complex"}
 _SIMPLE = re.compile(r"(norm|echo|complex)(?:_(\d{1,4}))?(_flip)?")
 _AUGMENTED = re.compile(r"bf-v1((?:-|_)[A-Za-z]+)+?(?:_\d+)?")
@@ -77,18 +78,18 @@ def transform_words(name: str) -> str:
 
 
 def _log10(what: str, value: float) -> str:
-    if not (math.isfinite(value) and value > 0):
+    if not 0 < value < _ENDLESS:
         raise PerfclfError(f"recipe: {what} must be a positive number, not {value}")
     return f"{math.log10(value):.1f}".replace("-0.0", "0.0")
 
 
 def _share(what: str, value: float) -> str:
-    if not (math.isfinite(value) and 0 <= value <= 1):
+    if not 0 <= value <= 1:
         raise PerfclfError(f"recipe: {what} must lie in 0..1, not {value}")
     return f"{value:.2f}".rstrip("0").rstrip(".").removeprefix("0") or "0"
 
 
 def _whole(what: str, value: float) -> int:
-    if not (math.isfinite(value) and value >= 1 and value == int(value)):
+    if not (1 <= value < _ENDLESS and value == int(value)):
         raise PerfclfError(f"recipe: {what} must be a whole number of at least 1, not {value}")
     return int(value)
