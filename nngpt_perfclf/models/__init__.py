@@ -18,8 +18,8 @@ def ensure_ready(model: ModelConfig) -> Path:
 
 
 def bench(config: Config, net: str | None = None) -> dict:
-    """How fast scoring, reading and training are here; `models.bench.bench` says what is measured."""
-    from nngpt_perfclf.models.bench import bench as run
+    """How fast scoring, reading and training are here; `models.benchmark.bench` says what is measured."""
+    from nngpt_perfclf.models.benchmark import bench as run
 
     return run(config, net)
 

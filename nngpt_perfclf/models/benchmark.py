@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from datasets import Dataset
+from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from nngpt_perfclf.config import Config
@@ -31,6 +32,7 @@ from nngpt_perfclf.types import PerfclfError, Question
 NETWORK = "ResNet"  # a hand-written network whose view fills the budget of tokens
 GENERATED = 3  # questions answered by generation; each takes seconds, and they are all alike
 REPEATS = 3
+STEPS = 3  # of training
 
 
 def bench(config: Config, net: str | None = None) -> dict:
@@ -79,7 +81,7 @@ def matrix_peak(dtype: torch.dtype, size: int = 2048) -> float:
 def prefill_rate(model: LanguageModel, rows: int = 4, tokens: int = 512) -> float:
     """FLOP/s of reading `rows` sequences: two for each weight outside the embedding and token, and the attention."""
     decoder, settings = model.causal.get_decoder(), model.causal.config
-    ids = torch.randint(10, 1000, (rows, tokens), device=model.network.device)
+    ids = torch.randint(settings.vocab_size, (rows, tokens), device=model.network.device)
     table = model.answers.numel()
     weights = sum(weight.numel() for weight in decoder.parameters()) - table
     width = settings.head_dim * settings.num_attention_heads
@@ -90,35 +92,48 @@ def prefill_rate(model: LanguageModel, rows: int = 4, tokens: int = 512) -> floa
 
 
 def training_rates(model: LanguageModel, prompts: Sequence[Prompt], config: Config) -> tuple[float, float]:
-    """(ours, TRL's): labels per second of optimiser steps on the same questions, ours sharing each code."""
+    """(ours, TRL's): labels per second of optimiser steps on the same questions, ours sharing each code. The first step
+    of each, which prepares more than it learns, does not count."""
     size = config.train.questions_per_code
     some = list(prompts[:size * (len(prompts) // size)])
     model = with_adapter(model, config)
-    model.network.train()
     with tempfile.TemporaryDirectory() as folder:
         rows = [option_row(model.encoder, some[at:at + size], np.ones(size), np.zeros(size), config.train.max_tokens)
                 for at in range(0, len(some), size)]
-        options = replace(config, train=replace(config.train, loss="options"))
-        ours = make_trainer(model, rows, options, Path(folder), [])
+        options = replace(config, train=replace(config.train, loss="options", epochs=1.0, accumulate=1))
+        ours = make_trainer(model, _repeated(rows, STEPS * config.train.batch), options, Path(folder), [])
         plain = [completion_row(model.encoder, prompt, prompt.options[0], False, config.train.max_tokens)
                  for prompt in some]
         defaults = SFTConfig(output_dir=folder, report_to=[], bf16=True, use_cpu=not torch.cuda.is_available(),
+                             num_train_epochs=1, save_strategy="no", disable_tqdm=True,
                              dataset_kwargs={"skip_prepare_dataset": True})
-        theirs = SFTTrainer(model=model.network, args=defaults, train_dataset=Dataset.from_list(plain),
-                            processing_class=model.encoder.tokenizer)
-        batch = rows[:config.train.batch]
-        fast = _seconds(lambda: _step(ours, batch))
-        theirs_batch = plain[:defaults.per_device_train_batch_size]
-        slow = _seconds(lambda: _step(theirs, theirs_batch), repeats=1)
-    return sum(len(row["questions"]) for row in batch) / fast, len(theirs_batch) / slow
+        batch = defaults.per_device_train_batch_size
+        theirs = SFTTrainer(model=model.network, args=defaults, processing_class=model.encoder.tokenizer,
+                            train_dataset=Dataset.from_list(_repeated(plain, STEPS * batch)))
+        return config.train.batch * size / _step_seconds(ours), batch / _step_seconds(theirs)
 
 
-def _step(trainer: SFTTrainer, rows: list[dict]) -> None:
-    if trainer.optimizer is None:
-        trainer.create_optimizer()
-    trainer.training_step(trainer.model, trainer.data_collator(rows))
-    trainer.optimizer.step()
-    trainer.optimizer.zero_grad()
+class _Clock(TrainerCallback):
+    def __init__(self):
+        self.taken: list[float] = []
+
+    def on_step_begin(self, *_, **__):
+        self.started = time.perf_counter()
+
+    def on_step_end(self, *_, **__):
+        self.taken.append(time.perf_counter() - self.started)
+
+
+def _step_seconds(trainer: SFTTrainer) -> float:
+    clock = _Clock()
+    trainer.add_callback(clock)
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
+    return float(np.median(clock.taken[1:]))
+
+
+def _repeated(rows: list[dict], count: int) -> list[dict]:
+    return [rows[at % len(rows)] for at in range(count)]
 
 
 def _generate(model: LanguageModel, prompts: Sequence[Prompt], config: Config) -> list[str]:
