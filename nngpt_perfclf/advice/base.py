@@ -60,11 +60,13 @@ class Adviser:
 
     def advise_many(self, questions: Sequence[Question]) -> list[Advice | None]:
         """One advice a question, in order; None where there is no opinion or nothing that could be asked (logged)."""
-        valid = [self._is_valid(question) for question in questions]
-        asked = [question for question, good in zip(questions, valid, strict=True) if good]
+        faults = [self._fault(question) for question in questions]
+        for fault in filter(None, dict.fromkeys(faults)):
+            _log.warning("no opinion: %s", fault)
+        asked = [question for question, fault in zip(questions, faults, strict=True) if not fault]
         told = zip(self.averaged(asked).tolist(), self.strengths(asked), strict=True)
-        return [self._advice(question, *next(told)) if good else None
-                for question, good in zip(questions, valid, strict=True)]
+        return [None if fault else self._advice(question, *next(told))
+                for question, fault in zip(questions, faults, strict=True)]
 
     def averaged(self, questions: Sequence[Question]) -> np.ndarray:
         """Calibrated log-odds that `ds_a` is the better one, both orders averaged; shape (n,), NaN: no opinion.
@@ -103,14 +105,13 @@ class Adviser:
             raise PerfclfError(f"epoch must be a whole number from 1 to {LAST_EPOCH:,}, not {question.epoch!r}")
         parses(question.arch_code)
 
-    def _is_valid(self, question: Question) -> bool:
-        """Whether the question can be asked; one that cannot must not cost the others their answers."""
+    def _fault(self, question: Question) -> str:
+        """Why the question cannot be asked, if so: that must not cost the others their answers."""
         try:
             self.check(question)
         except PerfclfError as error:
-            _log.warning("no opinion: %s", error)
-            return False
-        return True
+            return str(error)
+        return ""
 
     def _remembered(self, questions: list[Question]) -> np.ndarray:
         if self.memory is None:

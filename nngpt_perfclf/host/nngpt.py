@@ -11,7 +11,9 @@ from functools import cache
 from pathlib import Path
 
 from nngpt_perfclf.config import Config
+from nngpt_perfclf.host.asking import INSTALLED
 from nngpt_perfclf.host.nngpt_folders import Epoch, Found, open_epoch, read_folder
+from nngpt_perfclf.prompts import dataset_properties
 from nngpt_perfclf.types import Advice, Candidate, PerfclfError, Question
 
 # Given candidates and the dataset they are for: a score (or None) and, where it is pruned, the reason for each.
@@ -44,6 +46,11 @@ def prune(config: Config, path: str | Path, target: str | None = None, keep: flo
     of the run's epochs.
     """
     epoch = open_epoch(path)
+    if target is not None and config.adviser != INSTALLED:
+        known = dataset_properties(config.datasets)
+        if target not in known:
+            raise PerfclfError(f"--target {target} is no known dataset ({', '.join(sorted(known))}); for another one "
+                               "give its properties in a file, datasets=FILE")
     found = [read_folder(folder, target) for folder in epoch.folders()]
     judged = _judged(found, judge or _advised(config, keep))
     rows = [_row(one, *judged.get(one.folder, (None, ""))) for one in found]

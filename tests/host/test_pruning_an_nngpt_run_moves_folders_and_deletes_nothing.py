@@ -190,7 +190,7 @@ class Advising:
 @pytest.fixture
 def advised(monkeypatch):
     def advised(opinion=True):
-        monkeypatch.setattr(live, "anchors_of", lambda config: ANCHORS)
+        monkeypatch.setattr(live, "anchors_of", lambda config: (ANCHORS, "f00d"))
         monkeypatch.setattr(asking, "manager_of",
                             lambda config, adviser, *world: get_plugin_manager(Advising(opinion), installed=False))
     return advised
@@ -216,6 +216,7 @@ def test_without_advice_nothing_moves(epoch, advised, config):
 
 @pytest.mark.parametrize(("words", "line"), [
     (["prune", "{}/nowhere"], "no synth_nn in"), (["burn", "{}"], "say prune, undo or enable"),
+    (["prune", "{}", "--target", "cifar"], "no known dataset"),
     (["prune", "{}", "--keep", "0"], "--keep 0"), (["prune", "{}", "--keep", "half"], "--keep half"),
     (["undo", "{}", "--keep", "0.5"], "takes no --target, --keep"), (["enable", "{}", "--dry-run"], "or --dry-run"),
 ])
