@@ -58,6 +58,18 @@ def loop(folder: Path) -> Path:
     return folder
 
 
+def folds(folder: Path) -> Path:
+    table = [{"label": "rank", "sides": "one", "predictor": predictor, "n": 90, "accuracy": accuracy,
+              "accuracy_low": accuracy - 0.1, "accuracy_high": accuracy + 0.1, "above_prior": accuracy - 0.5,
+              "above_prior_low": None, "above_prior_high": None} for predictor, accuracy in
+             (("prior", 0.5), ("gbdt (both)", 0.8))]
+    parts = [{"fold": fold, **row} for row in table for fold in ("ga", "hand-written")]
+    write_json(folder / "folds.json", {"epoch": 1, "split": "family", "table": table, "folds": parts})
+    begun = load_config(overrides=["evaluate.part=folds", "split.by=family", "evaluate.reads=[code,both]"])
+    write_json(folder / "run.json", record("folds", to_dict(begun), "0123456789abcdef"))
+    return folder
+
+
 def paper(folder: Path) -> Path:
     rows = [{"round": number, "n": 30, "accuracy": accuracy, "low": max(0, accuracy - 0.16),
              "high": min(1, accuracy + 0.15), "as_reference": accuracy, "prior": 0.8,

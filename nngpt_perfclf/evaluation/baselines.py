@@ -152,4 +152,5 @@ def _figures(hit: pd.Series, prior: pd.Series, groups: pd.Series, config: Config
     told = rate(hit)
     low, high = group_interval(hit.to_numpy() - prior.to_numpy(), groups, config.evaluate.resamples, config.seed)
     return {"n": told["n"], "accuracy": told["accuracy"], "accuracy_low": told["low"], "accuracy_high": told["high"],
-            "above_prior": float((hit - prior).mean()), "above_prior_low": low, "above_prior_high": high}
+            "above_prior": float((hit - prior).mean()), "above_prior_low": None if np.isnan(low) else low,
+            "above_prior_high": None if np.isnan(high) else high}

@@ -13,20 +13,22 @@ from nngpt_perfclf.files import whole
 from nngpt_perfclf.record import read_json
 from nngpt_perfclf.types import PerfclfError
 
-FILES = {"evaluation": "evaluation.json", "log": "log.jsonl", "loop": "loop.json"}
+FILES = {"evaluation": "evaluation.json", "log": "log.jsonl", "loop": "loop.json", "folds": "folds.json"}
 # The paper's headline and its conditions; the interval is Wilson's for 24 of 30.
 PAPER = {"accuracy": 0.80, "n": 30, "low": 0.627, "high": 0.905, "rounds": 15}
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run folder holds: `record` (run.json or an evaluation's), `evaluation`, `log` rows, `loop`; or empty."""
+    """What a run folder holds: `record` (run.json or an evaluation's), `evaluation`, `log` rows, `loop`, `folds`; or
+    empty."""
 
     name: str
     record: dict
     evaluation: dict
     log: tuple[dict, ...]
     loop: dict
+    folds: dict
 
     @property
     def config(self) -> dict:
@@ -61,13 +63,13 @@ def report(config: Config, *runs: str) -> dict:
 
 def read_run(folder: Path) -> Run:
     """The results in a run folder. Raises PerfclfError where there are none, or a file is damaged."""
-    evaluation, loop = (read_json(folder / FILES[kind]) if (folder / FILES[kind]).is_file() else {}
-                        for kind in ("evaluation", "loop"))
+    evaluation, loop, folds = (read_json(folder / FILES[kind]) if (folder / FILES[kind]).is_file() else {}
+                               for kind in ("evaluation", "loop", "folds"))
     log = _read_log(folder / FILES["log"]) if (folder / FILES["log"]).is_file() else ()
-    if not (evaluation or loop or log):
+    if not (evaluation or loop or log or folds):
         raise PerfclfError(f"no results in {folder}: expected {', '.join(FILES.values())} of a finished run")
     record = evaluation.get("record") or (read_json(folder / "run.json") if (folder / "run.json").is_file() else {})
-    return Run(folder.resolve().name, record, evaluation, log, loop)
+    return Run(folder.resolve().name, record, evaluation, log, loop, folds)
 
 
 def sections(runs: Sequence[Run]) -> dict:
@@ -81,6 +83,7 @@ def sections(runs: Sequence[Run]) -> dict:
                      + [words.saving(lines) for _, lines in replayed],
         "runs": [_about(run) for run in runs],
         "predictors": _predictors(scored),
+        "folds": [{"title": run.name, "words": words.folds(run.folds), **run.folds} for run in runs if run.folds],
         "seeds": [run for run in runs if run.evaluation.get("runs")],
         "learning": [_figure(run, "learning", words.learning(run.log), run.log) for run in runs if run.log],
         "datasets": [_figure(run, "by_dataset", words.datasets(rows := run.evaluation["by_dataset"]), rows)
@@ -144,7 +147,7 @@ def _about(run: Run) -> dict:
     told = [f"{key}={_written(value)}" for key, value in config.items()
             if key not in ("out", "resume", "threads") and not key.startswith("model.") and value != defaults.get(key)]
     kind = record.get("kind") or ("loop" if run.loop else "?")
-    verb = {"evaluation": "evaluate", "paper": "evaluate", "loop": "loop"}.get(kind, "train")
+    verb = {"evaluation": "evaluate", "folds": "evaluate", "paper": "evaluate", "loop": "loop"}.get(kind, "train")
     adviser = [record["adviser"]] if record.get("adviser") else []
     facts = [kind, *(f"{key} {str(record[key])[:12]}" for key in ("version", "commit", "data") if record.get(key)),
              f"seed {config.get('seed')}"]
@@ -178,7 +181,10 @@ def _flat(config: dict, prefix: str = "") -> dict:
 
 
 def _written(value) -> str:
-    return "null" if value is None else json.dumps(value) if isinstance(value, bool | list) else str(value)
+    """A setting as a word of the command line: no spaces within lists, which a shell would part."""
+    if isinstance(value, list):
+        return f"[{','.join(map(_written, value))}]"
+    return "null" if value is None else json.dumps(value) if isinstance(value, bool) else str(value)
 
 
 def _number(value: float | None, digits: int = 3) -> str:

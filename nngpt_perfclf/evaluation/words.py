@@ -62,6 +62,21 @@ def datasets(rows: Sequence[dict]) -> str:
     return f"{said}; above the prior with {above} of {len(known)} datasets." if known else f"{said}."
 
 
+def folds(result: dict) -> str:
+    """What gradient boosting reaches over all folds, and in which it does worst."""
+    said = []
+    for row in result["table"]:
+        if row["predictor"] == "prior":
+            continue
+        same = [one for one in result["folds"] if all(one[key] == row[key] for key in ("label", "sides", "predictor"))]
+        worst = min(same, key=lambda one: one["accuracy"])
+        side = "above" if row["above_prior"] >= 0 else "below"
+        said.append(f"{row['predictor']} is right on {percent(row['accuracy'])} ({row['label']}, {row['sides']} a "
+                    f"side, n {row['n']:,}), {points(row['above_prior'])} {side} the prior; worst in fold {worst['fold']} "
+                    f"({percent(worst['accuracy'])})")
+    return "; ".join(said) + "."
+
+
 def reliability(rows: Sequence[dict], error: float) -> str:
     """Mean confidence beside mean accuracy, and the calibration error."""
     n = sum(row["n"] for row in rows)

@@ -12,8 +12,8 @@ from nngpt_perfclf.config import load_config
 from nngpt_perfclf.evaluation import report, words
 from nngpt_perfclf.types import PerfclfError
 
-SECTIONS = {"summary", "what-was-run", "predictors", "seeds", "learning", "datasets", "reliability", "coverage",
-            "pairs", "rounds", "loop", "reading"}
+SECTIONS = {"summary", "what-was-run", "predictors", "folds", "seeds", "learning", "datasets", "reliability",
+            "coverage", "pairs", "rounds", "loop", "reading"}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -47,7 +47,7 @@ def page(tmp_path_factory):
     runs = [made_runs.evaluation(folder / "good"),
             made_runs.evaluation(folder / "bad", "code-only", -0.4, 1, ("label=rank", "split.by=network")),
             made_runs.training(folder / "training"), made_runs.seeds(folder / "three"),
-            made_runs.loop(folder / "replay"), made_runs.paper(folder / "paper")]
+            made_runs.loop(folder / "replay"), made_runs.paper(folder / "paper"), made_runs.folds(folder / "table")]
     told = report(load_config(overrides=[f"out={folder / 'page.html'}"]), *map(str, runs))
     assert told["out"] == str(folder / "page.html")
     return folder / "page.html"
@@ -68,7 +68,9 @@ def test_numbers_words_and_conditions_stand_on_the_page(page):
     text = re.sub(r"\s+", " ", page.read_text(encoding="utf-8")).replace("\u00a0", " ")
     for wanted in ("celeba-gender", "the paper's headline", "62.7–90.5", "asking this adviser is worse",
                    "rank, one trial a side, epoch 1", "network, test part", "label=rank split.by=network",
-                   "torch 2", "0123456789ab", "mean of 3 seeds", "The training loss fell", "McNemar"):
+                   "torch 2", "0123456789ab", "mean of 3 seeds", "30.0 points above the prior; worst in fold ga",
+                   "evaluate.part=folds evaluate.reads=[code,both]", "lora.targets=[q_proj,k_proj,",
+                   "The training loss fell", "McNemar"):
         assert wanted in text
 
 
