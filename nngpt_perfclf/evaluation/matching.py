@@ -26,8 +26,9 @@ _NEAR = 80  # characters within which a negation belongs to a name
 _SPACES = r"[\s_\-\u2010-\u2015\u2212]"
 _NEGATED_BEFORE = re.compile(
     r"(?:\b(?:not|never|neither|nor|except|unlike|without|(?<!worse\s)(?<!lower\s)(?<!less\s)than|over|versus|vs\.?|beats?|instead\s+of|rather\s+than"
+    r"|compared\s+(?:to|with)|(?:worse|worst|lower(?:\s+accuracy)?|less\s+\w+)(?=\s+(?:on|for|with|in)\b)"
     r"|isn'?t|wasn'?t|cannot\s+be|can'?t\s+be|won'?t\s+be)|!=)"
-    r"(?:\s+(?:on|for|in|be|the|a|an|dataset|it|is|to|likely|really|than))*[\s\"'`*(\[:]*$")
+    r"(?:\s+(?:on|for|in|with|be|the|a|an|dataset|it|is|to|likely|really|than))*[\s\"'`*(\[:]*$")
 _NEGATED_AFTER = re.compile(
     r"^[\s\"'`*)\]]*(?:dataset\s+)?(?:(?:is|was|does|would|will|has|can|could|performs?)\s*(?:not\b|n'?t\b|never\b)"
     r"|isn'?t|wasn'?t|doesn'?t|won'?t|wouldn'?t"
@@ -121,10 +122,10 @@ def _after_markers(raw: str) -> str:
     ends = [raw.rfind(marker) + len(marker) for marker in _STRICT_MARKERS if marker in raw]
     answer = raw[max(ends, default=0):]
     kept, reasons = [], False
-    for part in re.split(f"({_OPENS}|{_CLOSES})", answer):
-        if re.fullmatch(_OPENS, part):
+    for part in re.split(f"({_OPENS}|{_CLOSES})", answer, flags=re.IGNORECASE):
+        if re.fullmatch(_OPENS, part, re.IGNORECASE):
             reasons = True
-        elif re.fullmatch(_CLOSES, part):
+        elif re.fullmatch(_CLOSES, part, re.IGNORECASE):
             # A closing mark without an opening one: the chat template opened the block within the prompt.
             kept, reasons = kept if reasons else [], False
         elif not reasons:

@@ -72,8 +72,8 @@ def folds(result: dict) -> str:
         worst = min(same, key=lambda one: one["accuracy"])
         side = "above" if row["above_prior"] >= 0 else "below"
         said.append(f"{row['predictor']} is right on {percent(row['accuracy'])} ({row['label']}, {row['sides']} a "
-                    f"side, n {row['n']:,}), {points(row['above_prior'])} {side} the prior; worst in fold {worst['fold']} "
-                    f"({percent(worst['accuracy'])})")
+                    f"side, n {row['n']:,}), {points(row['above_prior'])} {side} the prior; worst in fold "
+                    f"{worst['fold']} ({percent(worst['accuracy'])})")
     return "; ".join(said) + "."
 
 
