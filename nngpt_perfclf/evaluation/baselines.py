@@ -45,9 +45,10 @@ ASKED = (("normalized", "one"), ("rank", "one"), ("normalized", "best"))
 
 
 def cross_validate(config: Config) -> dict:
-    """Prior and gradient boosting on all pairs of `config.epoch`, fold by fold; `tasks.folds_of_pairs` says what folds
-    there are. Under ``split.by=dataset`` a pair stands in two of them, and the prior, which has never seen it, in
-    neither has an opinion (one half).
+    """Prior and gradient boosting on all pairs of `config.epoch`, labelled by `config.train.labels`, fold by fold.
+
+    `tasks.folds_of_pairs` says what folds there are. Under ``split.by=dataset`` a pair stands in two of them, and the
+    prior, which has never seen it, in neither has an opinion (one half).
 
     Writes ``folds.json`` and each fold's predictions into `config.out` (default ``runs/folds``); with ``resume=true``
     finished folds are not learned again. Returns in `table` a row for each question and predictor with n, accuracy, its
@@ -60,21 +61,23 @@ def cross_validate(config: Config) -> dict:
         raise PerfclfError(f"{folder} already holds a table: name another out=, or go on with resume=true")
     if unknown := set(config.evaluate.reads) - set(READS):
         raise PerfclfError(f"evaluate.reads: {', '.join(sorted(unknown))} is not of {', '.join(READS)}")
+    questions = [(label, sides) for label, sides in ASKED if label in config.train.labels]
     corpus = load_corpus(config)
     begun = record("folds", plan(config), corpus.fingerprint)
     begin(folder, begun)
     world = _Folds.of(config, corpus)
     table, by_fold = [], []
     with progress() as bar:
-        task = bar.add_task("folds", total=len(world.names) * sum(len(_readers(config, sides)) for _, sides in ASKED))
+        steps = sum(len(_readers(config, sides)) for _, sides in questions)
+        task = bar.add_task("folds", total=len(world.names) * steps)
         for number, name in enumerate(world.names):
-            for label, sides in ASKED:
+            for label, sides in questions:
                 for reads in _readers(config, sides):
                     file = folder / f"{label}-{sides}-{reads}-{name}.parquet"
                     if not file.is_file():
                         write_parquet(world.predicted(label, sides, reads, number), file)
                     bar.advance(task)
-    for label, sides in ASKED:
+    for label, sides in questions:
         prior = None
         for reads in _readers(config, sides):
             told = {"label": label, "sides": sides, "predictor": PRIOR if reads == PRIOR else f"gbdt ({reads})"}
