@@ -204,8 +204,9 @@ class Neighbours:
         """Read what `save` wrote; raises PerfclfError for a missing or foreign file."""
         try:
             with np.load(path, allow_pickle=False) as file:
-                if file["version"] != _VERSION:
-                    raise ValueError(f"it has version {file['version']}, not {_VERSION}")
+                version = int(file["version"]) if "version" in file.files else 1
+                if version != _VERSION:
+                    raise ValueError(f"it has version {version}, not {_VERSION}; train again")
                 return Neighbours(CodeEmbedding(file["rarity"], file["axes"]), tuple(file["datasets"].tolist()),
                                   **{name: file[name] for name in _ARRAYS})
         except (OSError, KeyError, ValueError) as error:

@@ -132,6 +132,15 @@ def test_code_that_does_not_parse_is_cut_cleanly_and_says_so():
     assert view.text == "does not parse:\nclass Net(:\n    x = ''\n    conv = nn.Conv2d(3, 64, 3)"
 
 
+@pytest.mark.parametrize("told", [
+    f"# {HOSTILE}", f"'{HOSTILE}'", f"U'{HOSTILE}'  # {HOSTILE}", f"'{HOSTILE}' \"{HOSTILE}\"", f"# ''{HOSTILE}",
+    *(f"{prefix}{mark}{text}{mark}" for mark in ("'" * 3, '"' * 3) for prefix in ("", "r", "u")
+      for text in (HOSTILE, f"# {HOSTILE}\n{HOSTILE} # ", f"{HOSTILE} \\{mark} {HOSTILE}"))])
+def test_nor_do_they_in_code_that_does_not_parse(told):
+    broken = "class Net(:\n    x = 1\n{}    conv = nn.Conv2d(3, 64, 3)\n"
+    assert code_view(broken.format(f"    {told}\n")) == code_view(broken.format(""))
+
+
 @settings(max_examples=60)
 @given(st.text(alphabet=st.characters(codec="utf-8"), min_size=1, max_size=400), st.integers(16, 60))
 def test_any_text_gives_a_view_or_a_clear_refusal(text, tokens):

@@ -72,6 +72,19 @@ def test_the_table_comes_back_as_it_was_saved(neighbours, tmp_path):
         Neighbours.load(tmp_path / "other.npz")
 
 
+def test_a_table_in_which_comments_counted_is_refused(neighbours, tmp_path):
+    neighbours.save(tmp_path / "near.npz")
+    with np.load(tmp_path / "near.npz") as file:
+        np.savez(tmp_path / "old.npz", **{name: file[name] for name in file.files if name != "version"})
+    with pytest.raises(PerfclfError, match="version 1, not 2; train again"):
+        Neighbours.load(tmp_path / "old.npz")
+
+
+def test_comments_docstrings_and_literals_do_not_move_a_network(neighbours):
+    told = CODES["net2"].replace("class Net:", "class Net:  # linear\n r'''conv \\''' conv3'''\n 'linear'")
+    assert np.array_equal(neighbours.embedding([told]), neighbours.embedding([CODES["net2"]]))
+
+
 def test_many_lookups_give_what_single_ones_give(neighbours):
     recipes = [Recipe(lr=lr) for lr in np.logspace(-4, 0, NEAREST)]
     many = neighbours.lookup([CODES["net2"]] * NEAREST, ["mnist", "svhn"] * (NEAREST // 2), recipes)
