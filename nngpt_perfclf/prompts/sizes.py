@@ -36,10 +36,11 @@ def measure(config: Config) -> dict:
             views = [code_view(code, style, config.code_tokens)
                      for code in bar.track(codes, description=f"code_view={style}")]
             texts, sizes = pd.Series([view.text for view in views]), pd.Series([count(view.text) for view in views])
-            distinct = ~structures.duplicated()
+            seen = pd.DataFrame({"structure": structures, "text": texts}).drop_duplicates()
+            alike = seen[seen["text"].duplicated(keep=False)]
             rows.append({"view": f"{style}, {limit}", "median_tokens": float(sizes.median()),
                          "tokens_90": float(sizes.quantile(0.9)), "same_view": int(texts.duplicated(keep=False).sum()),
-                         "structures_in_the_same_view": int(texts[distinct].duplicated(keep=False).sum()),
+                         "structures_in_the_same_view": alike["structure"].nunique(),
                          "something_left_out": sum(bool(view.left_out) for view in views)})
     return {"networks": len(codes), "structures": int(structures.nunique()), "counted_by": counted_by, "views": rows}
 
