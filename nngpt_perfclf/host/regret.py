@@ -88,19 +88,27 @@ def mean_over_targets(measured: Sequence[Mapping[str, np.ndarray]]) -> dict[str,
     return {name: np.mean([one[name] for one in measured], axis=0) for name in METRICS}
 
 
-def fit_sharpness(draws: Mapping[str, Draws], policies: Mapping[str, Policy], advice: Mapping[str, Sequence]) -> float:
+def fit_sharpness(draws: Mapping[str, Draws], policies: Mapping[str, Policy],
+                  advice: Mapping[str, Sequence]) -> dict[str, float]:
     """The `sharpness` under which the best candidates of all targets' generations are likeliest: McFadden's conditional
-    logit with the score as its only variable. 0 where the score says nothing; bounded by 20."""
+    logit with the score as its only variable. 0 where the score says nothing; bounded by 20. With the bounds of its
+    95 % interval: the lower one keeps a promise about the risk that the fit itself breaks every other time."""
+    scores, best = [], []
+    for target, drawn in draws.items():
+        all_scores = policies[target].scores(drawn.pool.candidates, advice[target], target, [0])[0][drawn.chosen]
+        blocks = all_scores.reshape(-1, drawn.plain, all_scores.shape[1])
+        scores.append(np.where(np.isnan(blocks), -np.inf, blocks))
+        best.append(drawn.pool.accuracy[drawn.chosen].argmax(axis=1).reshape(-1, drawn.plain))
+    fitted = [_sharpness(*block) for block in zip(np.concatenate(scores, 1), np.concatenate(best, 1), strict=True)]
+    low, high = np.percentile(fitted[1:], [2.5, 97.5])
+    return {"sharpness": fitted[0], "sharpness_low": round(float(low), 3), "sharpness_high": round(float(high), 3)}
+
+
+def _sharpness(values: np.ndarray, winners: np.ndarray) -> float:
+    """From the scores (generations, candidates) and the place of each generation's best candidate."""
     from scipy.optimize import minimize_scalar
     from scipy.special import logsumexp
 
-    scores, best = [], []
-    for target, drawn in draws.items():
-        plain = drawn.chosen[:drawn.plain]
-        all_scores = policies[target].scores(drawn.pool.candidates, advice[target], target, [0])[0]
-        scores.append(np.where(np.isnan(all_scores[plain]), -np.inf, all_scores[plain]))
-        best.append(drawn.pool.accuracy[plain].argmax(axis=1))
-    values, winners = np.concatenate(scores), np.concatenate(best)
     won = values[np.arange(len(values)), winners]
     values, won = values[np.isfinite(won)], won[np.isfinite(won)]
     if not len(won):

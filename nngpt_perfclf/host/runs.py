@@ -20,6 +20,9 @@ from nngpt_perfclf.types import Advice, Candidate, Outcome, PerfclfError, Questi
 FILE = "loop.sqlite"
 # What is tried on the same candidates: a later command may try more of it, and asks only what was not asked yet.
 TRIED = ("advisers", "policies", "keep", "resamples")
+# What decides the candidates, the questions about them and, beside an adviser's own files, the answers.
+WORLD = ("task", "epoch", "label", "seed", "datasets", "template", "bare_template", "code_view", "code_tokens",
+         "corpus", "split", "model")
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY CHECK (id = 1), kind TEXT, task TEXT, metric TEXT,
     epoch INTEGER, world TEXT, fingerprint TEXT, config TEXT, started REAL, finished REAL);
@@ -137,7 +140,7 @@ class RunDatabase:
             self._connection.execute("UPDATE run SET finished = ?", (time.time(),))
 
     def _begin(self, config: Config) -> None:
-        world, told = fingerprint(config, TRIED), json.dumps(to_dict(config), default=str)
+        world, told = world_of(config), json.dumps(to_dict(config), default=str)
         try:
             known = self._all("SELECT world FROM run")
         except sqlite3.OperationalError as error:
@@ -165,12 +168,17 @@ class RunDatabase:
                 self._connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
 
 
-def fingerprint(config: Config, but: Sequence[str] = ()) -> str:
-    """Hex digest of all that decides what a loop does: the configuration but for places, processor threads and these
-    keys of `loop`."""
-    told = {key: value for key, value in to_dict(config).items() if key not in ("out", "resume", "threads")}
-    told["loop"] = {key: value for key, value in told["loop"].items() if key not in but}
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
+def fingerprint(config: Config) -> str:
+    """Hex digest of all that decides what a loop does: the configuration but for places and processor threads."""
+    return _digest({key: value for key, value in to_dict(config).items() if key not in ("out", "resume", "threads")})
+
+
+def world_of(config: Config) -> str:
+    """Hex digest of what two loops must share to go on with each other's answers and outcomes."""
+    told = to_dict(config)
+    loop = {key: value for key, value in told["loop"].items() if key not in TRIED}
+    return _digest({**{key: told[key] for key in WORLD}, "part": config.evaluate.part, "loop": loop,
+                    "confidence": config.advice.confidence})
 
 
 def run_folder(config: Config) -> Path:
@@ -199,6 +207,10 @@ def _state(file: Path) -> tuple[str, float | None] | None:
         return None  # killed before its first event, or not ours: nothing to go on with
     finally:
         connection.close()
+
+
+def _digest(told: dict) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def _key(question: Question) -> str:

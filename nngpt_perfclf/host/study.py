@@ -47,7 +47,7 @@ def study(config: Config, folder: Path, runs: RunDatabase) -> dict:
         rows += _rows(contender, draws, rule, config.loop.keep)
         if contender.policy in ASKING:
             fitted = regret.fit_sharpness(draws, contender.policies, contender.advice)
-            sharpness.append({"adviser": contender.adviser, "policy": contender.policy, "sharpness": fitted})
+            sharpness.append({"adviser": contender.adviser, "policy": contender.policy, **fitted})
     result = {
         "out": str(folder), "part": config.evaluate.part, "epoch": config.epoch, "pool": config.loop.pool,
         "candidates": config.loop.candidates, "resamples": config.loop.resamples, "interval": INTERVAL,

@@ -95,7 +95,8 @@ def test_another_configuration_does_not_write_into_the_same_database(tmp_path):
 
 
 def test_a_later_command_may_try_more_on_the_same_candidates(tmp_path):
-    for words in ([], ["loop.advisers=[prior,gbdt]", "loop.policies=[nop]", "loop.keep=[0.1]", "loop.resamples=9"]):
+    for words in ([], ["loop.advisers=[prior,gbdt]", "loop.policies=[nop]", "loop.keep=[0.1]", "loop.resamples=9",
+                       "train.pairs=7"]):
         config = load_config(None, ["loop=replay", "loop.advisers=[prior]", *words])
         with RunDatabase(tmp_path / FILE, config) as runs:
             runs.finish()
