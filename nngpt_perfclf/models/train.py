@@ -121,10 +121,14 @@ def build_rows(model: LanguageModel, asker: Asker, material: Material, config: C
 
 def lesson_rows(model: LanguageModel, prompts: list[Prompt], target: np.ndarray, offset: np.ndarray,
                 config: Config) -> list[dict]:
-    """One lesson in tokens: a row for all its questions (options) or for each of them."""
+    """One lesson in tokens: a row for all its questions that share a prefix (options) or for each of them."""
     longest = config.train.max_tokens
     if config.train.loss == "options":
-        return [option_row(model.encoder, prompts, target, offset, longest)]
+        # Questions with recipes and without are of two templates, which may frame the code differently.
+        prefixes = [prompt.prefix for prompt in prompts]
+        places = [[at for at, own in enumerate(prefixes) if own == prefix] for prefix in dict.fromkeys(prefixes)]
+        return [option_row(model.encoder, [prompts[at] for at in some], target[some], offset[some], longest)
+                for some in places]
     return [completion_row(model.encoder, prompt, prompt.options[0 if aim >= 0.5 else 1],
                            config.train.loss == "full", longest)
             for prompt, aim in zip(prompts, target, strict=True)]
