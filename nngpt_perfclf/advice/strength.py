@@ -38,6 +38,7 @@ from nngpt_perfclf.tasks import (
     question_of,
     recipe_of,
     split_networks,
+    trials_of_part,
 )
 from nngpt_perfclf.types import PerfclfError, Question
 
@@ -160,7 +161,7 @@ def train_strength(config: Config, out: Path) -> dict:
     if unknown := set(trials["dataset"]) - set(known):
         raise PerfclfError(f"no properties of {', '.join(sorted(unknown))}: give them in a file, datasets=FILE")
     networks = split_networks(codes, config.split)
-    learned = trials[trials["nn"].map(networks["part"]) == "train"]
+    learned = trials_of_part(trials, networks, config.split, "train")
     if learned.empty:
         raise PerfclfError("no trials to learn from: change split.*")
     reader = CodeReader.fit([codes[nn] for nn in sorted(networks.index[networks["part"] == "train"])], config.seed)
