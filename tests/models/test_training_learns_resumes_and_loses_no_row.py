@@ -12,7 +12,7 @@ from nngpt_perfclf.config import load_config
 from nngpt_perfclf.models import train as training
 from nngpt_perfclf.models.language import load
 from nngpt_perfclf.models.rows import Lesson, soft_labels
-from nngpt_perfclf.models.train import Material, fine_tune
+from nngpt_perfclf.models.train import Material, build_rows, fine_tune
 from nngpt_perfclf.prompts import dataset_properties, templates
 from nngpt_perfclf.prompts.asker import Asker
 from nngpt_perfclf.types import PerfclfError
@@ -113,6 +113,17 @@ def test_rows_that_do_not_reach_the_trainer_are_an_error(tiny, tmp_path, monkeyp
     monkeypatch.setattr(training.Dataset, "from_list", lambda rows: whole(rows[1:]))
     with pytest.raises(PerfclfError, match="16 rows were sent and 15 reached"):
         fine_tune(tiny, asker, material, config, out)
+
+
+def test_questions_of_two_templates_about_one_code_are_rows_of_their_own(tiny, tmp_path):
+    asker, material, config, _ = setting(tmp_path, pairs=4)
+    lesson = material.lessons[0]
+    mixed = replace(material, lessons=[Lesson(lesson.pairs, lesson.labels, (True, False, True, False))])
+    rows = build_rows(tiny, asker, mixed, config)
+    assert [len(row["questions"]) for row in rows] == [2, 2]
+    assert len({tuple(row["prefix"]) for row in rows}) == 2
+    whole = build_rows(tiny, asker, material, config)
+    assert rows[1]["target"] == whole[0]["target"][1::2]
 
 
 def test_targets_say_who_won_and_how_clearly():
