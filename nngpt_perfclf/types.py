@@ -40,6 +40,15 @@ class Question:
         """The same question with its two sides exchanged."""
         return Question(self.arch_code, self.ds_b, self.ds_a, self.recipe_b, self.recipe_a, self.epoch)
 
+    @property
+    def tells_recipes(self) -> bool:
+        """Whether both sides' recipes are known."""
+        return self.recipe_a is not None and self.recipe_b is not None
+
+    def without_recipes(self) -> Question:
+        """The same question about the code alone."""
+        return Question(self.arch_code, self.ds_a, self.ds_b, epoch=self.epoch)
+
 
 @dataclass(frozen=True)
 class Advice:

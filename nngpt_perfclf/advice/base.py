@@ -147,3 +147,8 @@ class Adviser:
     def _about_datasets(self, *datasets: str) -> list[str]:
         return [f"{dataset} was not learned from and is judged by its properties"
                 for dataset in datasets if dataset not in self.prior.datasets]
+
+
+def note_on_recipes(question: Question) -> str:
+    """What an adviser that reads recipes adds to the reason where it was told none."""
+    return "" if question.tells_recipes else "asked without recipes, which decide more than the code does"

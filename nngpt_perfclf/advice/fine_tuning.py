@@ -140,7 +140,7 @@ def _calibrate(config: Config, out: Path, corpus: Corpus, pairs: dict[str, pd.Da
             continue
         adviser.label, adviser.prior = label, load_prior(out / "prior.json", label)
         told = [question_of(row, corpus.codes) for row in table.itertuples()]
-        untold = [replace(question, recipe_a=None, recipe_b=None) for question in told]
+        untold = [question.without_recipes() for question in told]
         won = (table["better"] == table["ds_a"]).to_numpy()
         for name, questions in ((label, told), (bare(label), untold)):
             offsets[name], figures = _weighed(adviser, offsets[name], questions, won)

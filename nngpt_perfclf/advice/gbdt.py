@@ -11,11 +11,11 @@ import gzip
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from nngpt_perfclf.advice.base import Adviser
+from nngpt_perfclf.advice.base import Adviser, note_on_recipes
 from nngpt_perfclf.advice.calibration import Calibration, save_calibrations
 from nngpt_perfclf.advice.features import CodeReader, kept_columns, question_rows
 from nngpt_perfclf.advice.loading import calibration_of, common
@@ -31,6 +31,8 @@ from nngpt_perfclf.types import PerfclfError, Question
 if TYPE_CHECKING:
     import lightgbm
     import pandas as pd
+
+    from nngpt_perfclf.corpus import Corpus
 
 DRAWS = 4  # pairs of trials for each network and pair of datasets: there are far more trials than one draw shows
 TREES = 200
@@ -75,17 +77,14 @@ class GbdtAdviser(Adviser):
     bare: Forest | None = None
 
     def log_odds(self, questions: Sequence[Question]) -> np.ndarray:
-        told = np.array([self._tells_recipes(question) for question in questions], bool)
+        told = np.array([question.tells_recipes for question in questions], bool)
         odds = np.empty(len(questions))
         for forest, chosen in ((self.forest, told), (self.bare, ~told)):
             odds[chosen] = forest.log_odds([questions[at] for at in np.flatnonzero(chosen)], self.known)
         return odds
 
     def note(self, question: Question) -> str:
-        return "" if self._tells_recipes(question) else "asked without recipes, which decide more than the code does"
-
-    def _tells_recipes(self, question: Question) -> bool:
-        return question.recipe_a is not None and question.recipe_b is not None
+        return note_on_recipes(question)
 
     @classmethod
     def load(cls, folder: Path, config: Config) -> GbdtAdviser:
@@ -147,24 +146,47 @@ def drawn_pairs(trials: pd.DataFrame, label: str, config: Config, draws: int) ->
     return pairs[~pairs["tie"]]
 
 
-def weights_of(networks: pd.Series, groups: pd.Series) -> np.ndarray:
-    """One over the square root of the number of networks in each network's group; the mean is 1."""
+def weights_of(networks: pd.Series, groups: pd.Series, power: float = 0.5) -> np.ndarray:
+    """One over a power (the square root) of the number of networks in each network's group; the mean is 1."""
     sizes = networks.map(groups).map(groups.value_counts()).to_numpy(float)
-    return sizes**-0.5 / np.mean(sizes**-0.5)
+    return sizes**-power / np.mean(sizes**-power)
 
 
-def train_gbdt(config: Config, out: Path) -> dict:
-    """Fit and calibrate a forest for each of `config.train.labels`; leave a run folder that `load_advisor` opens."""
-    corpus = load_corpus(config)
-    task = load_task(config.task)
+class Ground(NamedTuple):
+    """What trees of any kind are grown on: the corpus, its labelled `trials`, the `codes`, the datasets' properties,
+    group and part of each of the `networks`, the reader of codes."""
+
+    corpus: Corpus
+    trials: pd.DataFrame
+    codes: dict[str, str]
+    known: Mapping[str, DatasetProperties]
+    networks: pd.DataFrame
+    reader: CodeReader
+
+
+def ground(config: Config, out: Path) -> Ground:
+    """The ground of a configuration; its reader, fitted on the training part's codes, is left in the run folder `out`.
+
+    Raises PerfclfError for datasets without properties and for a split that leaves no network to learn from.
+    """
+    corpus, task = load_corpus(config), load_task(config.task)
     trials, codes = labelled_trials(corpus, task, config.epoch), codes_of(corpus, task)
     known = dataset_properties(config.datasets)
     if unknown := set(trials["dataset"]) - set(known):
         raise PerfclfError(f"no properties of {', '.join(sorted(unknown))}: give them in a file, datasets=FILE")
     networks = split_networks(codes, config.split)
-    reader = CodeReader.fit([codes[nn] for nn in sorted(networks.index[networks["part"] == "train"])], config.seed)
+    learning = sorted(networks.index[networks["part"] == "train"])
+    if not learning:
+        raise PerfclfError("no networks to learn from: change split.*")
+    reader = CodeReader.fit([codes[nn] for nn in learning], config.seed)
     out.mkdir(parents=True, exist_ok=True)
     reader.save(out / "reader.npz")
+    return Ground(corpus, trials, codes, known, networks, reader)
+
+
+def train_gbdt(config: Config, out: Path) -> dict:
+    """Fit and calibrate a forest for each of `config.train.labels`; leave a run folder that `load_advisor` opens."""
+    corpus, trials, codes, known, networks, reader = ground(config, out)
     priors, calibrations, result, names = {}, {}, {}, ()
     for label in config.train.labels:
         say(f"fitting trees for label={label}")

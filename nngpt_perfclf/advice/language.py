@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nngpt_perfclf.advice.base import Adviser
+from nngpt_perfclf.advice.base import Adviser, note_on_recipes
 from nngpt_perfclf.advice.offset import Offset, bare, load_offset, prior_log_odds
 from nngpt_perfclf.config import Config, load_config
 from nngpt_perfclf.prompts import dataset_properties, templates
@@ -35,7 +35,7 @@ class LanguageAdviser(Adviser):
 
     def log_odds(self, questions: Sequence[Question]) -> np.ndarray:
         parts = self.parts(questions)
-        told = np.array([_tells_recipes(question) for question in questions], bool)
+        told = np.array([question.tells_recipes for question in questions], bool)
         return np.where(told, self.offset.weigh(*parts), self.bare.weigh(*parts))
 
     def parts(self, questions: Sequence[Question]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -55,7 +55,7 @@ class LanguageAdviser(Adviser):
         self.asker.shown(question)
 
     def note(self, question: Question) -> str:
-        return "" if _tells_recipes(question) else "asked without recipes, which decide more than the code does"
+        return note_on_recipes(question)
 
     @classmethod
     def untrained(cls, config: Config) -> LanguageAdviser:
@@ -82,10 +82,6 @@ class LanguageAdviser(Adviser):
                    label=config.label, offset=load_offset(folder / "offset.json", config.label),
                    bare=load_offset(folder / "offset.json", bare(config.label)),
                    batch_tokens=config.advice.batch_tokens)
-
-
-def _tells_recipes(question: Question) -> bool:
-    return question.recipe_a is not None and question.recipe_b is not None
 
 
 def recorded_config(folder: Path) -> Config:

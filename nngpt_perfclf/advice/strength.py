@@ -20,24 +20,29 @@ import numpy as np
 
 from nngpt_perfclf.advice.calibration import Calibration, load_calibration, save_calibrations
 from nngpt_perfclf.advice.features import CodeReader, Side, kept_columns, side_rows
-from nngpt_perfclf.advice.gbdt import DRAWS, GbdtAdviser, drawn_pairs, forest_files, load_boosters
+from nngpt_perfclf.advice.gbdt import (
+    DRAWS,
+    PARAMETERS,
+    TREES,
+    GbdtAdviser,
+    drawn_pairs,
+    forest_files,
+    ground,
+    load_boosters,
+    weights_of,
+)
 from nngpt_perfclf.advice.loading import common
 from nngpt_perfclf.advice.prior import PairPrior, save_priors
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
-from nngpt_perfclf.corpus import load_corpus
-from nngpt_perfclf.prompts import DatasetProperties, dataset_properties
+from nngpt_perfclf.prompts import DatasetProperties
 from nngpt_perfclf.record import read_json, record, write_json
 from nngpt_perfclf.tasks import (
     LABELS,
     add_split,
-    codes_of,
-    labelled_trials,
-    load_task,
     make_pairs,
     question_of,
     recipe_of,
-    split_networks,
     trials_of_part,
 )
 from nngpt_perfclf.types import PerfclfError, Question
@@ -46,16 +51,11 @@ if TYPE_CHECKING:
     import lightgbm
     import pandas as pd
 
-TREES, FORESTS = 200, 3
+FORESTS = 3
 # What LightGBM writes down and nobody needs who only asks: more than half of a file.
 _STATISTICS = re.compile(r"^(split_gain|leaf_weight|leaf_count|internal_value|internal_weight|internal_count|"
                          r"tree_sizes)=.*\n", re.MULTILINE)
 _LEAVES = re.compile(r"(?<=^leaf_value=).*$", re.MULTILINE)
-PARAMETERS = {
-    "objective": "regression", "learning_rate": 0.08, "num_leaves": 31, "min_data_in_leaf": 100, "lambda_l2": 5.0,
-    "feature_fraction": 0.3, "bagging_fraction": 0.7, "bagging_freq": 1, "max_bin": 63, "deterministic": True,
-    "force_row_wise": True, "verbosity": -1,
-}
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ class StrengthAdviser(GbdtAdviser):
         return [(float(a), float(b)) for a, b in self._sides(questions)]
 
     def _sides(self, questions: Sequence[Question]) -> np.ndarray:
-        told = np.array([self._tells_recipes(question) for question in questions], bool)
+        told = np.array([question.tells_recipes for question in questions], bool)
         sides = np.empty((len(questions), 2))
         for judge, chosen in ((self.forest, told), (self.bare, ~told)):
             sides[chosen] = judge.strengths([questions[at] for at in np.flatnonzero(chosen)], self.known)
@@ -130,10 +130,10 @@ def fit_judge(trials: pd.DataFrame, label: str, codes: Mapping[str, str], groups
     judge = Judge(reader, (), tuple(sorted(trials["dataset"].unique())), reads)
     sides = [(codes[row.nn], row.dataset, recipe_of(row)) for row in trials.itertuples()]
     rows, labels = judge.rows(sides, known), trials[LABELS[label]].to_numpy()
-    weights = trial_weights(trials["nn"], groups)
+    weights = weights_of(trials["nn"], groups, power=1.0)
 
     def forest(seed: int) -> lightgbm.Booster:
-        parameters = {**PARAMETERS, "seed": seed, "num_threads": config.threads or 0}
+        parameters = {**PARAMETERS, "objective": "regression", "seed": seed, "num_threads": config.threads or 0}
         text = lightgbm.train(parameters, lightgbm.Dataset(rows, labels, weight=weights), TREES).model_to_string()
         return lightgbm.Booster(model_str=_leanly(text))
 
@@ -146,27 +146,13 @@ def pack(judge: Judge) -> bytes:
     return gzip.compress("\f".join(texts).encode(), mtime=0)
 
 
-def trial_weights(networks: pd.Series, groups: pd.Series) -> np.ndarray:
-    """One over the number of networks in each trial's near-duplicate group; the mean is 1."""
-    sizes = networks.map(groups).map(groups.value_counts()).to_numpy(float)
-    return 1 / sizes / np.mean(1 / sizes)
-
-
 def train_strength(config: Config, out: Path) -> dict:
     """Fit a judge for each of `config.train.labels` on all training trials, and its slope on validation pairs; leave a
     run folder that `load_advisor` opens."""
-    corpus, task = load_corpus(config), load_task(config.task)
-    trials, codes = labelled_trials(corpus, task, config.epoch), codes_of(corpus, task)
-    known = dataset_properties(config.datasets)
-    if unknown := set(trials["dataset"]) - set(known):
-        raise PerfclfError(f"no properties of {', '.join(sorted(unknown))}: give them in a file, datasets=FILE")
-    networks = split_networks(codes, config.split)
+    corpus, trials, codes, known, networks, reader = ground(config, out)
     learned = trials_of_part(trials, networks, config.split, "train")
     if learned.empty:
         raise PerfclfError("no trials to learn from: change split.*")
-    reader = CodeReader.fit([codes[nn] for nn in sorted(networks.index[networks["part"] == "train"])], config.seed)
-    out.mkdir(parents=True, exist_ok=True)
-    reader.save(out / "reader.npz")
     priors, slopes, result, datasets = {}, {}, {}, ()
     for label in config.train.labels:
         say(f"fitting trees for label={label}")

@@ -33,7 +33,7 @@ from nngpt_perfclf.tasks import (
     split_networks,
     trials_of_part,
 )
-from nngpt_perfclf.types import PerfclfError
+from nngpt_perfclf.types import PerfclfError, Question
 
 RUN = "run.json"
 RESULT = "evaluation.json"
@@ -123,7 +123,7 @@ def telling(config: Config, trials: pd.DataFrame, corpus: Corpus) -> Telling:
     if config.evaluate.recipes == "told":
         return lambda question: question
     if config.evaluate.recipes == "none":
-        return lambda question: replace(question, recipe_a=None, recipe_b=None)
+        return Question.without_recipes
     networks = split_networks(codes_of(corpus, load_task(config.task)), config.split)
     anchors = anchor_recipes(trials_of_part(trials, networks, config.split, "train"))
     return lambda question: replace(question, recipe_a=anchors[question.ds_a], recipe_b=anchors[question.ds_b])

@@ -153,7 +153,7 @@ def ask_lessons(lessons: Sequence[Lesson], asker: Asker, material: Material, con
 
 def _asked(row, bare: bool, codes: dict[str, str]) -> Question:
     question = question_of(row, codes)
-    return replace(question, recipe_a=None, recipe_b=None) if bare else question
+    return question.without_recipes() if bare else question
 
 
 class Watch(TrainerCallback):

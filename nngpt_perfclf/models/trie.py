@@ -76,9 +76,10 @@ def masks(rows: Sequence[Row], prefix: int, settings, dtype: torch.dtype) -> dic
     if not kinds:
         return _additive(everything, dtype)
     places = torch.tensor([row.depths + [0] * (width - len(row.depths)) for row in rows]) + prefix
-    kept = min(prefix, (getattr(settings, "sliding_window", None) or prefix + 1) - 1)
+    window = getattr(settings, "sliding_window", None) or prefix + width
+    kept = min(prefix, window - 1)
     keys = torch.cat([torch.arange(prefix).expand(len(rows), prefix), places], dim=1)
-    near = everything & (places[:, :, None] - keys[:, None, :] < (getattr(settings, "sliding_window", None) or 2**31))
+    near = everything & (places[:, :, None] - keys[:, None, :] < window)
     views = {"full_attention": everything, "sliding_attention": near[:, :, prefix - kept:]}
     return {kind: _additive(views[kind], dtype) for kind in kinds}
 

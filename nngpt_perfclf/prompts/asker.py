@@ -52,7 +52,7 @@ class Asker:
         return code_view(question.arch_code, self.view, self.tokens) if self._form(question).reads_code else None
 
     def _form(self, question: Question) -> Template:
-        return self.bare if question.recipe_a is None or question.recipe_b is None else self.template
+        return self.template if question.tells_recipes else self.bare
 
     def _prompt(self, question: Question, label: str, near: np.ndarray) -> Prompt:
         template, view = self._form(question), self.shown(question)

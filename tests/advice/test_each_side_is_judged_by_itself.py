@@ -6,9 +6,9 @@ import pytest
 
 from nngpt_perfclf.advice import strength
 from nngpt_perfclf.advice.features import CodeReader, kept_columns, side_rows
-from nngpt_perfclf.advice.gbdt import drawn_pairs, load_boosters
+from nngpt_perfclf.advice.gbdt import drawn_pairs, load_boosters, weights_of
 from nngpt_perfclf.advice.loading import SHIPPED, load_advisor
-from nngpt_perfclf.advice.strength import StrengthAdviser, fit_judge, pack, trial_weights
+from nngpt_perfclf.advice.strength import StrengthAdviser, fit_judge, pack
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.prompts import dataset_properties
 from nngpt_perfclf.tasks import question_of
@@ -83,7 +83,8 @@ def test_a_side_has_one_recipe_and_one_dataset(reader):
 
 
 def test_near_duplicates_weigh_together_as_much_as_one_network():
-    weights = trial_weights(pd.Series(["a", "b", "c", "d"]), pd.Series(["x", "x", "x", "y"], index=list("abcd")))
+    groups = pd.Series(["x", "x", "x", "y"], index=list("abcd"))
+    weights = weights_of(pd.Series(["a", "b", "c", "d"]), groups, power=1.0)
     assert weights.mean() == pytest.approx(1)
     assert weights[3] == pytest.approx(weights[:3].sum())
 

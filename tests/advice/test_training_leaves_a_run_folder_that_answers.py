@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from nngpt_perfclf.advice import gbdt, load_advisor, stack, strength
+from nngpt_perfclf.advice import gbdt, load_advisor, stack
 from nngpt_perfclf.cli import main
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.corpus import Corpus
@@ -19,7 +19,7 @@ def little(world, tmp_path, monkeypatch):
     trials, codes, _ = world
     monkeypatch.setenv("NNGPT_PERFCLF_HOME", str(tmp_path / "home"))
     trials = trials.drop(columns=["norm", "rank"]).assign(task="img-classification", metric="acc", duration=1.0)
-    for module in (gbdt, stack, strength):
+    for module in (gbdt, stack):
         monkeypatch.setattr(module, "load_corpus", lambda config: Corpus(trials, codes, "made", "f00d", (), 0))
     return next(iter(codes.values()))
 
