@@ -159,5 +159,7 @@ def _weighed(adviser: LanguageAdviser, offset: Offset, questions: list[Question]
     count = len(questions)
     parts = (scores[:count] - scores[count:]) / 2, prior[:count], near[:count]
     fitted = offset.refit(*parts, won)
-    right, unread = (float(np.mean((odds > 0) == won)) for odds in (fitted.weigh(*parts), offset.known(*parts[1:])))
-    return fitted, {"": right, "_n": count, "_unread": unread}
+    odds = fitted.weigh(*parts)
+    right, unread = (float(np.mean((one > 0) == won)) for one in (odds, offset.known(*parts[1:])))
+    loss = float(np.mean(np.logaddexp(0, np.where(won, -odds, odds))))
+    return fitted, {"": right, "_n": count, "_unread": unread, "_log_loss": loss}
