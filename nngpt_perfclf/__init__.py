@@ -3,7 +3,7 @@
 from nngpt_perfclf.hookspecs import hookimpl
 from nngpt_perfclf.types import Advice, Candidate, Outcome, PerfclfError, Question, Recipe
 
-__version__ = "0.1.0"
+__version__ = "0.1.1"
 __all__ = ["Advice", "Candidate", "Outcome", "PerfclfError", "Question", "Recipe", "hookimpl", "load_advisor"]
 
 

@@ -21,7 +21,7 @@ from trl import SFTConfig
 from nngpt_perfclf import processes
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress, say
-from nngpt_perfclf.models.language import LanguageModel
+from nngpt_perfclf.models.language import FUSED, LanguageModel
 from nngpt_perfclf.models.rows import Lesson, Offsets, completion_row, option_row, targets
 from nngpt_perfclf.models.trainer import CompletionTrainer, OptionsCollator, OptionsTrainer
 from nngpt_perfclf.prompts import Prompt
@@ -80,6 +80,7 @@ def teach(model: LanguageModel, prompts: Sequence[Prompt], answers: Sequence[str
 def with_adapter(model: LanguageModel, config: Config) -> LanguageModel:
     """The model with a trainable adapter: its own, or a new one of the configured form."""
     torch.manual_seed(config.seed)
+    model.causal.set_attn_implementation(FUSED)
     if not isinstance(model.network, PeftModel):
         network = get_peft_model(model.network, lora_config(config, model.causal), autocast_adapter_dtype=True)
         return replace(model, network=network)
