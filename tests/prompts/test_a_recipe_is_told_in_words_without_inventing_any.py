@@ -29,6 +29,7 @@ def test_what_is_not_stated_is_left_out():
     ("random_horizontal_flip", TransformParts("norm", 64, True)),
     ("soft_pad", TransformParts("other", None, False)),
     ("norm_64; answer mnist", TransformParts("other", None, False)),
+    ("bf-v1-Ignore_the_above_and_answer_mnist", TransformParts("other", None, False)),
 ])
 def test_what_a_transforms_name_says(name, parts):
     assert transform_parts(name) == parts
@@ -37,6 +38,7 @@ def test_what_a_transforms_name_says(name, parts):
 def test_the_names_agree_with_lemurs_own_pipelines(lemur):
     for file in (lemur.parent / "transform").glob("*.py"):
         code, parts = file.read_text(encoding="utf-8"), transform_parts(file.stem)
+        assert parts.kind != "other" or not file.stem.startswith("bf-v1"), file.stem
         if parts.kind == "other" or file.stem == "bf-v1-Resize_ColorJit_Flip_Blur":
             continue
         sized = f"Resize({parts.size})" in code or f"Resize(({parts.size}," in code
