@@ -58,12 +58,19 @@ def play_local(config: Config, folder: Path, runs: RunDatabase) -> dict:
 def anchors_of(config: Config) -> tuple[dict[str, Recipe], str]:
     """Each dataset's anchor recipe, from the training part, and the fingerprint of the corpus."""
     from nngpt_perfclf.corpus import load_corpus
-    from nngpt_perfclf.tasks import anchor_recipes, codes_of, labelled_trials, load_task, split_networks
+    from nngpt_perfclf.tasks import (
+        anchor_recipes,
+        codes_of,
+        labelled_trials,
+        load_task,
+        split_networks,
+        trials_of_part,
+    )
 
     corpus, task = load_corpus(config), load_task(config.task)
     networks = split_networks(codes_of(corpus, task), config.split)
-    trials = labelled_trials(corpus, task, config.epoch).join(networks, on="nn")
-    return anchor_recipes(trials[trials["part"] == "train"]), corpus.fingerprint
+    trials = trials_of_part(labelled_trials(corpus, task, config.epoch), networks, config.split, "train")
+    return anchor_recipes(trials), corpus.fingerprint
 
 
 def _play(config: Config, folder: Path, runs: RunDatabase, world: World) -> dict:

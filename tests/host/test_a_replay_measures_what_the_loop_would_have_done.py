@@ -9,6 +9,7 @@ from loop_world import ANCHORS, REFERENCES, advice_for
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.host import regret
 from nngpt_perfclf.host.asking import AdviserPlugin, ask
+from nngpt_perfclf.host.live import anchors_of
 from nngpt_perfclf.host.loop import Search
 from nngpt_perfclf.host.policies import Rule, build_policy
 from nngpt_perfclf.host.replay import Pool, Replay, load_replay
@@ -178,3 +179,10 @@ def test_the_pools_of_lemur_hold_a_hundred_candidates_that_no_adviser_has_traine
 def test_a_replay_that_cannot_be_is_refused(overrides, complaint):
     with pytest.raises(PerfclfError, match=complaint):
         load_replay(load_config(None, ["loop=replay", *overrides]))
+
+
+def test_a_dataset_that_is_left_out_has_no_anchor():
+    config = load_config(None, ["split.by=dataset", "split.left_out=svhn"])
+    anchors, _ = anchors_of(config)
+    assert "svhn" not in anchors
+    assert "cifar-10" in anchors
