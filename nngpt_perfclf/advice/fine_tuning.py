@@ -154,6 +154,8 @@ def _calibrate(config: Config, out: Path, corpus: Corpus, pairs: dict[str, pd.Da
 def _weighed(adviser: LanguageAdviser, offset: Offset, questions: list[Question],
              won: np.ndarray) -> tuple[Offset, dict]:
     """The offset refitted where the first dataset `won` (n,), and how often it and the unread one are right there."""
+    from nngpt_perfclf.models.rows import log_loss
+
     # Both orders in one call: a code is read once for all its questions.
     scores, prior, near = adviser.parts([*questions, *(question.swapped() for question in questions)])
     count = len(questions)
@@ -161,5 +163,4 @@ def _weighed(adviser: LanguageAdviser, offset: Offset, questions: list[Question]
     fitted = offset.refit(*parts, won)
     odds = fitted.weigh(*parts)
     right, unread = (float(np.mean((one > 0) == won)) for one in (odds, offset.known(*parts[1:])))
-    loss = float(np.mean(np.logaddexp(0, np.where(won, -odds, odds))))
-    return fitted, {"": right, "_n": count, "_unread": unread, "_log_loss": loss}
+    return fitted, {"": right, "_n": count, "_unread": unread, "_log_loss": log_loss(odds, won)}

@@ -78,7 +78,14 @@ def load_replay(config: Config) -> Replay:
     Raises PerfclfError for an unknown target or one with too few recorded trials.
     """
     from nngpt_perfclf.corpus import load_corpus
-    from nngpt_perfclf.tasks import anchor_recipes, codes_of, labelled_trials, load_task, split_networks
+    from nngpt_perfclf.tasks import (
+        anchor_recipes,
+        codes_of,
+        labelled_trials,
+        load_task,
+        split_networks,
+        trials_of_part,
+    )
 
     if config.split.by in ("pairs", "dataset"):
         raise PerfclfError(f"split.by={config.split.by} holds no network out, and a replay needs some that no "
@@ -92,7 +99,8 @@ def load_replay(config: Config) -> Replay:
     trials = labelled_trials(corpus, task, config.epoch).join(networks, on="nn")
     held_out = trials[trials["part"] == config.evaluate.part]
     pools = [_pool(held_out[held_out["dataset"] == target], target, corpus.codes, config) for target in targets]
-    return Replay(pools, anchor_recipes(trials[trials["part"] == "train"]), corpus.fingerprint)
+    anchors = anchor_recipes(trials_of_part(trials, networks, config.split, "train"))
+    return Replay(pools, anchors, corpus.fingerprint)
 
 
 def _pool(trials, target: str, codes: Mapping[str, str], config: Config) -> Pool:

@@ -72,6 +72,12 @@ def soft_labels(pairs: pd.DataFrame, labels: Sequence[str], softness: float) -> 
     return 1 / (1 + np.exp(-gap / softness)) if softness > 0 else (np.sign(gap) + 1) / 2
 
 
+def log_loss(log_odds: np.ndarray, target: np.ndarray) -> float:
+    """The mean log-loss, in nats a question, of log-odds (n,) that `ds_a` is the better one; target: 0..1, as
+    `targets` gives it."""
+    return float(np.mean(np.logaddexp(0, log_odds) - target * log_odds))
+
+
 def option_row(encoder: Encoder, prompts: Sequence[Prompt], target: np.ndarray, offset: np.ndarray,
                longest: int) -> dict[str, list]:
     """One code and its questions as the OptionsCollator reads them; raises PerfclfError where a row is too long."""

@@ -22,7 +22,7 @@ from nngpt_perfclf import processes
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress, say
 from nngpt_perfclf.models.language import FUSED, LanguageModel
-from nngpt_perfclf.models.rows import Lesson, Offsets, completion_row, option_row, targets
+from nngpt_perfclf.models.rows import Lesson, Offsets, completion_row, log_loss, option_row, targets
 from nngpt_perfclf.models.trainer import CompletionTrainer, OptionsCollator, OptionsTrainer
 from nngpt_perfclf.prompts import Prompt
 from nngpt_perfclf.prompts.asker import Asker
@@ -189,7 +189,7 @@ class Watch(TrainerCallback):
         scores = self.model.score(self.prompts, self.config.advice.batch_tokens)
         log_odds = self.config.train.reading * scores + self.offset
         self.model.network.train()
-        loss = float(np.mean(np.logaddexp(0, log_odds) - self.target * log_odds))
+        loss = log_loss(log_odds, self.target)
         right = float(np.mean((log_odds > 0) == (self.target > 0.5)))
         self._write({"step": state.global_step, "validation_loss": loss, "validation_accuracy": right,
                      "n": len(self.target)})
