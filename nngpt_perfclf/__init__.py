@@ -8,7 +8,7 @@ __all__ = ["Advice", "Candidate", "Outcome", "PerfclfError", "Question", "Recipe
 
 
 def load_advisor(folder_or_name):
-    """The adviser of a run folder, or the one that a name (``shipped``, ``prior``, ``gbdt``, …) stands for."""
+    """The adviser of a run folder, or the one that a name (``shipped``, ``prior``, ``pairwise``, …) stands for."""
     from nngpt_perfclf.advice import load_advisor as load
 
     return load(folder_or_name)

@@ -34,7 +34,7 @@ class SplitConfig:
 @dataclass(frozen=True)
 class ModelConfig:
     name: str
-    source: Literal["registry", "hub", "folder", "gbdt", "strength", "stack"]
+    source: Literal["registry", "hub", "folder", "pairwise", "strength", "stack"]
     packages: tuple[str, ...]
     file: str | None
     sha256: str | None
@@ -64,8 +64,8 @@ class TrainConfig:
     accumulate: int
     questions_per_code: int
     labels: tuple[str, ...]
-    bare_share: float
-    softness: float
+    code_only_share: float
+    label_temperature: float
     teacher: float
     offset: Literal["none", "prior", "near"]
     reading: float
@@ -118,8 +118,8 @@ class LoopConfig:
     keep: tuple[float | None, ...]
     least_kept: int
     confidence: float
-    risk: float
-    sharpness: float
+    miss_probability: float
+    inverse_temperature: float
     rounds: int
     time_limit: float
     memory_limit: float
@@ -136,7 +136,7 @@ class Config:
     seed: int
     seeds: tuple[int, ...]
     template: str
-    bare_template: str
+    code_only_template: str
     code_view: Literal["ast", "cut"]
     code_tokens: int
     datasets: str | None

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def load_advisor(folder_or_name: str | Path, config: Config | None = None) -> Adviser:
-    """The adviser of a run folder, or by name: shipped, prior, gbdt, strength, stack, null, always-first, zero-shot.
+    """The adviser of a run folder, or by name: shipped, prior, pairwise, strength, stack, null, always-first, zero-shot.
 
     `config` (default: the defaults) says which label is asked about, the confidence, further datasets and the memory.
     """

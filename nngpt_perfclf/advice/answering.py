@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 
 from nngpt_perfclf.advice.loading import load_advisor
 from nngpt_perfclf.advice.questions import read_network, read_question
+from nngpt_perfclf.code_view.parsing import parses
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress
-from nngpt_perfclf.prompts.parsing import parses
 from nngpt_perfclf.types import Advice, PerfclfError, Question
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ import numpy as np
 
 from nngpt_perfclf.advice.calibration import Calibration
 from nngpt_perfclf.advice.prior import PairPrior
-from nngpt_perfclf.prompts import recipe_words
-from nngpt_perfclf.prompts.parsing import parses
+from nngpt_perfclf.code_view.parsing import parses
+from nngpt_perfclf.recipes import recipe_words
 from nngpt_perfclf.types import Advice, PerfclfError, Question
 
 if TYPE_CHECKING:
-    from nngpt_perfclf.advice.memory import Memory
-    from nngpt_perfclf.prompts import DatasetProperties
+    from nngpt_perfclf.advice.answer_cache import Memory
+    from nngpt_perfclf.datasets import DatasetProperties
 
 LAST_EPOCH = 1_000_000
 _log = logging.getLogger(__name__)

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nngpt_perfclf.prompts import transform_parts
-from nngpt_perfclf.prompts.parsing import quiet
+from nngpt_perfclf.code_view.parsing import quiet
+from nngpt_perfclf.recipes import transform_parts
 from nngpt_perfclf.types import PerfclfError, Question, Recipe
 
 if TYPE_CHECKING:
-    from nngpt_perfclf.prompts import DatasetProperties
+    from nngpt_perfclf.datasets import DatasetProperties
 
 HASHED, AXES = 4096, 48
 # Words whose number of uses tells how a network is built and how it will be optimised.
@@ -52,10 +52,10 @@ Side = tuple[str, str, Recipe | None]
 
 @dataclass(frozen=True)
 class CodeReader:
-    """Turns codes into rows of numbers. `rarity` (HASHED,) weighs hashed word counts, `axes` (≤ AXES, HASHED) project
+    """Turns codes into rows of numbers. `idf` (HASHED,) weighs hashed word counts, `axes` (≤ AXES, HASHED) project
     them; further columns count known words and summarise the widths, strides and kernels that the code states."""
 
-    rarity: np.ndarray
+    idf: np.ndarray
     axes: np.ndarray
     seen: dict[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
 
@@ -65,16 +65,16 @@ class CodeReader:
         from sklearn.decomposition import TruncatedSVD
 
         counts = _counts([_words(quiet(code)) for code in codes])
-        rarity = np.log((1 + len(codes)) / (1 + np.asarray((counts > 0).sum(axis=0)).ravel())) + 1
-        svd = TruncatedSVD(min(AXES, len(codes)), random_state=seed).fit(_weighted(counts, rarity))
+        idf = np.log((1 + len(codes)) / (1 + np.asarray((counts > 0).sum(axis=0)).ravel())) + 1
+        svd = TruncatedSVD(min(AXES, len(codes)), random_state=seed).fit(_weighted(counts, idf))
         # Half the digits are enough to tell codes apart, and half the file.
-        return CodeReader(rarity.astype(np.float32), svd.components_.astype(np.float16))
+        return CodeReader(idf.astype(np.float32), svd.components_.astype(np.float16))
 
     def __call__(self, codes: Sequence[str]) -> np.ndarray:
         """Shape (n, axes + counted words + 9), float32."""
         texts = [quiet(code) for code in codes]
         words = [_words(text) for text in texts]
-        topics = _weighted(_counts(words), self.rarity) @ self.axes.astype(np.float32).T
+        topics = _weighted(_counts(words), self.idf) @ self.axes.astype(np.float32).T
         rows = [[*_uses(some), *_sizes(text, some)] for text, some in zip(texts, words, strict=True)]
         return np.hstack([topics, rows]).astype(np.float32)
 
@@ -90,14 +90,14 @@ class CodeReader:
 
     def save(self, file: Path) -> None:
         """One compressed .npz file of plain arrays."""
-        np.savez_compressed(file, rarity=self.rarity, axes=self.axes)
+        np.savez_compressed(file, idf=self.idf, axes=self.axes)
 
     @staticmethod
     def load(file: Path) -> CodeReader:
         """Read what `save` wrote; raises PerfclfError for a missing or foreign file."""
         try:
             with np.load(file, allow_pickle=False) as arrays:
-                return CodeReader(arrays["rarity"], arrays["axes"])
+                return CodeReader(arrays["idf"], arrays["axes"])
         except (OSError, KeyError, ValueError) as error:
             raise PerfclfError(f"{file} is not a reader of codes: {error}") from error
 
@@ -180,12 +180,12 @@ def _counts(words: Sequence[Sequence[str]]):
     return hashing.transform(words)
 
 
-def _weighted(counts, rarity: np.ndarray):
+def _weighted(counts, idf: np.ndarray):
     from sklearn.preprocessing import normalize
 
     counts = counts.astype(np.float32)
     counts.data = 1 + np.log(counts.data)
-    return normalize(counts.multiply(rarity).tocsr())
+    return normalize(counts.multiply(idf).tocsr())
 
 
 def _uses(words: Sequence[str]) -> np.ndarray:

@@ -10,16 +10,17 @@ import numpy as np
 
 from nngpt_perfclf import processes
 from nngpt_perfclf.advice.calibration import Calibration, save_calibrations
-from nngpt_perfclf.advice.language import LanguageAdviser, asker_of
+from nngpt_perfclf.advice.language import LanguageAdviser, prompt_builder_of
 from nngpt_perfclf.advice.offset import Offset, bare, load_offset, prior_log_odds, save_offsets
 from nngpt_perfclf.advice.prior import PairPrior, load_prior, save_priors
 from nngpt_perfclf.advice.teacher import taught
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
 from nngpt_perfclf.corpus import Corpus, load_corpus
-from nngpt_perfclf.prompts import dataset_properties, templates
-from nngpt_perfclf.prompts.neighbours import Neighbours
+from nngpt_perfclf.datasets import dataset_properties
+from nngpt_perfclf.prompts import templates
 from nngpt_perfclf.record import record, write_json
+from nngpt_perfclf.retrieval.neighbours import Neighbours
 from nngpt_perfclf.tasks import (
     LABELS,
     add_split,
@@ -36,7 +37,7 @@ from nngpt_perfclf.types import Question
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nngpt_perfclf.prompts.asker import Asker
+    from nngpt_perfclf.prompts.builder import PromptBuilder
 
 
 def train_language(config: Config, out: Path) -> dict:
@@ -55,7 +56,7 @@ def train_language(config: Config, out: Path) -> dict:
     codes = codes_of(corpus, task)
     networks = split_networks(codes, config.split)
     networks["group"] = networks["group"].astype("category").cat.codes
-    pairs = {label: add_split(make_pairs(trials, label, config.sides, config.seed), codes, config.split)
+    pairs = {label: add_split(make_pairs(trials, label, config.trial, config.seed), codes, config.split)
              for label in LABELS}
     priors = {label: PairPrior.fit(table[table["part"] == "train"]) for label, table in pairs.items()}
     out.mkdir(parents=True, exist_ok=True)
@@ -64,8 +65,8 @@ def train_language(config: Config, out: Path) -> dict:
         _fit_neighbours(config, out, trials, codes, networks)
     _note(config, out, corpus, status="training")
 
-    asker = asker_of(out, config, config)
-    offset = {label: _fit_offset(config, asker, label, pairs[label], priors[label], codes, networks["group"])
+    builder = prompt_builder_of(out, config, config)
+    offset = {label: _fit_offset(config, builder, label, pairs[label], priors[label], codes, networks["group"])
               for label in LABELS}
     if processes.is_main():
         save_offsets(offset | {bare(label): offset[label] for label in LABELS}, out / "offset.json")
@@ -79,13 +80,13 @@ def train_language(config: Config, out: Path) -> dict:
     with threads(config.threads):
         model = load(ensure_ready(config.model), chat=config.model.chat, precision=config.train.precision)
         checks = pairs[config.label][pairs[config.label]["part"] == "validation"]
-        checks = checks.sample(min(config.train.checks, len(checks)), random_state=config.seed).sort_values("nn")
+        checks = checks.sample(min(config.train.eval_samples, len(checks)), random_state=config.seed).sort_values("nn")
         lessons = draw_lessons(trials, networks, config)
         if config.train.teacher:
             lessons = taught(lessons, trials, codes, networks, config)
         material = Material(lessons, checks, codes, networks["group"], offsets)
         say(f"{sum(len(one.pairs) for one in material.lessons):,} labels about {len(material.lessons):,} codes")
-        result = fine_tune(model, asker, material, config, out)
+        result = fine_tune(model, builder, material, config, out)
         result |= _calibrate(config, out, corpus, pairs)
     _note(config, out, corpus, status="done", result=result)
     return {"run": str(out), **result}
@@ -101,7 +102,7 @@ def _note(config: Config, out: Path, corpus: Corpus, **more) -> None:
 def _fit_neighbours(config: Config, out: Path, trials: pd.DataFrame, codes: dict[str, str],
                     networks: pd.DataFrame) -> None:
     known = templates()
-    shown = {*known[config.template].fields, *known[config.bare_template].fields}
+    shown = {*known[config.template].fields, *known[config.code_only_template].fields}
     needed = {"near_a", "near_b"} & shown or config.train.offset == "near"
     if not needed or (out / "neighbours.npz").is_file():
         return
@@ -112,17 +113,17 @@ def _fit_neighbours(config: Config, out: Path, trials: pd.DataFrame, codes: dict
     neighbours.learn_metric(checked, codes, config.seed).save(out / "neighbours.npz")
 
 
-def _fit_offset(config: Config, asker: Asker, label: str, pairs: pd.DataFrame, prior: PairPrior, codes: dict[str, str],
+def _fit_offset(config: Config, builder: PromptBuilder, label: str, pairs: pd.DataFrame, prior: PairPrior, codes: dict[str, str],
                 groups: pd.Series) -> Offset:
     """What the configured offset weighs, learned on training pairs whose own near-duplicates' trials are hidden."""
     if config.train.offset != "near":
-        return Offset(config.train.reading, prior=1.0 if config.train.offset == "prior" else 0.0)
+        return Offset(config.train.lm_weight, prior=1.0 if config.train.offset == "prior" else 0.0)
     pairs = pairs[(pairs["part"] == "train") & ~pairs["tie"]]
     pairs = pairs.sample(min(4000, len(pairs)), random_state=config.seed)
     questions = [question_of(row, codes) for row in pairs.itertuples()]
-    near = asker.near(questions, [label] * len(questions), pairs["nn"].map(groups).to_numpy())
+    near = builder.near(questions, [label] * len(questions), pairs["nn"].map(groups).to_numpy())
     known = prior_log_odds(prior, list(zip(pairs["ds_a"], pairs["ds_b"], strict=True)))
-    return Offset.before_reading(config.train.reading, known, near, (pairs["better"] == pairs["ds_a"]).to_numpy())
+    return Offset.before_reading(config.train.lm_weight, known, near, (pairs["better"] == pairs["ds_a"]).to_numpy())
 
 
 def _calibrate(config: Config, out: Path, corpus: Corpus, pairs: dict[str, pd.DataFrame]) -> dict:

@@ -12,10 +12,11 @@ import numpy as np
 from nngpt_perfclf.advice.base import Adviser, note_on_recipes
 from nngpt_perfclf.advice.offset import Offset, bare, load_offset, prior_log_odds
 from nngpt_perfclf.config import Config, load_config
-from nngpt_perfclf.prompts import dataset_properties, templates
-from nngpt_perfclf.prompts.asker import Asker
-from nngpt_perfclf.prompts.neighbours import Neighbours
+from nngpt_perfclf.datasets import dataset_properties
+from nngpt_perfclf.prompts import templates
+from nngpt_perfclf.prompts.builder import PromptBuilder
 from nngpt_perfclf.record import read_json
+from nngpt_perfclf.retrieval.neighbours import Neighbours
 from nngpt_perfclf.types import Question
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ class LanguageAdviser(Adviser):
     """Scores the two names and adds what the `offset` (of questions without recipes: `bare`) knows before reading."""
 
     model: LanguageModel | None = None
-    asker: Asker | None = None
+    builder: PromptBuilder | None = None
     label: str = "normalized"
     offset: Offset = field(default_factory=Offset)
     bare: Offset = field(default_factory=Offset)
@@ -41,8 +42,8 @@ class LanguageAdviser(Adviser):
     def parts(self, questions: Sequence[Question]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """What the offset weighs: the model's log-odds (n,), the pair prior's (n,), the labels near by (n, 2)."""
         labels = [self.label] * len(questions)
-        near = self.asker.near(questions, labels)
-        prompts = self.asker.ask(questions, labels, near)
+        near = self.builder.near(questions, labels)
+        prompts = self.builder.ask(questions, labels, near)
         distinct = list(dict.fromkeys(prompts))
         # The same words get the same answer to the last bit, wherever in a batch they stand.
         told = dict(zip(distinct, self.model.score(distinct, self.batch_tokens), strict=True))
@@ -52,7 +53,7 @@ class LanguageAdviser(Adviser):
     def check(self, question: Question) -> None:
         """As `Adviser.check`; code that parses but is too tangled to be shown cannot be asked about either."""
         super().check(question)
-        self.asker.shown(question)
+        self.builder.shown(question)
 
     def note(self, question: Question) -> str:
         return note_on_recipes(question)
@@ -65,7 +66,7 @@ class LanguageAdviser(Adviser):
         from nngpt_perfclf.models.language import load
 
         model = load(ensure_ready(config.model), chat=config.model.chat, precision=config.train.precision)
-        return cls(name=ZERO_SHOT, **common(SHIPPED, config), model=model, asker=asker_of(SHIPPED, config, config),
+        return cls(name=ZERO_SHOT, **common(SHIPPED, config), model=model, builder=prompt_builder_of(SHIPPED, config, config),
                    label=config.label, batch_tokens=config.advice.batch_tokens)
 
     @classmethod
@@ -78,7 +79,7 @@ class LanguageAdviser(Adviser):
         own = recorded_config(folder)
         model = load(ensure_ready(own.model), folder / "adapter", own.model.chat, own.train.precision)
         return cls(name=folder.name, **common(folder, config), calibration=calibration_of(folder, config),
-                   memory=memory_of(folder, config), model=model, asker=asker_of(folder, own, config),
+                   memory=memory_of(folder, config), model=model, builder=prompt_builder_of(folder, own, config),
                    label=config.label, offset=load_offset(folder / "offset.json", config.label),
                    bare=load_offset(folder / "offset.json", bare(config.label)),
                    batch_tokens=config.advice.batch_tokens)
@@ -89,9 +90,9 @@ def recorded_config(folder: Path) -> Config:
     return load_config(values=read_json(folder / "run.json")["config"])
 
 
-def asker_of(folder: Path, own: Config, config: Config) -> Asker:
+def prompt_builder_of(folder: Path, own: Config, config: Config) -> PromptBuilder:
     """How the adapter of a run folder was taught to be asked."""
     known = templates()
     near = folder / "neighbours.npz"
-    return Asker(known[own.template], known[own.bare_template], own.code_view, own.code_tokens,
+    return PromptBuilder(known[own.template], known[own.code_only_template], own.code_view, own.code_tokens,
                  dataset_properties(config.datasets), Neighbours.load(near) if near.is_file() else None)

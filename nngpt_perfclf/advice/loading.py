@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nngpt_perfclf import __version__
+from nngpt_perfclf.advice.answer_cache import Memory
 from nngpt_perfclf.advice.base import Adviser
 from nngpt_perfclf.advice.baselines import AlwaysFirst, NullAdviser, PriorAdviser
 from nngpt_perfclf.advice.calibration import Calibration, load_calibration
-from nngpt_perfclf.advice.memory import Memory
 from nngpt_perfclf.advice.prior import load_prior
 from nngpt_perfclf.config import Config, load_config
-from nngpt_perfclf.prompts import dataset_properties
+from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.record import read_json
 from nngpt_perfclf.types import PerfclfError
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SHIPPED = Path(__file__).parent / "shipped"
 READING_NOTHING = {"prior": PriorAdviser, "null": NullAdviser, "always-first": AlwaysFirst}
-FOLDERS = {"shipped": "language", "gbdt": "gbdt", "strength": "strength", "stack": "stack"}
+FOLDERS = {"shipped": "language", "pairwise": "pairwise", "strength": "strength", "stack": "stack"}
 _TELLING = (".safetensors", ".npz", ".txt", ".gz", ".json")
 ZERO_SHOT = "zero-shot"  # the base model of the configuration, as it is
 STACK = "stack.json"
@@ -85,7 +85,7 @@ def identity_of(folder_or_name: str | Path, config: Config) -> str:
 
 def memory_of(folder: Path, config: Config) -> Memory | None:
     """Where the answers of a run folder's adviser are kept: a place of their own for every adapter and label."""
-    if not config.advice.memory:
+    if not config.advice.answer_cache:
         return None
     return Memory(_digest(folder, config).hexdigest()[:32])
 
@@ -117,19 +117,19 @@ def _loaders() -> dict[str, Callable[[Path, Config], Adviser]]:
 
         return LanguageAdviser.load(folder, config)
 
-    def gbdt(folder: Path, config: Config) -> Adviser:
-        from nngpt_perfclf.advice.gbdt import GbdtAdviser
+    def pairwise(folder: Path, config: Config) -> Adviser:
+        from nngpt_perfclf.advice.pairwise import PairwiseAdviser
 
-        return GbdtAdviser.load(folder, config)
+        return PairwiseAdviser.load(folder, config)
 
     def strength(folder: Path, config: Config) -> Adviser:
-        from nngpt_perfclf.advice.strength import StrengthAdviser
+        from nngpt_perfclf.advice.pointwise import PointwiseAdviser
 
-        return StrengthAdviser.load(folder, config)
+        return PointwiseAdviser.load(folder, config)
 
     def stack(folder: Path, config: Config) -> Adviser:
         from nngpt_perfclf.advice.stack import StackAdviser
 
         return StackAdviser.load(folder, config)
 
-    return {"language": language, "gbdt": gbdt, "strength": strength, "stack": stack}
+    return {"language": language, "pairwise": pairwise, "strength": strength, "stack": stack}

@@ -7,7 +7,7 @@ import json
 from dataclasses import fields
 from pathlib import Path
 
-from nngpt_perfclf.prompts.parsing import LARGEST
+from nngpt_perfclf.code_view.parsing import LARGEST
 from nngpt_perfclf.types import PerfclfError, Question, Recipe
 
 _RECIPE = {field.name: (str,) if field.name == "transform" else (int, float) for field in fields(Recipe)}

@@ -36,14 +36,14 @@ def train(config: Config) -> dict:
 
 
 def _trainer(config: Config) -> Callable[[Config, Path], dict]:
-    if config.model.source == "gbdt":
-        from nngpt_perfclf.advice.gbdt import train_gbdt
+    if config.model.source == "pairwise":
+        from nngpt_perfclf.advice.pairwise import train_pairwise
 
-        return train_gbdt
+        return train_pairwise
     if config.model.source == "strength":
-        from nngpt_perfclf.advice.strength import train_strength
+        from nngpt_perfclf.advice.pointwise import train_pointwise
 
-        return train_strength
+        return train_pointwise
     if config.model.source == "stack":
         from nngpt_perfclf.advice.stack import train_stack
 

@@ -12,14 +12,16 @@ import pandas as pd
 
 from nngpt_perfclf.advice.language import recorded_config
 from nngpt_perfclf.advice.prior import PairPrior
+from nngpt_perfclf.code_view import code_view
 from nngpt_perfclf.config import Config, ModelConfig
 from nngpt_perfclf.console import progress
 from nngpt_perfclf.corpus import load_corpus
+from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.evaluation.metrics import hits
 from nngpt_perfclf.evaluation.paper import paper_rows, run_rounds
 from nngpt_perfclf.evaluation.run import RESULT, begin, plan, refuse_taken, run_folder
 from nngpt_perfclf.models import ensure_ready
-from nngpt_perfclf.prompts import Prompt, code_view, dataset_properties, render, templates
+from nngpt_perfclf.prompts import Prompt, render, templates
 from nngpt_perfclf.record import read_json, record, write_json
 from nngpt_perfclf.tasks import load_task, question_of
 
@@ -39,7 +41,7 @@ def evaluate(config: Config, run: str | None = None) -> dict:
     refuse_taken(folder, config)
     corpus, task = load_corpus(config), load_task(config.task)
     lessons, test = (paper_rows(corpus, task, count, config.seed, best, config.epoch)
-                     for count, best in ((config.train.pairs, False), (config.evaluate.prompts, True)))
+                     for count, best in ((config.train.labels_count, False), (config.evaluate.prompts, True)))
     begun = record("paper", plan(config), corpus.fingerprint, adviser=run or model.name, networks=test["nn"].nunique())
     begin(folder, begun)
     if (folder / RESULT).is_file():

@@ -87,7 +87,7 @@ def evaluate_one(config: Config, name: str, folder: Path) -> dict:
     title = Path(name).name
     predictions = asked(name)
     others, left_out = {}, []
-    for other in config.evaluate.beside:
+    for other in config.evaluate.baselines:
         try:
             if Path(other).name != title:
                 refuse_leak(other, config)
@@ -146,7 +146,7 @@ def refuse_leak(name: str, config: Config) -> None:
 def over_seeds(results: dict[int, dict]) -> dict:
     """Mean and standard deviation (of a sample; None for one seed) of the accuracies, and a row for each seed."""
     accuracies = [result["accuracy"] for result in results.values()]
-    columns = ("n", "accuracy", "accuracy_low", "accuracy_high", "prior", "gbdt")
+    columns = ("n", "accuracy", "accuracy_low", "accuracy_high", "prior", "pairwise")
     return {
         "seeds": len(results), "n": next(iter(results.values()))["n"], "accuracy": statistics.mean(accuracies),
         "accuracy_deviation": statistics.stdev(accuracies) if len(accuracies) > 1 else None,

@@ -29,7 +29,7 @@ class Lesson:
 
 
 def draw_lessons(trials: pd.DataFrame, networks: pd.DataFrame, config: Config) -> list[Lesson]:
-    """`config.train.pairs` labels of the training part, `questions_per_code` about each drawn network.
+    """`config.train.labels_count` labels of the training part, `questions_per_code` about each drawn network.
 
     trials: labelled ones at one epoch; networks: group and part by name. A network is drawn the rarer the more
     near-duplicates it has (by the square root), so that the largest groups do not drown the rest. Raises PerfclfError
@@ -37,19 +37,19 @@ def draw_lessons(trials: pd.DataFrame, networks: pd.DataFrame, config: Config) -
     """
     random = np.random.default_rng(config.seed)
     part = trials_of_part(trials, networks, config.split, "train")
-    draws = [make_pairs(part, config.label, config.sides, config.seed + 1000 * draw) for draw in range(DRAWS)]
+    draws = [make_pairs(part, config.label, config.trial, config.seed + 1000 * draw) for draw in range(DRAWS)]
     pool = pd.concat(draws, ignore_index=True)
     rows_of = {nn: rows.to_numpy() for nn, rows in pool.groupby("nn").groups.items()}
     names = sorted(rows_of)
     sizes = networks.loc[names, "group"].map(networks.loc[names, "group"].value_counts()).to_numpy(float)
     chance = sizes**-0.5 / (sizes**-0.5).sum()
-    lessons, left = [], config.train.pairs
+    lessons, left = [], config.train.labels_count
     while left > 0:
         rows = rows_of[names[random.choice(len(names), p=chance)]]
         count = min(config.train.questions_per_code, len(rows), left)
         chosen = random.choice(rows, count, replace=False)
         labels = tuple(random.choice(config.train.labels, count).tolist())
-        bare = tuple((random.random(count) < config.train.bare_share).tolist())
+        bare = tuple((random.random(count) < config.train.code_only_share).tolist())
         lessons.append(Lesson(pool.loc[chosen], labels, bare))
         left -= count
     return lessons
@@ -57,19 +57,19 @@ def draw_lessons(trials: pd.DataFrame, networks: pd.DataFrame, config: Config) -
 
 def targets(lesson: Lesson, train: TrainConfig) -> np.ndarray:
     """What is to be learned of a lesson, shape (n,): its labels, and the teacher's probabilities at their share."""
-    own = soft_labels(lesson.pairs, lesson.labels, train.softness)
+    own = soft_labels(lesson.pairs, lesson.labels, train.label_temperature)
     if lesson.teacher is None:
         return own
     said = np.where(np.isnan(lesson.teacher), own, lesson.teacher)
     return (1 - train.teacher) * own + train.teacher * said
 
 
-def soft_labels(pairs: pd.DataFrame, labels: Sequence[str], softness: float) -> np.ndarray:
-    """How much `ds_a` is the better one, shape (n,): 1, 0, or 0.5 for a tie; with `softness` > 0 the logistic of the
+def soft_labels(pairs: pd.DataFrame, labels: Sequence[str], label_temperature: float) -> np.ndarray:
+    """How much `ds_a` is the better one, shape (n,): 1, 0, or 0.5 for a tie; with `label_temperature` > 0 the logistic of the
     labels' difference divided by it, which says how clear a case it was."""
     gap = np.array([row[f"{LABELS[label]}_a"] - row[f"{LABELS[label]}_b"]
                     for (_, row), label in zip(pairs.iterrows(), labels, strict=True)], float)
-    return 1 / (1 + np.exp(-gap / softness)) if softness > 0 else (np.sign(gap) + 1) / 2
+    return 1 / (1 + np.exp(-gap / label_temperature)) if label_temperature > 0 else (np.sign(gap) + 1) / 2
 
 
 def log_loss(log_odds: np.ndarray, target: np.ndarray) -> float:

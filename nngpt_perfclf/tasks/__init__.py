@@ -23,7 +23,7 @@ __all__ = ["LABELS", "Task", "add_split", "anchor_recipes", "codes_of", "export"
 def load_pairs(config: Config, corpus: Corpus, task: Task | None = None) -> pd.DataFrame:
     """The configured pairs with their split; `task` instead of the configured one."""
     task = task or load_task(config.task)
-    pairs = make_pairs(labelled_trials(corpus, task, config.epoch), config.label, config.sides, config.seed)
+    pairs = make_pairs(labelled_trials(corpus, task, config.epoch), config.label, config.trial, config.seed)
     return add_split(pairs, codes_of(corpus, task), config.split)
 
 

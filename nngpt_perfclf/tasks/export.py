@@ -33,7 +33,7 @@ def export(config: Config, out: str | None = None) -> dict:
     if file is not None:
         write_pairs(pairs, file)
     return {
-        "task": config.task, "epoch": config.epoch, "label": config.label, "sides": config.sides,
+        "task": config.task, "epoch": config.epoch, "label": config.label, "sides": config.trial,
         "split": config.split.by, **_counts(pairs), "out": str(file) if file else None,
         "parts": [{"part": part, **_counts(pairs[pairs["part"] == part])} for part in PARTS],
     }
