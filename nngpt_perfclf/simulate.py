@@ -1,95 +1,95 @@
-"""The loop itself, candidate by candidate: over LEMUR's recorded trials or with a real trainer."""
+"""The verb `loop`: the AutoML loop on recorded trials or with real training, with and without advice."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.files import write_json
 from nngpt_perfclf.loop.asking import key_of, manager_of
-from nngpt_perfclf.loop.policies import Rule
-from nngpt_perfclf.loop.run_database import RunDatabase
+from nngpt_perfclf.loop.plan import rule_of, trials
+from nngpt_perfclf.loop.policies import build_policy
+from nngpt_perfclf.loop.run_database import FILE, RunDatabase, run_folder
 from nngpt_perfclf.loop.search import Generation, Search
-from nngpt_perfclf.record import record, write_json
-from nngpt_perfclf.replay.benchmark import asked_by, policy_of, rule_of, shares_of
+from nngpt_perfclf.replay.benchmark import benchmark
 from nngpt_perfclf.replay.pools import Pool, load_replay
-from nngpt_perfclf.replay.regret import with_keep
+from nngpt_perfclf.run_folder import manifest
 from nngpt_perfclf.types import PerfclfError, Recipe
 
 # What advisers must know of the local image sets.
-IMAGE_SETS = Path(__file__).with_name("image_sets.yaml")
+IMAGE_SETS = Path(__file__).with_name("local_training") / "image_sets.yaml"
+
+
+def run_loop(config: Config) -> dict:
+    """Propose, score, prune, train. ``loop=replay`` measures policies and advisers over many generations of recorded
+    trials, or with ``loop.resamples=1`` plays a single one; ``loop=local`` trains for real.
+
+    Every event is recorded in `loop.sqlite` in the run folder: a stopped loop continues with the same command.
+    """
+    ways = {"replay": play_replay if config.loop.resamples == 1 else benchmark, "local": play_local}
+    if config.loop.kind not in ways:
+        raise PerfclfError(f"unknown loop.kind {config.loop.kind!r}; known: {', '.join(ways)}")
+    folder = run_folder(config)
+    with RunDatabase(folder / FILE, config) as runs:
+        result = ways[config.loop.kind](config, folder, runs)
+        runs.finish()
+    return result
 
 
 @dataclass(frozen=True)
 class World:
-    """Where a loop plays: the `plugin` that proposes and trains for the `targets`, each dataset's anchor recipe, the
-    fingerprint of the corpus (`data`) and in a replay the pools by target."""
+    """Where a loop plays: the `plugin` that proposes and trains for the `targets`, the references' anchor recipes
+    (None: those in the package), the fingerprint of the corpus (`data`) and in a replay the pools by target."""
 
     plugin: object
     targets: Sequence[str]
-    anchors: Mapping[str, Recipe]
     data: str
+    anchors: Mapping[str, Recipe] | None = None
     pools: Mapping[str, Pool] = field(default_factory=dict)
 
 
 def play_replay(config: Config, folder: Path, runs: RunDatabase) -> dict:
-    """One generation for each target, policy, adviser and share, beside what training all of it would have given."""
+    """One generation for each target, policy, adviser and share, compared with training all of it."""
     rule_of(config)
     replay = load_replay(config)
-    world = World(replay, list(replay.pools), replay.anchors, replay.data, replay.pools)
-    return _play(config, folder, runs, world)
+    return _play(config, folder, runs, World(replay, list(replay.pools), replay.data, replay.anchors, replay.pools))
 
 
 def play_local(config: Config, folder: Path, runs: RunDatabase) -> dict:
     """`loop.rounds` generations for each local image set, trained for real."""
-    from nngpt_perfclf.local_training import trainer as local
+    from nngpt_perfclf.corpus import load_corpus
+    from nngpt_perfclf.local_training import trainer
 
     rule_of(config)
     if "oracle" in config.loop.policies:
         raise PerfclfError("the oracle knows recorded outcomes only: leave it out of loop.policies")
     if config.datasets is None:
         config = replace(config, datasets=str(IMAGE_SETS))
-    trainer, (anchors, data) = local.plugin(config), anchors_of(config)
-    return _play(config, folder, runs, World(trainer, config.loop.targets, anchors, data))
-
-
-def anchors_of(config: Config) -> tuple[dict[str, Recipe], str]:
-    """Each dataset's anchor recipe, from the training part, and the fingerprint of the corpus."""
-    from nngpt_perfclf.corpus import load_corpus
-    from nngpt_perfclf.tasks import (
-        anchor_recipes,
-        codes_of,
-        labelled_trials,
-        load_task,
-        split_networks,
-        trials_of_part,
-    )
-
-    corpus, task = load_corpus(config), load_task(config.task)
-    networks = split_networks(codes_of(corpus, task), config.split)
-    trials = trials_of_part(labelled_trials(corpus, task, config.epoch), networks, config.split, "train")
-    return anchor_recipes(trials), corpus.fingerprint
+    plugin = trainer.plugin(config)
+    return _play(config, folder, runs, World(plugin, config.loop.targets, load_corpus(config).fingerprint))
 
 
 def _play(config: Config, folder: Path, runs: RunDatabase, world: World) -> dict:
     rows, pruned = [], []
-    for name, adviser, rule in _tried(config):
-        manager, key = manager_of(config, adviser, world.plugin), key_of(config, adviser)
+    for name, adviser, rule in trials(config):
+        manager = manager_of(config, adviser, world.plugin, policy=name, anchors=world.anchors)
+        key = key_of(config, adviser, name)
         for target in world.targets:
             pool = world.pools.get(target)
             told = {"target": target, "adviser": adviser, "policy": name, "keep": rule.keep}
-            policy = policy_of(config, name, rule, target, world.anchors, pool)
+            policy = build_policy(name, rule, pool.outcomes if pool else None)
             search = Search(json.dumps({**told, "adviser": key}), target, key, policy, manager, runs)
             for turn in range(config.loop.rounds):
                 generation = search.generation(config.loop.candidates, config.seed + turn)
                 compared = _compared(generation, pool) if pool else {}
                 rows.append({**told, "round": turn + 1, **_summary(generation), **compared})
-                pruned += [{**told, "candidate": one.name, "score": one.score, "reason": one.reason}
-                           for one in generation.decisions if not one.kept]
+                pruned += [{**told, "candidate": decision.name, "score": decision.score, "reason": decision.reason}
+                           for decision in generation.decisions if not decision.kept]
     result = {"out": str(folder), "database": str(runs.file), "generations": rows, "totals": _totals(rows)}
-    write_json(folder / "loop.json", record("loop", to_dict(config), world.data, **result, pruned=pruned))
+    write_json(folder / "loop.json", manifest("loop", to_dict(config), world.data, **result, pruned=pruned))
     return result
 
 
@@ -108,13 +108,6 @@ def _totals(rows: Sequence[dict]) -> list[dict]:
                       "regret_points": round(sum(row["regret_points"] for row in some) / len(some), 3)}
         totals.append({"adviser": adviser, "policy": policy, "keep": keep, **total})
     return totals
-
-
-def _tried(config: Config) -> Iterator[tuple[str, str, Rule]]:
-    """Every policy with every adviser that it may ask and every share that it may keep."""
-    for name in config.loop.policies:
-        rules = with_keep(rule_of(config), shares_of(name, config.loop.keep))
-        yield from ((name, adviser, rule) for adviser in asked_by(config, name) for rule in rules)
 
 
 def _summary(generation: Generation) -> dict:

@@ -1,189 +1,195 @@
-"""Each side by itself: trees that foretell the label of one trial, from the code, the dataset and the recipe.
+"""LightGBM regressor that scores each (network, recipe, dataset) independently.
 
-A question is answered by the difference of its two sides' strengths, as Bradley and Terry have it: exchanging the sides
-changes the sign, and there is nothing else to learn about an order. A strength can be compared from network to network,
-which the probability of winning a pair cannot: a network that is good at everything wins no pair more often. Trials of
-near-duplicates weigh together as much as one network's, so that what is rare is learned too, and the mean of a few
-forests is told: on validation the choice of their seed mattered more than that of any parameter.
+A pair question is answered by the difference of its two sides' scores (Bradley and Terry's model): exchanging the sides
+changes the sign. A score can be compared from network to network, which the probability of winning a pair cannot: a
+network that is good at everything wins no pair more often. Trials of near-duplicates together weigh as much as one
+network's, and several forests that differ by their seed are averaged: on validation the seed mattered more than any
+parameter.
 """
 
 from __future__ import annotations
 
-import gzip
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from nngpt_perfclf.advice.calibration import Calibration, load_calibration, save_calibrations
-from nngpt_perfclf.advice.features import CodeReader, Side, kept_columns, side_rows
-from nngpt_perfclf.advice.loading import common
-from nngpt_perfclf.advice.pairwise import (
-    DRAWS,
-    PARAMETERS,
-    TREES,
-    PairwiseAdviser,
-    drawn_pairs,
-    forest_files,
-    ground,
-    load_boosters,
-    weights_of,
-)
-from nngpt_perfclf.advice.prior import PairPrior, save_priors
-from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.advice.base import Adviser, check_dataset, note_on_recipes
+from nngpt_perfclf.advice.features import Side, kept_columns, side_rows
+from nngpt_perfclf.advice.pairwise import DRAWS
+from nngpt_perfclf.advice.percentiles import NOTHING_KNOWN, Percentiles, load_percentiles, save_percentiles
+from nngpt_perfclf.advice.prior import PairPrior, load_prior, save_priors
+from nngpt_perfclf.advice.run_folders import common, folder_of
+from nngpt_perfclf.advice.tree_models import TreeModel, file_of, finish, fit_reader, load_models, reads_of
+from nngpt_perfclf.advice.trees import Forest, weights_of
+from nngpt_perfclf.advice.weights import MODES, Weights, fit_weights, load_weights, save_weights
+from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import say
-from nngpt_perfclf.datasets import DatasetProperties
-from nngpt_perfclf.record import read_json, record, write_json
-from nngpt_perfclf.tasks import (
-    LABELS,
-    add_split,
-    make_pairs,
-    question_of,
-    recipe_of,
-    trials_of_part,
-)
-from nngpt_perfclf.types import PerfclfError, Question
+from nngpt_perfclf.types import AdviserSpec, Candidate, PerfclfError, Question, Score
 
 if TYPE_CHECKING:
-    import lightgbm
     import pandas as pd
 
+    from nngpt_perfclf.datasets import DatasetProperties
+    from nngpt_perfclf.tasks import TaskData
+
+KIND = "pointwise"
 FORESTS = 3
-# What LightGBM writes down and nobody needs who only asks: more than half of a file.
-_STATISTICS = re.compile(r"^(split_gain|leaf_weight|leaf_count|internal_value|internal_weight|internal_count|"
-                         r"tree_sizes)=.*\n", re.MULTILINE)
-_LEAVES = re.compile(r"(?<=^leaf_value=).*$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
-class Judge:
-    """The forests of one label. `reads`: code, recipe, both or nothing; `slope`: log-odds for one unit of the label."""
+class SideModel(TreeModel):
+    """Trees that predict the label of one trial."""
 
-    reader: CodeReader
-    forests: tuple[lightgbm.Booster, ...]
-    datasets: tuple[str, ...]
-    reads: str
-    slope: float = 1.0
-
-    def strengths(self, questions: Sequence[Question], known: Mapping[str, DatasetProperties]) -> np.ndarray:
-        """Of the sides a and b of each question, in log-odds; shape (n, 2)."""
-        sides = [side for one in questions for side in
-                 ((one.arch_code, one.ds_a, one.recipe_a), (one.arch_code, one.ds_b, one.recipe_b))]
+    def predict(self, sides: Sequence[Side], datasets: Mapping[str, DatasetProperties]) -> np.ndarray:
+        """The expected label (n,) of sides; each distinct one is computed once."""
         if not sides:
-            return np.zeros((0, 2))
-        # Many questions share a side: the candidate's, or a reference's.
+            return np.zeros(0)
         distinct = list(dict.fromkeys(sides))
-        rows = self.rows(distinct, known)
-        labels = np.mean([trees.predict(rows, num_threads=1) for trees in self.forests], axis=0)
-        found = dict(zip(distinct, labels, strict=True))
-        return self.slope * np.array([found[side] for side in sides]).reshape(-1, 2)
+        found = dict(zip(distinct, self.forest.predict(self.rows(distinct, datasets)), strict=True))
+        return np.array([found[side] for side in sides])
 
-    def rows(self, sides: Sequence[Side], known: Mapping[str, DatasetProperties]) -> np.ndarray:
-        """The features (n, width) that this judge reads."""
-        rows = side_rows(sides, self.reader.again([code for code, _, _ in sides]), known, self.datasets)
+    def rows(self, sides: Sequence[Side], datasets: Mapping[str, DatasetProperties]) -> np.ndarray:
+        """The features (n, width) that these trees read."""
+        rows = side_rows(sides, self.reader.again([code for code, _, _ in sides]), datasets, self.datasets)
         return rows[:, kept_columns(rows.shape[1], self.reads, sides=1)]
 
 
 @dataclass
-class PointwiseAdviser(PairwiseAdviser):
-    """`forest` judges questions with both recipes, `bare`, which reads the code alone, all others."""
+class PointwiseAdviser(Adviser):
+    """`models`: for sides with a recipe, and for those without, which read the code alone. `percentiles`: by mode and
+    dataset; the dataset "" is any other."""
 
-    forest: Judge | None = None
-    bare: Judge | None = None
+    models: Mapping[str, SideModel] = field(default_factory=dict)
+    percentiles: Mapping[tuple[str, str], Percentiles] = field(default_factory=dict)
+    sources: ClassVar[tuple[str, ...]] = ("trees",)
 
-    def log_odds(self, questions: Sequence[Question]) -> np.ndarray:
-        sides = self._sides(questions)
-        return sides[:, 0] - sides[:, 1]
+    def evidence(self, questions: Sequence[Question]) -> np.ndarray:
+        found = np.empty(len(questions))
+        has_recipes = np.array([question.has_recipes for question in questions], bool)
+        for mode, chosen in zip(MODES, (has_recipes, ~has_recipes), strict=True):
+            asked = [questions[place] for place in np.flatnonzero(chosen)]
+            found[chosen] = differences(self.models[mode], asked, self.datasets)
+        return found[:, None]
 
-    def strengths(self, questions: Sequence[Question]) -> list[tuple[float, float]]:
-        return [(float(a), float(b)) for a, b in self._sides(questions)]
+    def score(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
+        """One score a candidate, in order. Raises PerfclfError for a dataset without properties."""
+        check_dataset(target, self.datasets)
+        empty = np.array([candidate.recipe.is_empty for candidate in candidates], bool)
+        scores: list[Score | None] = [None] * len(candidates)
+        for mode, chosen in zip(MODES, (~empty, empty), strict=True):
+            places = np.flatnonzero(chosen)
+            sides = [(candidates[place].arch_code, target, candidates[place].recipe if mode == MODES[0] else None)
+                     for place in places]
+            predicted = self.models[mode].predict(sides, self.datasets)
+            values = (self.weights or Weights.ones(self.sources))(predicted[:, None], ~empty[places])
+            percentiles = self.percentiles.get((mode, target), self.percentiles[mode, ""])
+            for place, value, *range_ in zip(places, values, *percentiles(predicted), strict=True):
+                scores[place] = self._score(target, mode, float(value), *map(float, range_))
+        return scores
 
-    def _sides(self, questions: Sequence[Question]) -> np.ndarray:
-        told = np.array([question.tells_recipes for question in questions], bool)
-        sides = np.empty((len(questions), 2))
-        for judge, chosen in ((self.forest, told), (self.bare, ~told)):
-            sides[chosen] = judge.strengths([questions[at] for at in np.flatnonzero(chosen)], self.known)
-        return sides
+    def note(self, question: Question) -> str:
+        return note_on_recipes(question)
 
-    @classmethod
-    def load(cls, folder: Path, config: Config) -> PointwiseAdviser:
-        """The judges of `config.label` in a run folder; raises PerfclfError where one is missing or damaged."""
-        told = read_json(folder / "run.json")
-        reader, datasets = CodeReader.load(folder / "reader.npz"), tuple(told["datasets"])
-        forest, bare = (Judge(reader, load_boosters(folder / name), datasets, reads,
-                              load_calibration(folder / "calibration.json", _stem(name)).slope)
-                        for name, reads in forest_files(config.label, told["reads"]).items())
-        return cls(name=folder.name, **common(folder, config), forest=forest, bare=bare)
+    def _score(self, target: str, mode: str, value: float, expected: float, low: float, high: float) -> Score:
+        decided = high - low < NOTHING_KNOWN
+        reasons = [f"expected to do better than {expected:.0%} of the recorded trials on {target}",
+                   "" if (mode, target) in self.percentiles else f"{target} has no recorded trials",
+                   "" if mode == MODES[0] else "scored without a recipe, which matters more than the code",
+                   "" if decided else "undecided: its interval is no narrower than that of an unknown network"]
+        return Score(value, expected, low, high, decided, "; ".join(filter(None, reasons)))
 
 
-def fit_judge(trials: pd.DataFrame, label: str, codes: Mapping[str, str], groups: pd.Series, reader: CodeReader,
-              config: Config, known: Mapping[str, DatasetProperties], reads: str) -> Judge:
-    """Forests for the label of labelled `trials`, all of the training part; not calibrated.
+def differences(model: SideModel, questions: Sequence[Question],
+                datasets: Mapping[str, DatasetProperties]) -> np.ndarray:
+    """The expected label of side a minus that of side b, (n,), in units of the label."""
+    sides = [side for asked in questions for side in
+             ((asked.arch_code, asked.ds_a, asked.recipe_a), (asked.arch_code, asked.ds_b, asked.recipe_b))]
+    predicted = model.predict(sides, datasets).reshape(-1, 2)
+    return predicted[:, 0] - predicted[:, 1]
 
-    groups: network -> near-duplicate group. The same configuration gives the same trees, whatever the threads.
+
+def load(config: Config) -> PointwiseAdviser:
+    """The models of `config.label`; raises PerfclfError where a file is missing or damaged."""
+    folder = folder_of(config, KIND)
+    models = load_models(folder, config.label, SideModel)
+    names = {(mode, name): _map_name(config.label, mode, name)
+             for mode, model in models.items() for name in (*model.datasets, "")}
+    return PointwiseAdviser(
+        name=folder.name, prior=load_prior(folder, config.label), **common(config),
+        weights=load_weights(folder, config.label, PointwiseAdviser.sources), models=models,
+        percentiles={key: load_percentiles(folder, name) for key, name in names.items()})
+
+
+def fit_side_model(trials: pd.DataFrame, label: str, codes: Mapping[str, str], groups: pd.Series, blank: SideModel,
+                   config: Config, datasets: Mapping[str, DatasetProperties]) -> SideModel:
+    """Trees fitted on labelled `trials`, all of the training part; `blank`: a model without trees. Not calibrated.
+
+    groups: network -> near-duplicate group.
     """
-    import lightgbm
+    from nngpt_perfclf.tasks import LABELS
 
-    judge = Judge(reader, (), tuple(sorted(trials["dataset"].unique())), reads)
-    sides = [(codes[row.nn], row.dataset, recipe_of(row)) for row in trials.itertuples()]
-    rows, labels = judge.rows(sides, known), trials[LABELS[label]].to_numpy()
+    blank = replace(blank, datasets=tuple(sorted(trials["dataset"].unique())))
+    rows, labels = blank.rows(sides_of(trials, codes), datasets), trials[LABELS[label]].to_numpy()
     weights = weights_of(trials["nn"], groups, power=1.0)
-
-    def forest(seed: int) -> lightgbm.Booster:
-        parameters = {**PARAMETERS, "objective": "regression", "seed": seed, "num_threads": config.threads or 0}
-        text = lightgbm.train(parameters, lightgbm.Dataset(rows, labels, weight=weights), TREES).model_to_string()
-        return lightgbm.Booster(model_str=_leanly(text))
-
-    return replace(judge, forests=tuple(forest(FORESTS * config.seed + number) for number in range(FORESTS)))
+    seeds = range(FORESTS * config.seed, FORESTS * config.seed + FORESTS)
+    return replace(blank, forest=Forest.fit(rows, labels, weights, "regression", seeds, config.threads))
 
 
-def pack(judge: Judge) -> bytes:
-    """The forests as `load_boosters` reads them."""
-    texts = [_leanly(trees.model_to_string()) for trees in judge.forests]
-    return gzip.compress("\f".join(texts).encode(), mtime=0)
+def sides_of(trials: pd.DataFrame, codes: Mapping[str, str]) -> list[Side]:
+    """The (code, dataset, recipe) of each trial."""
+    from nngpt_perfclf.tasks import recipe_of
+
+    return [(codes[row.nn], row.dataset, recipe_of(row)) for row in trials.itertuples()]
 
 
-def train_pointwise(config: Config, out: Path) -> dict:
-    """Fit a judge for each of `config.train.labels` on all training trials, and its slope on validation pairs; leave a
-    run folder that `load_advisor` opens."""
-    corpus, trials, codes, known, networks, reader = ground(config, out)
-    learned = trials_of_part(trials, networks, config.split, "train")
-    if learned.empty:
-        raise PerfclfError("no trials to learn from: change split.*")
-    priors, slopes, result, datasets = {}, {}, {}, ()
+def train(config: Config, out: Path) -> dict:
+    """Fit the models of each of `config.train.labels` on all training trials, and their weights and percentiles on the
+    validation part; leave a run folder that `load` opens."""
+    from nngpt_perfclf.tasks import TaskData, question_of
+
+    data = TaskData.load(config)
+    reader = fit_reader(data, out)
+    learned, held_out = data.part("train"), data.part("validation")
+    if learned.empty or held_out.empty:
+        raise PerfclfError("no trials to learn from or none to calibrate on: change split.*")
+    priors, weights, maps, result, datasets = {}, {}, {}, {}, ()
     for label in config.train.labels:
-        say(f"fitting trees for label={label}")
-        checked = add_split(drawn_pairs(trials, label, config, DRAWS), codes, config.split)
-        checked = checked[checked["part"] == "validation"]
-        if checked.empty:
-            raise PerfclfError("no pairs to calibrate on: change split.*")
-        questions = [question_of(row, codes) for row in checked.itertuples()]
-        won = (checked["better"] == checked["ds_a"]).to_numpy()
-        for file, reads in forest_files(label, config.advice.features).items():
-            judge = fit_judge(learned, label, codes, networks["group"], reader, config, known, reads)
-            (out / file).write_bytes(pack(judge))
-            sides = judge.strengths(questions, known)
-            odds, datasets = sides[:, 0] - sides[:, 1], judge.datasets
-            slopes[_stem(file)] = Calibration.fit(odds, won)
-            result[f"validation_{_stem(file)}"] = float(np.mean((odds > 0) == won))
+        say(f"fitting pointwise trees for label={label}")
+        checked = data.pairs(label, DRAWS, "validation", ties=False)
+        questions = [question_of(row, data.codes) for row in checked.itertuples()]
+        won, slopes = (checked["better"] == checked["ds_a"]).to_numpy(), {}
+        for mode, reads in reads_of(config.advice.features).items():
+            blank = SideModel(reader, None, (), reads)
+            model = fit_side_model(learned, label, data.codes, data.networks["group"], blank, config, data.datasets)
+            model.forest.save(out / file_of(label, mode))
+            found, datasets = differences(model, questions, data.datasets), model.datasets
+            slopes[mode] = fit_weights(found[:, None], won)
+            maps |= percentiles_of(model, held_out, label, mode, data)
+            result[f"validation_{label}_{mode}"] = float(np.mean((found > 0) == won))
         result[f"validation_{label}_n"] = len(checked)
-        once = add_split(make_pairs(trials, label, config.trial, config.seed), codes, config.split)
-        priors[label] = PairPrior.fit(once[once["part"] == "train"])
-    save_priors(priors, out / "prior.json")
-    save_calibrations(slopes, out / "calibration.json")
-    write_json(out / "run.json", record("strength", to_dict(config), corpus.fingerprint, status="done", result=result,
-                                        datasets=list(datasets), reads=config.advice.features))
-    return {"run": str(out), **result}
+        priors[label], weights[label] = PairPrior.fit(data.pairs(label, part="train")), Weights(**slopes)
+    save_priors(priors, out)
+    save_weights(weights, PointwiseAdviser.sources, out)
+    save_percentiles(maps, out)
+    return finish(KIND, config, data, out, result, datasets)
 
 
-def _leanly(text: str) -> str:
-    """LightGBM's text of a model without its statistics, leaves to seven digits."""
-    return _LEAVES.sub(lambda line: " ".join(f"{float(leaf):.7g}" for leaf in line[0].split()),
-                       _STATISTICS.sub("", text))
+def percentiles_of(model: SideModel, trials: pd.DataFrame, label: str, mode: str,
+                   data: TaskData) -> dict[str, Percentiles]:
+    """The maps of one model, for each of its datasets and, under the name of none, for any other."""
+    predicted, ranks = model.predict(sides_of(trials, data.codes), data.datasets), trials["rank"].to_numpy()
+    maps = {_map_name(label, mode, ""): Percentiles.fit(predicted, ranks)}
+    for dataset in model.datasets:
+        own = (trials["dataset"] == dataset).to_numpy()
+        maps[_map_name(label, mode, dataset)] = Percentiles.fit(predicted[own], ranks[own])
+    return maps
 
 
-def _stem(file: str) -> str:
-    return file.removesuffix(".txt.gz")
+def _map_name(label: str, mode: str, dataset: str) -> str:
+    return f"{label}-{mode}-{dataset or 'other'}"
+
+
+SPECS = (AdviserSpec(KIND, load, train),)

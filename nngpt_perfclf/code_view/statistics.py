@@ -77,13 +77,11 @@ class _Bare(ast.NodeTransformer):
 
 
 def _codes(config: Config) -> Sequence[str]:
-    from nngpt_perfclf.corpus import load_corpus
-    from nngpt_perfclf.tasks import codes_of, labelled_trials, load_task
+    from nngpt_perfclf.tasks import TaskData
 
-    corpus, task = load_corpus(config), load_task(config.task)
-    datasets = labelled_trials(corpus, task, config.epoch).groupby("nn")["dataset"].nunique()
-    codes = codes_of(corpus, task)
-    return [codes[nn] for nn in datasets.index[datasets > 1]]
+    data = TaskData.load(config)
+    datasets = data.trials.groupby("nn")["dataset"].nunique()
+    return [data.codes[nn] for nn in datasets.index[datasets > 1]]
 
 
 def _counter(model: ModelConfig) -> tuple[Callable[[str], int], str]:

@@ -29,7 +29,7 @@ def dataset_properties(extra_file: str | Path | None = None) -> dict[str, Datase
     Raises PerfclfError for a missing or malformed file, for a name that cannot stand in an answer, and for a dataset
     that is already known.
     """
-    known = dict(_read(Path(__file__).parent / "datasets.yaml"))
+    known = dict(_read(Path(__file__).parent / "properties.yaml"))
     if extra_file is None:
         return known
     further = _read(Path(extra_file))

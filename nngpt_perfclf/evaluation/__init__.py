@@ -18,7 +18,7 @@ def evaluate(config: Config, run: str | None = None) -> dict:
 
         return cross_validate(config)
     if config.evaluate.answer == "generated":
-        from nngpt_perfclf.evaluation.generated import evaluate as follow
+        from nngpt_perfclf.evaluation.paper_protocol import evaluate as follow
     else:
         from nngpt_perfclf.evaluation.run import evaluate as follow
     return follow(config, run)

@@ -63,16 +63,16 @@ def datasets(rows: Sequence[dict]) -> str:
 
 
 def folds(result: dict) -> str:
-    """What gradient boosting reaches over all folds, and in which it does worst."""
+    """What the pairwise trees reach over all folds, and the fold in which they are worst."""
     said = []
     for row in result["table"]:
         if row["predictor"] == "prior":
             continue
-        same = [one for one in result["folds"] if all(one[key] == row[key] for key in ("label", "sides", "predictor"))]
+        same = [one for one in result["folds"] if all(one[key] == row[key] for key in ("label", "trial", "predictor"))]
         worst = min(same, key=lambda one: one["accuracy"])
         side = "above" if row["above_prior"] >= 0 else "below"
-        said.append(f"{row['predictor']} is right on {percent(row['accuracy'])} ({row['label']}, {row['sides']} a "
-                    f"side, n {row['n']:,}), {points(row['above_prior'])} {side} the prior; worst in fold "
+        said.append(f"{row['predictor']} is right on {percent(row['accuracy'])} ({row['label']}, {row['trial']} trial, "
+                    f"n {row['n']:,}), {points(row['above_prior'])} {side} the prior; worst in fold "
                     f"{worst['fold']} ({percent(worst['accuracy'])})")
     return "; ".join(said) + "."
 
@@ -137,7 +137,8 @@ def saving(lines: dict[str, Sequence[dict]]) -> str:
     if not asked:
         return "No policy that asks was tried."
     name, best = min(asked.items(), key=lambda item: item[1]["regret_points"])
-    keep = "as few as the miss_probability allowed" if best["keep"] is None else f"{percent(best['keep'], 0)} of the candidates"
+    keep = ("as few as the miss probability allowed" if best["keep"] is None
+            else f"{percent(best['keep'], 0)} of the candidates")
     said = (f"Keeping {keep}, the best policy that asks ({name}) loses {best['regret_points']:.2f} accuracy points and "
             f"saves {percent(best['time_saved'])} of the training time, asking included")
     other = next((row for row in lines.get("random", ()) if row["keep"] == best["keep"]), None)

@@ -17,31 +17,22 @@ import numpy as np
 import pandas as pd
 
 from nngpt_perfclf.advice.features import CodeReader
-from nngpt_perfclf.advice.pairwise import DRAWS, drawn_pairs, fit_forest
+from nngpt_perfclf.advice.pairwise import DRAWS, PairModel, fit_pair_model
 from nngpt_perfclf.advice.prior import PairPrior
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress
-from nngpt_perfclf.corpus import Corpus, load_corpus
-from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.evaluation.comparison import group_interval
 from nngpt_perfclf.evaluation.metrics import hits, rate
 from nngpt_perfclf.evaluation.predict import write_parquet
-from nngpt_perfclf.evaluation.run import begin, plan
-from nngpt_perfclf.record import record, write_json
-from nngpt_perfclf.tasks import (
-    codes_of,
-    folds_of_pairs,
-    labelled_trials,
-    load_task,
-    make_pairs,
-    near_duplicate_groups,
-    question_of,
-)
+from nngpt_perfclf.evaluation.run import plan
+from nngpt_perfclf.files import write_json
+from nngpt_perfclf.run_folder import RunFolder, manifest
+from nngpt_perfclf.tasks import TaskData, folds_of_pairs, make_pairs, question_of
 from nngpt_perfclf.types import PerfclfError
 
 PRIOR, READS = "prior", ("code", "recipe", "both")
-# Label and trials a side. The best trial's recipe was chosen by its accuracy, so nobody may read it.
-ASKED = (("normalized", "one"), ("rank", "one"), ("normalized", "best"))
+# Label and trial of each side. The best trial's recipe was chosen by its accuracy, so no adviser may read it.
+ASKED = (("normalized", "random"), ("rank", "random"), ("normalized", "best"))
 
 
 def cross_validate(config: Config) -> dict:
@@ -61,27 +52,27 @@ def cross_validate(config: Config) -> dict:
         raise PerfclfError(f"{folder} already holds a table: name another out=, or go on with resume=true")
     if unknown := set(config.evaluate.reads) - set(READS):
         raise PerfclfError(f"evaluate.reads: {', '.join(sorted(unknown))} is not of {', '.join(READS)}")
-    questions = [(label, sides) for label, sides in ASKED if label in config.train.labels]
-    corpus = load_corpus(config)
-    begun = record("folds", plan(config), corpus.fingerprint)
-    begin(folder, begun)
-    world = _Folds.of(config, corpus)
+    questions = [(label, trial) for label, trial in ASKED if label in config.train.labels]
+    data = TaskData.load(config)
+    begun = manifest("folds", plan(config), data.fingerprint)
+    RunFolder(folder).begin(begun)
+    world = _Folds.of(data)
     table, by_fold = [], []
     with progress() as bar:
-        steps = sum(len(_readers(config, sides)) for _, sides in questions)
+        steps = sum(len(_readers(config, trial)) for _, trial in questions)
         task = bar.add_task("folds", total=len(world.names) * steps)
         for number, name in enumerate(world.names):
-            for label, sides in questions:
-                for reads in _readers(config, sides):
-                    file = folder / f"{label}-{sides}-{reads}-{name}.parquet"
+            for label, trial in questions:
+                for reads in _readers(config, trial):
+                    file = folder / f"{label}-{trial}-{reads}-{name}.parquet"
                     if not file.is_file():
-                        write_parquet(world.predicted(label, sides, reads, number), file)
+                        write_parquet(world.predicted(label, trial, reads, number), file)
                     bar.advance(task)
-    for label, sides in questions:
+    for label, trial in questions:
         prior = None
-        for reads in _readers(config, sides):
-            told = {"label": label, "sides": sides, "predictor": PRIOR if reads == PRIOR else f"pairwise ({reads})"}
-            found = {name: pd.read_parquet(folder / f"{label}-{sides}-{reads}-{name}.parquet") for name in world.names}
+        for reads in _readers(config, trial):
+            told = {"label": label, "trial": trial, "predictor": PRIOR if reads == PRIOR else f"pairwise ({reads})"}
+            found = {name: pd.read_parquet(folder / f"{label}-{trial}-{reads}-{name}.parquet") for name in world.names}
             hit = pd.concat(map(_hits, found.values()), keys=world.names)
             prior = hit if reads == PRIOR else prior
             groups = pd.concat(found.values())["nn"].map(world.groups)
@@ -94,57 +85,55 @@ def cross_validate(config: Config) -> dict:
     return result
 
 
-def _readers(config: Config, sides: str) -> tuple[str, ...]:
+def _readers(config: Config, trial: str) -> tuple[str, ...]:
     """Who predicts: the prior, and trees that read what is configured and may be read."""
-    return (PRIOR, *(reads for reads in config.evaluate.reads if sides == "one" or reads == "code"))
+    return (PRIOR, *(reads for reads in config.evaluate.reads if trial == "random" or reads == "code"))
 
 
 @dataclass(frozen=True, eq=False)
 class _Folds:
     """`trials`: of networks with pairs; `groups`: of every network; `names` and `chosen`: each fold's name, and which
-    rows of a table of pairs stand in it."""
+    rows of a table of pairs are in it."""
 
-    config: Config
+    data: TaskData
     trials: pd.DataFrame
-    codes: dict[str, str]
     groups: pd.Series
     names: tuple[str, ...]
     chosen: tuple
 
     @staticmethod
-    def of(config: Config, corpus: Corpus) -> _Folds:
-        task = load_task(config.task)
-        trials, codes = labelled_trials(corpus, task, config.epoch), codes_of(corpus, task)
-        groups = near_duplicate_groups(codes, config.split.similarity)
-        pairs = make_pairs(trials, *ASKED[0], config.seed)
-        folds = folds_of_pairs(pairs, groups, config.split, config.seed)
-        return _Folds(config, trials[trials["nn"].isin(set(pairs["nn"]))], codes, groups, tuple(folds),
-                      tuple(folds.values()))
+    def of(data: TaskData) -> _Folds:
+        groups, trials = data.networks["group"], data.trials
+        pairs = make_pairs(trials, *ASKED[0], data.config.seed)
+        folds = folds_of_pairs(pairs, groups, data.config.split, data.config.seed)
+        return _Folds(data, trials[trials["nn"].isin(set(pairs["nn"]))], groups, tuple(folds), tuple(folds.values()))
 
-    def predicted(self, label: str, sides: str, reads: str, number: int) -> pd.DataFrame:
+    def predicted(self, label: str, trial: str, reads: str, number: int) -> pd.DataFrame:
         """The pairs of one fold with `p_a`, the probability that `ds_a` is the better one."""
-        config = replace(self.config, label=label, sides=sides)
-        once, drawn = self.pairs(label, sides)
+        config = replace(self.data.config, label=label, trial=trial)
+        once, drawn = self.pairs(label, trial)
         asked, learned = once[self.chosen[number](once)], drawn[~self.chosen[number](drawn)]
         if reads == PRIOR:
             prior = PairPrior.fit(learned)
             return asked.assign(p_a=[prior(row.ds_a, row.ds_b) for row in asked.itertuples()])
-        known = dataset_properties(config.datasets)
-        forest = fit_forest(learned, self.codes, self.groups, self.reader(number), config, known, reads)
-        odds = forest.log_odds([question_of(row, self.codes) for row in asked.itertuples()], known)
-        return asked.assign(p_a=1 / (1 + np.exp(-odds)))
+        blank = PairModel(self.reader(number), None, (), reads)
+        model = fit_pair_model(learned, self.data.codes, self.groups, blank, config, self.data.datasets)
+        questions = [question_of(row, self.data.codes) for row in asked.itertuples()]
+        return asked.assign(p_a=1 / (1 + np.exp(-model.log_odds(questions, self.data.datasets))))
 
     @lru_cache(maxsize=len(ASKED))  # noqa: B019 - one object, which lives as long as the table is made
-    def pairs(self, label: str, sides: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """All pairs, once to be asked about and in several draws to learn from: a network's do not depend on others."""
-        once = make_pairs(self.trials, label, sides, self.config.seed)
-        return once, drawn_pairs(self.trials, label, replace(self.config, sides=sides), DRAWS)
+    def pairs(self, label: str, trial: str) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """All pairs, once to be asked about and in several draws, without ties, to learn from."""
+        seed, draws = self.data.config.seed, DRAWS if trial == "random" else 1
+        tables = [make_pairs(self.trials, label, trial, seed + 1000 * draw) for draw in range(draws)]
+        drawn = pd.concat(tables, ignore_index=True)
+        return tables[0], drawn[~drawn["tie"]]
 
     @lru_cache(maxsize=1)  # noqa: B019 - as above
     def reader(self, number: int) -> CodeReader:
         once, _ = self.pairs(*ASKED[0])
         names = sorted(set(once.loc[~self.chosen[number](once), "nn"]))
-        return CodeReader.fit([self.codes[nn] for nn in names], self.config.seed)
+        return CodeReader.fit([self.data.codes[nn] for nn in names], self.data.config.seed)
 
 
 def _hits(found: pd.DataFrame) -> pd.Series:

@@ -9,8 +9,7 @@ from pathlib import Path
 
 from nngpt_perfclf.config import Config, load_config, to_dict
 from nngpt_perfclf.evaluation import captions
-from nngpt_perfclf.files import whole
-from nngpt_perfclf.record import read_json
+from nngpt_perfclf.files import read_json, whole
 from nngpt_perfclf.types import PerfclfError
 
 FILES = {"evaluation": "evaluation.json", "log": "log.jsonl", "loop": "loop.json", "folds": "folds.json"}
@@ -40,8 +39,7 @@ class Run:
         config = self.config
         split = config["split"]
         left_out = f" {split['left_out']}" if split.get("left_out") else ""
-        sides = "best trial" if config["sides"] == "best" else "one trial"
-        return {"label": f"{config['label']}, {sides} a side, epoch {config['epoch']}",
+        return {"label": f"{config['label']}, {config['trial']} trial, epoch {config['epoch']}",
                 "split": f"{split['by']}{left_out}, {config['evaluate']['part']} part"}
 
 
@@ -94,7 +92,8 @@ def sections(runs: Sequence[Run]) -> dict:
         "coverage": [_figure(run, "coverage", captions.coverage(rows := run.evaluation["coverage"]), rows)
                      for run in scored],
         "pairs": [_figure(run, "pair_map", captions.pairs(rows := run.evaluation["by_pair"]), rows) for run in scored],
-        "rounds": [_figure(run, "rounds", captions.paper(run.evaluation), run.evaluation["rounds"]) for run in generated],
+        "rounds": [_figure(run, "rounds", captions.paper(run.evaluation), run.evaluation["rounds"])
+                   for run in generated],
         "replays": [_figure(run, "saving_regret", captions.saving(lines), lines) for run, lines in replayed],
         "paper": PAPER if scored else None,
     }
@@ -160,7 +159,7 @@ def _lines(rows: Sequence[dict]) -> dict[str, list[dict]]:
     lines: dict[str, list[dict]] = {}
     for row in rows:
         if row["target"] == "all":
-            alone = row["policy"] in ("nop", "random", "oracle", "prior")
+            alone = row["policy"] in ("nop", "random", "oracle")
             lines.setdefault(row["policy"] if alone else f"{row['policy']}, {row['adviser']}", []).append(row)
     return lines
 

@@ -24,7 +24,7 @@ from nngpt_perfclf.types import Candidate, Outcome, PerfclfError, Recipe
 UNSTATED = Recipe(lr=0.01, momentum=0.9, batch=64, dropout=0.2, transform="norm_256_flip")
 # The image sets have 1,024 training images: larger batches would leave an epoch of a few steps.
 LARGEST_BATCH = 32
-LEARNER = Path(__file__).with_name("learner.py")
+TRAIN_WORKER = Path(__file__).with_name("train_worker.py")
 
 
 def plugin(config: Config) -> LocalTrainer:
@@ -62,10 +62,10 @@ class LocalTrainer:
             return None
         loop = self.config.loop
         limits = sandbox.Limits(loop.time_limit, loop.memory_limit, threads=self.config.threads or 1)
-        return train_in_cage(candidate, target, limits, self.config.seed)
+        return train_in_sandbox(candidate, target, limits, self.config.seed)
 
 
-def train_in_cage(candidate: Candidate, target: str, limits: sandbox.Limits, seed: int) -> Outcome:
+def train_in_sandbox(candidate: Candidate, target: str, limits: sandbox.Limits, seed: int) -> Outcome:
     """Train `candidate` on the image set `target`; `seconds` is the wall time of the subprocess, its start included."""
     images = image_sets.load(target)
     folder = Path(tempfile.mkdtemp(prefix="perfclf-train-"))
@@ -75,7 +75,7 @@ def train_in_cage(candidate: Candidate, target: str, limits: sandbox.Limits, see
         (folder / "net.py").write_text(candidate.arch_code, encoding="utf-8")
         (folder / "task.json").write_text(json.dumps(task))
         np.savez(folder / "images.npz", train=images.train_images, labels=images.train_labels, test=images.test_images)
-        finished = sandbox.run(LEARNER, folder, limits, modules=("numpy", "torch", "torch.utils.data"))
+        finished = sandbox.run(TRAIN_WORKER, folder, limits, modules=("numpy", "torch", "torch.utils.data"))
     finally:
         shutil.rmtree(folder)
     if finished.failure:
@@ -109,17 +109,15 @@ def quick_candidates(config: Config) -> list[Candidate]:
     """The held-out networks whose recorded epochs were the shortest, `loop.pool` of them or as many as one generation
     needs, ordered by name. Each has the recipe of its quickest trial at the size of the local images, which shows that
     it can take them."""
-    from nngpt_perfclf.corpus import load_corpus
-    from nngpt_perfclf.tasks import codes_of, labelled_trials, load_task, recipe_of, split_networks
+    from nngpt_perfclf.tasks import TaskData, recipe_of
 
-    corpus, task = load_corpus(config), load_task(config.task)
-    parts = split_networks(codes_of(corpus, task), config.split)["part"]
-    trials = labelled_trials(corpus, task, config.epoch)
-    held_out = trials["nn"].isin(parts.index[parts == "test"])
+    data = TaskData.load(config)
+    trials = data.trials
+    held_out = trials["nn"].map(data.networks["part"]) == "test"
     small = trials["transform"].map(_image_size) == image_sets.SIZE
     quickest = trials[held_out & small].sort_values(["duration", "trial"]).drop_duplicates("nn").itertuples()
-    fitting = (Candidate(row.nn, corpus.codes[row.nn], recipe_of(row), {"trial": row.trial})
-               for row in quickest if runs_here(corpus.codes[row.nn]))
+    fitting = (Candidate(row.nn, data.codes[row.nn], recipe_of(row), {"trial": row.trial})
+               for row in quickest if runs_here(data.codes[row.nn]))
     chosen = itertools.islice(fitting, max(config.loop.pool, config.loop.candidates))
     return sorted(chosen, key=lambda candidate: candidate.name)
 

@@ -1,7 +1,7 @@
-"""Pruning policies: candidates and what was advised about them in, kept and pruned with reasons out.
+"""Pruning policies: candidates and their scores in, kept and pruned candidates with reasons out.
 
-A policy says which questions it wants answered, turns the answers into one score a candidate (higher: more
-promising) and selects by one common rule, `keep_mask`. A candidate without a score is never pruned.
+A policy turns what is known of the candidates into one number each (higher: more promising) and selects by one common
+rule, `keep_mask`. A candidate without a decided score is never pruned.
 """
 
 from __future__ import annotations
@@ -12,19 +12,18 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from nngpt_perfclf.types import Advice, Candidate, PerfclfError, Question, Recipe
-
-Answers = Sequence[Advice | None]
+from nngpt_perfclf.types import Candidate, PerfclfError, Score
 
 
 @dataclass(frozen=True)
 class Rule:
     """How much may be pruned.
 
-    `keep`: share of the scored candidates to keep, or None: as few as hold the best one with probability 1 − `miss_probability`.
+    `keep`: share of the scored candidates to keep, or None: as few as hold the best one with probability
+    1 − `miss_probability`.
     `least_kept`: never keep fewer of the scored ones. `confidence`: a candidate goes only where the best-scored one
     beats it with a higher probability than this (0.5: where it scores lower at all).
-    `inverse_temperature`: logits of "this one is the better of two candidates" for one unit of difference in score.
+    `inverse_temperature`: log-odds of being the better of two candidates for one unit of difference in score.
     """
 
     keep: float | None = 0.5
@@ -48,163 +47,99 @@ class Rule:
 
 @dataclass(frozen=True)
 class Selection:
-    """What a policy decided: `kept` in the order proposed; `pruned`: candidates with the reason;
-    `scores`: one for each candidate as given, None without an opinion."""
+    """What a policy decided: `kept` in the order proposed; `pruned`: candidates with the reason; `values`: what each
+    candidate was ranked by, as given, None without a decided score."""
 
     kept: tuple[Candidate, ...]
     pruned: tuple[tuple[Candidate, str], ...]
-    scores: tuple[float | None, ...]
+    values: tuple[float | None, ...]
 
 
 @dataclass(frozen=True)
 class Policy:
-    """Base class, and the null policy: no question, no opinion, so nothing is pruned."""
+    """Base class, and the null policy: nothing is asked, so nothing is pruned."""
 
     rule: Rule = Rule()
 
-    def questions(self, candidate: Candidate, target: str) -> list[Question]:
-        """What must be asked about one candidate; may be nothing."""
-        return []
-
-    def scores(self, candidates: Sequence[Candidate], answers: Sequence[Answers], target: str,
+    def values(self, candidates: Sequence[Candidate], scores: Sequence[Score | None],
                seeds: Sequence[int]) -> np.ndarray:
-        """One score a candidate, NaN without an opinion: (1, candidates), or (seeds, candidates) if chance plays."""
+        """What candidates are ranked by, NaN without an opinion: (1, candidates), or (seeds, candidates) if random."""
         return np.full((1, len(candidates)), np.nan)
 
-    def select(self, candidates: Sequence[Candidate], answers: Sequence[Answers], target: str,
-               seed: int) -> Selection:
-        """Decide on one generation; `answers[i]` are those to the questions about `candidates[i]`, in order."""
-        if len(answers) != len(candidates):
-            raise PerfclfError(f"{len(candidates)} candidates, but answers about {len(answers)}")
-        scores = self.scores(candidates, answers, target, [seed])[0]
-        mask = keep_mask(scores[None], noise(candidates, [seed]), self.rule)[0]
+    def select(self, candidates: Sequence[Candidate], scores: Sequence[Score | None], seed: int) -> Selection:
+        """Decide on one generation; `scores[i]` is that of `candidates[i]`."""
+        if len(scores) != len(candidates):
+            raise PerfclfError(f"{len(candidates)} candidates, but {len(scores)} scores")
+        values = self.values(candidates, scores, [seed])[0]
+        mask = keep_mask(values[None], noise(candidates, [seed]), self.rule)[0]
         return Selection(
             kept=tuple(candidate for candidate, keep in zip(candidates, mask, strict=True) if keep),
-            pruned=tuple((candidates[i], self._reason(scores, mask, i)) for i in np.flatnonzero(~mask)),
-            scores=tuple(None if np.isnan(score) else float(score) for score in scores))
+            pruned=tuple((candidates[place], self._reason(values, mask, place)) for place in np.flatnonzero(~mask)),
+            values=tuple(None if np.isnan(value) else float(value) for value in values))
 
-    def _reason(self, scores: np.ndarray, mask: np.ndarray, i: int) -> str:
-        place = 1 + int(np.sum(scores > scores[i]))
-        limit = f"miss_probability {self.rule.miss_probability:g}" if self.rule.keep is None else f"keep {self.rule.keep:g}"
-        return (f"score {scores[i]:.3f} is number {place} of {np.sum(~np.isnan(scores))}, "
-                f"the best is {np.nanmax(scores):.3f}; {int(mask.sum())} of {len(mask)} kept ({limit})")
+    def _reason(self, values: np.ndarray, mask: np.ndarray, place: int) -> str:
+        position = 1 + int(np.sum(values > values[place]))
+        limit = (f"miss_probability {self.rule.miss_probability:g}" if self.rule.keep is None
+                 else f"keep {self.rule.keep:g}")
+        return (f"score {values[place]:.3f} is number {position} of {np.sum(~np.isnan(values))}, "
+                f"the best is {np.nanmax(values):.3f}; {int(mask.sum())} of {len(mask)} kept ({limit})")
 
 
 class Nop(Policy):
     """Prunes nothing: what every other policy is measured against."""
 
 
-@dataclass(frozen=True)
-class Naive(Policy):
-    """The candidate's probability of doing better on the target than on each reference, under one and the same recipe.
+class Ask(Policy):
+    """Ranks by the score of the adviser that is asked."""
 
-    Kept to show why not: a good candidate is good on both sides, so the difference says little about the target.
-    """
-
-    references: tuple[str, ...] = ()
-    epoch: int = 1
-
-    def questions(self, candidate: Candidate, target: str) -> list[Question]:
-        return [Question(candidate.arch_code, target, reference, candidate.recipe,
-                         self.reference_recipe(candidate, reference), self.epoch)
-                for reference in self.references if reference != target]
-
-    def reference_recipe(self, candidate: Candidate, reference: str) -> Recipe | None:
-        return candidate.recipe
-
-    def scores(self, candidates, answers, target, seeds) -> np.ndarray:
-        return np.array([[self.score(given, target) for given in answers]], dtype=float)
-
-    def score(self, answers: Answers, target: str) -> float:
-        """Mean over the references of logit P(target wins) − logit of its prior; NaN where no answer is decided."""
-        if not any(advice is not None and advice.decided for advice in answers):
-            return float("nan")
-        gains = [_logit(advice, advice.probability, target) - _logit(advice, advice.prior, target)
-                 for advice in answers if advice is not None]
-        # Rounded, so that equal advice gives equal scores whatever the order of its sums.
-        return round(float(np.mean(gains)), 6)
+    def values(self, candidates, scores, seeds) -> np.ndarray:
+        return np.array([[score.value if score is not None and score.decided else np.nan for score in scores]], float)
 
 
-@dataclass(frozen=True)
-class Anchored(Naive):
-    """As `Naive`, but each reference stands under its fixed anchor recipe, so that only the candidate's side varies.
-
-    The candidate's network stands on both sides, though: what makes it good at everything cancels. An adviser that
-    tells the strength of each side lets it be counted, and then the target's strength alone is the score.
-    """
-
-    anchors: Mapping[str, Recipe] = field(default_factory=dict)
-
-    def scores(self, candidates, answers, target, seeds) -> np.ndarray:
-        # One scale for all: strengths only where every advice has them.
-        if any(advice is not None and advice.strengths is None for given in answers for advice in given):
-            return super().scores(candidates, answers, target, seeds)
-        return np.array([[_strength(given, target) for given in answers]], dtype=float)
-
-    def reference_recipe(self, candidate: Candidate, reference: str) -> Recipe | None:
-        if reference not in self.anchors:
-            raise PerfclfError(f"no anchor recipe for the reference dataset {reference!r}")
-        return self.anchors[reference]
-
-
-class Prior(Anchored):
-    """The pair prior alone, the code unread. It says the same of every candidate of a target, so it prunes nothing."""
-
-    def score(self, answers: Answers, target: str) -> float:
-        return float("nan") if all(advice is None for advice in answers) else 0.0
+class Naive(Ask):
+    """As `Ask`, but scored by pair questions with the same recipe on both sides: a baseline that shows why
+    references need a fixed anchor recipe. A good candidate is good on both sides, and the difference says little."""
 
 
 class Random(Policy):
     """Keeps a random share: what any advice must beat."""
 
-    def scores(self, candidates, answers, target, seeds) -> np.ndarray:
+    def values(self, candidates, scores, seeds) -> np.ndarray:
         # Not the noise that breaks ties, which would order equals the same way.
         return noise(candidates, [~seed for seed in seeds])
 
 
 @dataclass(frozen=True)
 class Oracle(Policy):
-    """Knows every outcome, accuracy by candidate name: the bound that no advice passes. For replays only."""
+    """Knows every outcome, accuracy by candidate name: the bound of all advice. For replays only."""
 
     outcomes: Mapping[str, float] = field(default_factory=dict)
 
-    def scores(self, candidates, answers, target, seeds) -> np.ndarray:
+    def values(self, candidates, scores, seeds) -> np.ndarray:
         missing = [candidate.name for candidate in candidates if candidate.name not in self.outcomes]
         if missing:
             raise PerfclfError(f"the oracle needs recorded outcomes, and {missing[0]} has none: use it in a replay")
         return np.array([[self.outcomes[candidate.name] for candidate in candidates]], dtype=float)
 
 
-POLICIES = {"nop": Nop, "anchored": Anchored, "naive": Naive, "prior": Prior, "random": Random, "oracle": Oracle}
-ASKING = ("anchored", "naive")
+POLICIES = {"nop": Nop, "ask": Ask, "naive": Naive, "random": Random, "oracle": Oracle}
+ASKING = ("ask", "naive")
 
 
-def build_policy(name: str, rule: Rule, *, references: Sequence[str] = (), anchors: Mapping[str, Recipe] | None = None,
-                 outcomes: Mapping[str, float] | None = None, epoch: int = 1) -> Policy:
-    """The policy called `name`; `references` and `anchors` for those that ask, `outcomes` for the oracle.
-
-    Raises PerfclfError for an unknown name.
-    """
+def build_policy(name: str, rule: Rule, outcomes: Mapping[str, float] | None = None) -> Policy:
+    """The policy called `name`; `outcomes` for the oracle. Raises PerfclfError for an unknown name."""
     if name not in POLICIES:
         raise PerfclfError(f"unknown policy {name!r}; known: {', '.join(POLICIES)}")
-    kind = POLICIES[name]
-    told: dict = {}
-    if issubclass(kind, Naive):
-        told = {"references": tuple(references), "epoch": epoch}
-    if issubclass(kind, Anchored):
-        told["anchors"] = dict(anchors or {})
-    if kind is Oracle:
-        told = {"outcomes": dict(outcomes or {})}
-    return kind(rule, **told)
+    return Oracle(rule, dict(outcomes or {})) if name == "oracle" else POLICIES[name](rule)
 
 
 def keep_mask(scores: np.ndarray, ties: np.ndarray, rule: Rule) -> np.ndarray:
     """Which candidates stay, for many generations at once: (generations, candidates) of scores and of tie-breakers
     give as many booleans. NaN scores always stay and count outside the share that is kept.
 
-    With `rule.keep` None the chance of each candidate to be the best is the softmax of inverse_temperature × score (Luce's choice
-    axiom: pairwise odds exp(inverse_temperature × difference), as Bradley and Terry have them), and the least promising ones
-    go as long as their chances add up to at most `rule.miss_probability`.
+    With `rule.keep` None the chance of each candidate to be the best is the softmax of inverse_temperature × score
+    (Luce's choice axiom: pairwise odds exp(inverse_temperature × difference), as in Bradley and Terry's model), and the
+    least promising ones go as long as their chances add up to at most `rule.miss_probability`.
     """
     scored = ~np.isnan(scores)
     filled = np.where(scored, scores, -np.inf)
@@ -241,20 +176,6 @@ def _enough(logits: np.ndarray, miss_probability: float) -> np.ndarray:
     """How many of the candidates, most promising first, hold the best one with probability 1 − miss_probability."""
     lost = 1.0 - np.cumsum(chances(logits), axis=-1)
     return 1 + np.sum(lost > miss_probability + 1e-12, axis=-1)
-
-
-def _logit(advice: Advice, probability: float, target: str) -> float:
-    """Log-odds that `target` wins; `probability` that of `advice.better`, at most a million to one."""
-    sure = float(np.clip(probability, 1e-6, 1 - 1e-6))
-    odds = float(np.log(sure / (1 - sure)))
-    return odds if advice.better == target else -odds
-
-
-def _strength(answers: Answers, target: str) -> float:
-    """The strength of `target`'s side, which every advice tells alike; NaN where no answer is decided."""
-    told = [advice.strengths[advice.better != target] for advice in answers if advice is not None]
-    decided = any(advice is not None and advice.decided for advice in answers)
-    return round(float(np.mean(told)), 6) if decided else float("nan")
 
 
 def _mix(x: np.ndarray) -> np.ndarray:

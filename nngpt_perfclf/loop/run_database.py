@@ -1,6 +1,6 @@
-"""The loop's memory: an SQLite file that receives every proposal, answer, decision and outcome as it happens.
+"""A loop's record: an SQLite file that receives every proposal, score, decision and outcome as it happens.
 
-One event is one transaction, so a loop that is killed has lost at most the event it was in, and goes on from there.
+One event is one transaction: a loop that is killed loses at most the event it was in, and continues from there.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pathlib import Path
 
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.tasks import load_task
-from nngpt_perfclf.types import Advice, Candidate, Outcome, PerfclfError, Question, Recipe
+from nngpt_perfclf.types import Candidate, Outcome, PerfclfError, Recipe, Score
 
 FILE = "loop.sqlite"
-# What is tried on the same candidates: a later command may try more of it, and asks only what was not asked yet.
+# What is tried on the same candidates: a later command may try more of it, and asks only about what is new.
 TRIED = ("advisers", "policies", "keep", "resamples")
-# What decides the candidates, the questions about them and, beside an adviser's own files, the answers.
+# What decides the candidates and, besides an adviser's own files, the scores.
 WORLD = ("task", "epoch", "label", "seed", "datasets", "template", "code_only_template", "code_view", "code_tokens",
          "corpus", "split", "model")
 _SCHEMA = """
@@ -28,8 +28,8 @@ CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY CHECK (id = 1), kind TEXT
     epoch INTEGER, world TEXT, fingerprint TEXT, config TEXT, started REAL, finished REAL);
 CREATE TABLE IF NOT EXISTS proposal (target TEXT, seed INTEGER, position INTEGER, name TEXT, code TEXT, recipe TEXT,
     meta TEXT, PRIMARY KEY (target, seed, position));
-CREATE TABLE IF NOT EXISTS answer (adviser TEXT, question TEXT, better TEXT, probability REAL, prior REAL,
-    decided INTEGER, reason TEXT, strengths TEXT, seconds REAL, PRIMARY KEY (adviser, question));
+CREATE TABLE IF NOT EXISTS score (adviser TEXT, target TEXT, candidate TEXT, value REAL, percentile REAL, low REAL,
+    high REAL, decided INTEGER, reason TEXT, seconds REAL, broken INTEGER, PRIMARY KEY (adviser, target, candidate));
 CREATE TABLE IF NOT EXISTS decision (search TEXT, seed INTEGER, name TEXT, position INTEGER, kept INTEGER, score REAL,
     reason TEXT, PRIMARY KEY (search, seed, name));
 CREATE TABLE IF NOT EXISTS outcome (target TEXT, candidate TEXT, name TEXT, accuracy REAL, seconds REAL,
@@ -44,12 +44,13 @@ CREATE VIEW IF NOT EXISTS trial AS
 
 
 @dataclass(frozen=True)
-class Answered:
-    """A question's answer (None: no opinion) and the seconds that asking it took."""
+class Scored:
+    """A candidate's score (None: no opinion) and the seconds that asking took; `broken`: it cannot be trained."""
 
-    advice: Advice | None
+    score: Score | None
     seconds: float
     reason: str = ""
+    broken: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,21 +96,20 @@ class RunDatabase:
         self._insert("proposal", [(target, seed, position, one.name, one.arch_code, json.dumps(asdict(one.recipe)),
                                    json.dumps(dict(one.meta), default=str)) for position, one in enumerate(candidates)])
 
-    def answers(self, adviser: str, questions: Sequence[Question]) -> dict[Question, Answered]:
-        """Those of the questions that this adviser has answered, with or without an opinion."""
+    def scores(self, adviser: str, target: str, candidates: Sequence[Candidate]) -> dict[Candidate, Scored]:
+        """Those of the candidates that this adviser was asked about, with or without an opinion."""
         found = {}
-        for question in questions:
-            for better, probability, prior, decided, reason, strengths, seconds in self._all(
-                    "SELECT better, probability, prior, decided, reason, strengths, seconds FROM answer "
-                    "WHERE adviser = ? AND question = ?", adviser, _key(question)):
-                told = tuple(json.loads(strengths)) if strengths else None
-                advice = None if better is None else Advice(better, probability, prior, bool(decided), reason, told)
-                found[question] = Answered(advice, seconds, reason)
+        for candidate in candidates:
+            for *numbers, decided, reason, seconds, broken in self._all(
+                    "SELECT value, percentile, low, high, decided, reason, seconds, broken FROM score "
+                    "WHERE adviser = ? AND target = ? AND candidate = ?", adviser, target, _identity(candidate)):
+                score = None if numbers[0] is None else Score(*numbers, bool(decided), reason)
+                found[candidate] = Scored(score, seconds, reason, bool(broken))
         return found
 
-    def add_answers(self, adviser: str, answered: Mapping[Question, Answered]) -> None:
-        self._insert("answer", [(adviser, _key(question), *_columns(given.advice, given.reason), given.seconds)
-                                for question, given in answered.items()])
+    def add_scores(self, adviser: str, target: str, scored: Mapping[Candidate, Scored]) -> None:
+        self._insert("score", [(adviser, target, _identity(candidate), *_columns(given), given.reason, given.seconds,
+                                given.broken) for candidate, given in scored.items()])
 
     def decisions(self, search: str, seed: int) -> list[Decision]:
         """The decisions on one generation, in the order of its candidates; empty if it is undecided."""
@@ -178,7 +178,7 @@ def world_of(config: Config) -> str:
     told = to_dict(config)
     loop = {key: value for key, value in told["loop"].items() if key not in TRIED}
     return _digest({**{key: told[key] for key in WORLD}, "part": config.evaluate.part, "loop": loop,
-                    "confidence": config.advice.confidence})
+                    "confidence": config.advice.confidence, "profile": config.advice.profile})
 
 
 def run_folder(config: Config) -> Path:
@@ -213,18 +213,13 @@ def _digest(told: dict) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
-def _key(question: Question) -> str:
-    return hashlib.sha256(repr(question).encode()).hexdigest()
-
-
 def _identity(candidate: Candidate) -> str:
     told = (candidate.name, candidate.arch_code, candidate.recipe)
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
-def _columns(advice: Advice | None, reason: str) -> tuple:
-    if advice is None:
-        return (None, None, None, None, reason, None)
-    strengths = None if advice.strengths is None else json.dumps([float(one) for one in advice.strengths])
-    return (advice.better, float(advice.probability), float(advice.prior), bool(advice.decided), advice.reason,
-            strengths)
+def _columns(scored: Scored) -> tuple:
+    score = scored.score
+    if score is None:
+        return (None, None, None, None, None)
+    return (*map(float, (score.value, score.percentile, score.low, score.high)), bool(score.decided))

@@ -1,4 +1,4 @@
-"""The reference AutoML loop: propose → ask → prune → train → record, all through the hooks of one plugin manager."""
+"""The reference AutoML loop: propose, score, prune, train, record, all through the hooks of one plugin manager."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import pluggy
 
 from nngpt_perfclf.console import progress
-from nngpt_perfclf.loop.asking import Answered, ask
+from nngpt_perfclf.loop.asking import NOBODY, ask
 from nngpt_perfclf.loop.policies import Policy
-from nngpt_perfclf.loop.run_database import Decision, RunDatabase
+from nngpt_perfclf.loop.run_database import Decision, RunDatabase, Scored
 from nngpt_perfclf.types import Candidate, Outcome, PerfclfError
 
 
@@ -52,13 +52,13 @@ class Search:
     runs: RunDatabase
 
     def generation(self, count: int, seed: int) -> Generation:
-        """Propose `count` candidates, ask, prune, train the rest. What the run database knows is not done again."""
+        """Propose `count` candidates, score, prune, train the rest. What the run database knows is not done again."""
         candidates = self._proposed(count, seed)
-        answered = ask(self.manager, self.runs, self.adviser, self.policy, candidates, self.target)
-        decisions = self._decided(candidates, answered, seed)
+        scored = self._scored(candidates)
+        decisions = self._decided(candidates, scored, seed)
         kept = [candidate for candidate, decision in zip(candidates, decisions, strict=True) if decision.kept]
         outcomes = self._trained(kept)
-        asking = sum(answer.seconds for answers in answered for answer in answers)
+        asking = sum(given.seconds for given in scored)
         return Generation(tuple(candidates), tuple(decisions), tuple(outcomes), asking)
 
     def _proposed(self, count: int, seed: int) -> list[Candidate]:
@@ -75,21 +75,22 @@ class Search:
         self.runs.add_candidates(self.target, seed, candidates)
         return list(candidates)
 
-    def _decided(self, candidates: Sequence[Candidate], answered: Sequence[Sequence[Answered]],
-                 seed: int) -> list[Decision]:
+    def _scored(self, candidates: Sequence[Candidate]) -> list[Scored]:
+        if self.adviser == NOBODY:
+            return [Scored(None, 0.0, "nobody was asked")] * len(candidates)
+        return ask(self.manager, self.runs, self.adviser, candidates, self.target)
+
+    def _decided(self, candidates: Sequence[Candidate], scored: Sequence[Scored], seed: int) -> list[Decision]:
         recorded = self.runs.decisions(self.name, seed)
         if recorded:
             return recorded
-        advice = [[answer.advice for answer in answers] for answers in answered]
-        selection = self.policy.select(candidates, advice, self.target, seed)
-        reasons = {candidate.name: reason for candidate, reason in selection.pruned}
-        decisions = [Decision(candidate.name, candidate.name not in reasons, score, reasons.get(candidate.name, ""))
-                     for candidate, score in zip(candidates, selection.scores, strict=True)]
+        decisions = decide(self.policy, candidates, scored, seed)
         self.runs.add_decisions(self.name, seed, decisions)
         for candidate, decision in zip(candidates, decisions, strict=True):
             self.manager.hook.candidate_advised(candidate=candidate, target=self.target, score=decision.score)
-        for candidate, reason in selection.pruned:
-            self.manager.hook.candidate_pruned(candidate=candidate, target=self.target, reason=reason)
+        for candidate, decision in zip(candidates, decisions, strict=True):
+            if not decision.kept:
+                self.manager.hook.candidate_pruned(candidate=candidate, target=self.target, reason=decision.reason)
         return decisions
 
     def _trained(self, kept: Sequence[Candidate]) -> list[Outcome]:
@@ -119,3 +120,16 @@ class Search:
             raise PerfclfError(f"asked to train {candidate.name!r} for {self.target!r}, the trainer reported on "
                                f"{outcome.candidate!r} for {outcome.target!r}")
         return outcome
+
+
+def decide(policy: Policy, candidates: Sequence[Candidate], scored: Sequence[Scored], seed: int) -> list[Decision]:
+    """One decision a candidate, in order. Broken candidates are never trained and take no place in the share that the
+    policy keeps."""
+    sound = [place for place, given in enumerate(scored) if not given.broken]
+    selection = policy.select([candidates[place] for place in sound], [scored[place].score for place in sound], seed)
+    values = dict(zip(sound, selection.values, strict=True))
+    reasons = {candidate.name: reason for candidate, reason in selection.pruned}
+    return [Decision(candidate.name, False, None, f"broken: {given.reason}") if given.broken
+            else Decision(candidate.name, candidate.name not in reasons, values[place],
+                          reasons.get(candidate.name, ""))
+            for place, (candidate, given) in enumerate(zip(candidates, scored, strict=True))]

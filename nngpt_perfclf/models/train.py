@@ -22,7 +22,7 @@ from nngpt_perfclf import processes
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress, say
 from nngpt_perfclf.models.language import FUSED, LanguageModel
-from nngpt_perfclf.models.rows import Lesson, Offsets, completion_row, log_loss, option_row, targets
+from nngpt_perfclf.models.rows import Lesson, Offsets, completion_row, log_loss, option_row, soft_labels
 from nngpt_perfclf.models.trainer import CompletionTrainer, OptionsCollator, OptionsTrainer
 from nngpt_perfclf.prompts import Prompt
 from nngpt_perfclf.prompts.builder import PromptBuilder
@@ -101,7 +101,7 @@ def make_trainer(model: LanguageModel, rows: list[dict], config: Config, out: Pa
     if len(trainer.train_dataset) != len(rows):
         raise PerfclfError(f"{len(rows)} rows were sent and {len(trainer.train_dataset)} reached the trainer")
     if by_options:
-        trainer.reading = config.train.lm_weight
+        trainer.lm_weight = config.train.lm_weight
     # The trainer's own printing would go to standard output, which belongs to results.
     trainer.remove_callback(PrinterCallback)
     return trainer
@@ -140,21 +140,23 @@ def ask_lessons(lessons: Sequence[Lesson], builder: PromptBuilder, material: Mat
 
     They are asked together, since looking up neighbours costs little more for many than for one.
     """
-    questions = [_asked(row, bare, material.codes) for lesson in lessons
-                 for row, bare in zip(lesson.pairs.itertuples(), lesson.bare, strict=True)]
+    questions = [_asked(row, code_only, material.codes) for lesson in lessons
+                 for row, code_only in zip(lesson.pairs.itertuples(), lesson.code_only, strict=True)]
     labels = [label for lesson in lessons for label in lesson.labels]
     hidden = pd.concat([lesson.pairs["nn"] for lesson in lessons]).map(material.groups).to_numpy()
     near = builder.near(questions, labels, hidden)
     prompts = builder.ask(questions, labels, near)
     ends = np.cumsum([len(lesson.labels) for lesson in lessons])
-    return [(prompts[end - len(lesson.labels):end], targets(lesson, config.train),
-             material.offsets(lesson.pairs, lesson.labels, near[end - len(lesson.labels):end]))
+    temperature = config.train.label_temperature
+    return [(prompts[end - len(lesson.labels):end], soft_labels(lesson.pairs, lesson.labels, temperature),
+             material.offsets(questions[end - len(lesson.labels):end], lesson.labels,
+                              near[end - len(lesson.labels):end]))
             for lesson, end in zip(lessons, ends, strict=True)]
 
 
-def _asked(row, bare: bool, codes: dict[str, str]) -> Question:
+def _asked(row, code_only: bool, codes: dict[str, str]) -> Question:
     question = question_of(row, codes)
-    return question.without_recipes() if bare else question
+    return question.without_recipes() if code_only else question
 
 
 class Watch(TrainerCallback):
@@ -216,7 +218,7 @@ class Watch(TrainerCallback):
 def save_adapter(network, folder: Path, score: dict, base: str) -> None:
     """The adapter in bfloat16 safetensors, whole or not at all, with the validation score that it reached and the name
     by which everybody knows the base weights (not the folder that they lie in here)."""
-    from nngpt_perfclf.record import read_json, write_json
+    from nngpt_perfclf.files import read_json, write_json
 
     unfinished = folder.with_name(folder.name + ".tmp")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -235,7 +237,7 @@ def _lora_state(network) -> dict[str, torch.Tensor]:
 
 
 def _read_best(out: Path) -> dict:
-    from nngpt_perfclf.record import read_json
+    from nngpt_perfclf.files import read_json
 
     score = out / "adapter" / "score.json"
     return read_json(score) if score.is_file() else {}

@@ -49,7 +49,7 @@ from pathlib import Path
 
 from $module import main
 
-from nngpt_perfclf.nngpt.prune import wrap
+from nngpt_perfclf.nngpt import wrap
 
 CONFIGURATION = Path(__file__).resolve().parents[$depth] / "$configuration"
 

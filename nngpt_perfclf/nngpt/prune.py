@@ -5,8 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -14,7 +13,7 @@ from nngpt_perfclf.config import Config
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.loop.asking import INSTALLED
 from nngpt_perfclf.nngpt.folders import Epoch, Found, open_epoch, read_folder
-from nngpt_perfclf.types import Advice, Candidate, PerfclfError, Question
+from nngpt_perfclf.types import Candidate, PerfclfError
 
 # Given candidates and the dataset they are for: a score (or None) and, where it is pruned, the reason for each.
 Judge = Callable[[Sequence[Candidate], str], list[tuple[float | None, str]]]
@@ -46,7 +45,7 @@ def prune(config: Config, path: str | Path, target: str | None = None, keep: flo
     of the run's epochs.
     """
     epoch = open_epoch(path)
-    if target is not None and config.adviser != INSTALLED:
+    if target is not None and config.scorer != INSTALLED:
         known = dataset_properties(config.datasets)
         if target not in known:
             raise PerfclfError(f"--target {target} is no known dataset ({', '.join(sorted(known))}); for another one "
@@ -78,18 +77,6 @@ def undo(path: str | Path, dry_run: bool = False) -> dict:
     return {"epoch": str(epoch.folder), "dry_run": dry_run, "restored": [folder.name for folder in back]}
 
 
-def wrap(config: Config | str | Path | None = None) -> ExitStack:
-    """Put `prune` between NNGPT's generation and evaluation, in this process, without editing its files.
-
-    Replaces ``nn_gen`` of NNGPT's tuning module by one that prunes what it has written. A failure of the pruning is
-    logged and nothing is pruned then: NNGPT goes on. Closing the returned stack, or leaving it as a context manager,
-    takes it off. `config`: a configuration or its file; None: conf/nngpt.yaml. Raises PerfclfError without NNGPT.
-    """
-    from nngpt_perfclf.nngpt.wrap import install
-
-    return install(config)
-
-
 def _judged(found: Sequence[Found], judge: Judge) -> dict[Path, tuple[float | None, str]]:
     """Candidates are compared with those for the same dataset."""
     by_target = defaultdict(list)
@@ -104,41 +91,27 @@ def _judged(found: Sequence[Found], judge: Judge) -> dict[Path, tuple[float | No
 
 
 def _advised(config: Config, keep: float | None) -> Judge:
-    """The configured adviser under the anchored policy. NNGPT trains a candidate for one epoch: so it is asked."""
+    """The configured scorer under the rule of the configuration. NNGPT trains a candidate for one epoch, so epoch 1
+    is asked about."""
     from nngpt_perfclf.loop.asking import ask, manager_of
-    from nngpt_perfclf.replay.benchmark import policy_of, rule_of
-    from nngpt_perfclf.simulate import anchors_of
+    from nngpt_perfclf.loop.plan import rule_of
+    from nngpt_perfclf.loop.policies import Ask
+    from nngpt_perfclf.loop.search import decide
 
     asked = replace(config, epoch=1)
     rule = rule_of(asked) if keep is None else replace(rule_of(asked), keep=keep)
 
     @cache
-    def prepared() -> tuple:
+    def manager():
         """What is slow to load: once, and only if there is a candidate to ask about."""
-        return anchors_of(asked)[0], manager_of(asked, asked.adviser)
+        return manager_of(asked, asked.scorer)
 
     def judge(candidates: Sequence[Candidate], target: str) -> list[tuple[float | None, str]]:
-        anchors, manager = prepared()
-        policy = policy_of(asked, "anchored", rule, target, anchors)
-        answered = ask(manager, _NoRecord(), asked.adviser, policy, candidates, target)
-        advice: list[list[Advice | None]] = [[answer.advice for answer in answers] for answers in answered]
-        chosen = policy.select(candidates, advice, target, asked.seed)
-        reasons = {candidate.name: reason for candidate, reason in chosen.pruned}
-        return [(score, reasons.get(candidate.name, "")) for candidate, score in
-                zip(candidates, chosen.scores, strict=True)]
+        scored = ask(manager(), None, asked.scorer, candidates, target)
+        return [(decision.score, "" if decision.kept else decision.reason)
+                for decision in decide(Ask(rule), candidates, scored, asked.seed)]
 
     return judge
-
-
-@dataclass(frozen=True)
-class _NoRecord:
-    """Stands where the loop has its run database: a repeated command asks again."""
-
-    def answers(self, adviser: str, questions: Sequence[Question]) -> dict:
-        return {}
-
-    def add_answers(self, adviser: str, answered: dict) -> None:
-        pass
 
 
 def _row(one: Found, score: float | None, reason: str) -> dict:
@@ -156,11 +129,11 @@ def _counts(rows: Sequence[dict]) -> dict[str, int]:
 
 def _write_record(epoch: Epoch, config: Config, result: dict) -> Path:
     """Written before anything moves, so that a stopped command leaves a trace of what it was about."""
-    from nngpt_perfclf.record import write_json
+    from nngpt_perfclf.files import write_json
 
     folder = Path(config.out) if config.out else epoch.records
     path = folder / f"{epoch.folder.name}-{time.strftime('%Y%m%d-%H%M%S')}.json"
-    write_json(path, {**result, "adviser": config.adviser, "version": _version()})
+    write_json(path, {**result, "adviser": config.scorer, "version": _version()})
     return path
 
 

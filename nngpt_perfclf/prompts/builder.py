@@ -21,11 +21,11 @@ GOALS = {"normalized": "score", "rank": "rank"}
 
 @dataclass(frozen=True)
 class PromptBuilder:
-    """How an adapter is asked, in training and afterwards: `template` for questions with recipes, `bare` for those
+    """How an adapter is asked, in training and afterwards: `template` for questions with recipes, `code_only` for those
     without, `view` and `tokens` of the code view, the `datasets`' properties, the recorded trials near by."""
 
     template: Template
-    bare: Template
+    code_only: Template
     view: str
     tokens: int
     datasets: Mapping[str, DatasetProperties]
@@ -52,7 +52,7 @@ class PromptBuilder:
         return code_view(question.arch_code, self.view, self.tokens) if self._form(question).reads_code else None
 
     def _form(self, question: Question) -> Template:
-        return self.template if question.tells_recipes else self.bare
+        return self.template if question.has_recipes else self.code_only
 
     def _prompt(self, question: Question, label: str, near: np.ndarray) -> Prompt:
         template, view = self._form(question), self.shown(question)

@@ -72,35 +72,25 @@ class Replay:
 
 
 def load_replay(config: Config) -> Replay:
-    """Pools of `loop.pool` candidates for each of `loop.targets`, from the networks in `evaluate.part`, which advice
-    has never seen; anchors from the training part.
+    """Pools of `loop.pool` candidates for each of `loop.targets`, from the networks in `evaluate.part`, which no
+    adviser has seen; anchors from the training part.
 
     Raises PerfclfError for an unknown target or one with too few recorded trials.
     """
-    from nngpt_perfclf.corpus import load_corpus
-    from nngpt_perfclf.tasks import (
-        anchor_recipes,
-        codes_of,
-        labelled_trials,
-        load_task,
-        split_networks,
-        trials_of_part,
-    )
+    from nngpt_perfclf.tasks import TaskData
 
     if config.split.by in ("pairs", "dataset"):
         raise PerfclfError(f"split.by={config.split.by} holds no network out, and a replay needs some that no "
                            "adviser has seen: use group, network or family")
-    corpus, task = load_corpus(config), load_task(config.task)
-    targets = config.loop.targets or task.datasets
-    unknown = [target for target in targets if target not in task.datasets]
+    data = TaskData.load(config)
+    targets = config.loop.targets or data.task.datasets
+    unknown = [target for target in targets if target not in data.task.datasets]
     if unknown:
-        raise PerfclfError(f"unknown target {unknown[0]!r}; the task {task.name} has {', '.join(task.datasets)}")
-    networks = split_networks(codes_of(corpus, task), config.split)
-    trials = labelled_trials(corpus, task, config.epoch).join(networks, on="nn")
-    held_out = trials[trials["part"] == config.evaluate.part]
-    pools = [_pool(held_out[held_out["dataset"] == target], target, corpus.codes, config) for target in targets]
-    anchors = anchor_recipes(trials_of_part(trials, networks, config.split, "train"))
-    return Replay(pools, anchors, corpus.fingerprint)
+        raise PerfclfError(f"unknown target {unknown[0]!r}; the task {data.task.name} has "
+                           f"{', '.join(data.task.datasets)}")
+    held_out = data.part(config.evaluate.part).join(data.networks["group"], on="nn")
+    pools = [_pool(held_out[held_out["dataset"] == target], target, data.codes, config) for target in targets]
+    return Replay(pools, data.anchors, data.fingerprint)
 
 
 def _pool(trials, target: str, codes: Mapping[str, str], config: Config) -> Pool:

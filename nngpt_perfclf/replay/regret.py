@@ -7,12 +7,13 @@ sample: they cover both which networks happened to be in the pool and which were
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from nngpt_perfclf.loop.policies import Policy, Rule, keep_mask, noise
 from nngpt_perfclf.replay.pools import Pool
+from nngpt_perfclf.types import Score
 
 BOOTSTRAPS = 200
 METRICS = ("regret_points", "time_saved", "kept", "best_kept", "spearman")
@@ -47,21 +48,21 @@ def draw_generations(pools: Sequence[Pool], count: int, resamples: int, seed: in
     return draws
 
 
-def measure(draws: Draws, policy: Policy, advice: Sequence[Sequence], asking: np.ndarray,
+def measure(draws: Draws, policy: Policy, scores: Sequence[Score | None], asking: np.ndarray,
             rules: Sequence[Rule]) -> list[dict[str, np.ndarray]]:
     """For each rule the metrics as arrays of shape (1 + BOOTSTRAPS,): the figure, then its bootstrap replicates.
 
-    `advice[i]` are the answers about the pool's candidate i, `asking[i]` the seconds that they took.
+    `scores[i]` is that of the pool's candidate i, `asking[i]` the seconds that it took.
     """
     pool, chosen = draws.pool, draws.chosen
-    scores = policy.scores(pool.candidates, advice, pool.target, draws.seeds.tolist())
-    scores = np.take_along_axis(np.broadcast_to(scores, (len(chosen), len(pool.candidates))), chosen, axis=1)
+    values = policy.values(pool.candidates, scores, draws.seeds.tolist())
+    values = np.take_along_axis(np.broadcast_to(values, (len(chosen), len(pool.candidates))), chosen, axis=1)
     accuracy, seconds = pool.accuracy[chosen], pool.seconds[chosen]
     spent = np.asarray(asking, float)[chosen].sum(axis=1)
-    correlation = _spearman(scores, accuracy)
+    correlation = _spearman(values, accuracy)
     measured = []
     for rule in rules:
-        kept = keep_mask(scores, draws.ties, rule)
+        kept = keep_mask(values, draws.ties, rule)
         found = np.where(kept, accuracy, -np.inf).max(axis=1)
         best = accuracy.max(axis=1)
         total = seconds.sum(axis=1)
@@ -89,19 +90,22 @@ def mean_over_targets(measured: Sequence[Mapping[str, np.ndarray]]) -> dict[str,
 
 
 def fit_inverse_temperature(draws: Mapping[str, Draws], policies: Mapping[str, Policy],
-                  advice: Mapping[str, Sequence]) -> dict[str, float]:
-    """The `inverse_temperature` under which the best candidates of all targets' generations are likeliest: McFadden's conditional
-    logit with the score as its only variable. 0 where the score says nothing; bounded by 20. With the bounds of its
-    95 % interval: the lower one keeps a promise about the miss_probability that the fit itself breaks every other time."""
-    scores, best = [], []
+                            scores: Mapping[str, Sequence[Score | None]]) -> dict[str, float]:
+    """The `inverse_temperature` under which the best candidates of all targets' generations are likeliest: McFadden's
+    conditional logit with the score as its only variable. 0 where the score says nothing; bounded by 20. With the
+    bounds of its 95 % interval: the lower one keeps a promised miss probability, which the best fit itself breaks every
+    other time."""
+    values, best = [], []
     for target, drawn in draws.items():
-        all_scores = policies[target].scores(drawn.pool.candidates, advice[target], target, [0])[0][drawn.chosen]
-        blocks = all_scores.reshape(-1, drawn.plain, all_scores.shape[1])
-        scores.append(np.where(np.isnan(blocks), -np.inf, blocks))
+        of_pool = policies[target].values(drawn.pool.candidates, scores[target], [0])[0][drawn.chosen]
+        blocks = of_pool.reshape(-1, drawn.plain, of_pool.shape[1])
+        values.append(np.where(np.isnan(blocks), -np.inf, blocks))
         best.append(drawn.pool.accuracy[drawn.chosen].argmax(axis=1).reshape(-1, drawn.plain))
-    fitted = [_inverse_temperature(*block) for block in zip(np.concatenate(scores, 1), np.concatenate(best, 1), strict=True)]
+    fitted = [_inverse_temperature(*block)
+              for block in zip(np.concatenate(values, 1), np.concatenate(best, 1), strict=True)]
     low, high = np.percentile(fitted[1:], [2.5, 97.5])
-    return {"inverse_temperature": fitted[0], "inverse_temperature_low": round(float(low), 3), "inverse_temperature_high": round(float(high), 3)}
+    return {"inverse_temperature": fitted[0], "inverse_temperature_low": round(float(low), 3),
+            "inverse_temperature_high": round(float(high), 3)}
 
 
 def _inverse_temperature(values: np.ndarray, winners: np.ndarray) -> float:
@@ -116,11 +120,6 @@ def _inverse_temperature(values: np.ndarray, winners: np.ndarray) -> float:
     finite = np.where(np.isfinite(values), values, -1e9)
     loss = minimize_scalar(lambda x: np.mean(logsumexp(x * finite, axis=1) - x * won), bounds=(0, 20), method="bounded")
     return round(float(loss.x), 3)
-
-
-def with_keep(rule: Rule, keep: Sequence[float | None]) -> list[Rule]:
-    """The same rule for each share of candidates to keep."""
-    return [replace(rule, keep=share) for share in keep]
 
 
 def _weighted(rng: np.random.Generator, weights: np.ndarray, count: int) -> np.ndarray:

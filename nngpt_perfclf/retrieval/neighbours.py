@@ -60,10 +60,10 @@ def _finite(rows: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class CodeEmbedding:
-    """Hashed token counts, weighted by idf and projected: `idf` (4096,), `axes` (16, 4096)."""
+    """Hashed token counts, weighted by idf and projected: `idf` (4096,), `components` (16, 4096)."""
 
     idf: np.ndarray
-    axes: np.ndarray
+    components: np.ndarray
 
     @staticmethod
     def fit(codes: Sequence[str], seed: int) -> CodeEmbedding:
@@ -72,13 +72,13 @@ class CodeEmbedding:
         counts = _counts(codes)
         idf = np.log((1 + len(codes)) / (1 + np.asarray((counts > 0).sum(axis=0)).ravel())) + 1
         svd = TruncatedSVD(min(BLOCKS["code"], len(codes)), random_state=seed).fit(_weighted(counts, idf))
-        axes = np.zeros((BLOCKS["code"], _HASHED), np.float16)  # fewer codes than axes leave some at zero
-        axes[:len(svd.components_)] = svd.components_
-        return CodeEmbedding(idf.astype(np.float32), axes)
+        components = np.zeros((BLOCKS["code"], _HASHED), np.float16)  # fewer codes than components leave some at zero
+        components[:len(svd.components_)] = svd.components_
+        return CodeEmbedding(idf.astype(np.float32), components)
 
     def __call__(self, codes: Sequence[str]) -> np.ndarray:
         """Unit vectors, shape (n, 16)."""
-        vectors = _weighted(_counts(codes), self.idf) @ self.axes.astype(np.float32).T
+        vectors = _weighted(_counts(codes), self.idf) @ self.components.astype(np.float32).T
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
 
@@ -196,7 +196,7 @@ class Neighbours:
     def save(self, path: Path) -> None:
         """One compressed .npz file, plain arrays only."""
         arrays = {name: getattr(self, name) for name in _ARRAYS}
-        np.savez_compressed(path, version=_VERSION, idf=self.embedding.idf, axes=self.embedding.axes,
+        np.savez_compressed(path, version=_VERSION, idf=self.embedding.idf, components=self.embedding.components,
                             datasets=np.array(self.datasets), **arrays)
 
     @staticmethod
@@ -207,7 +207,7 @@ class Neighbours:
                 version = int(file["version"]) if "version" in file.files else 1
                 if version != _VERSION:
                     raise ValueError(f"it has version {version}, not {_VERSION}; train again")
-                return Neighbours(CodeEmbedding(file["idf"], file["axes"]), tuple(file["datasets"].tolist()),
+                return Neighbours(CodeEmbedding(file["idf"], file["components"]), tuple(file["datasets"].tolist()),
                                   **{name: file[name] for name in _ARRAYS})
         except (OSError, KeyError, ValueError) as error:
             raise PerfclfError(f"{path} is not a table of recorded trials: {error}") from error

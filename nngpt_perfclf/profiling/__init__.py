@@ -1,0 +1,1 @@
+"""What a network really is, found by building it without training it."""
