@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nngpt_perfclf import processes
-from nngpt_perfclf.advice.language import KIND, LanguageAdviser, known_evidence, load, prompt_builder
+from nngpt_perfclf.advice.language import KIND, LanguageAdviser, known_evidence, load, load_untrained, prompt_builder
 from nngpt_perfclf.advice.prior import PairPrior, save_priors
+from nngpt_perfclf.advice.run_folders import LANGUAGE_NAME
 from nngpt_perfclf.advice.weights import MODES, Weights, fit_weights, save_weights
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
@@ -20,7 +21,7 @@ from nngpt_perfclf.prompts import templates
 from nngpt_perfclf.retrieval import Neighbours
 from nngpt_perfclf.run_folder import RunFolder, manifest
 from nngpt_perfclf.tasks import LABELS, TaskData, question_of
-from nngpt_perfclf.types import Question
+from nngpt_perfclf.types import AdviserSpec, Question
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 FITTED_ON = 4000  # training pairs that the offset's weights are fitted on
 
 
-def train_language(config: Config, out: Path) -> dict:
+def train(config: Config, out: Path) -> dict:
     """Fine-tune `config.model` on the training part, calibrate it on validation, leave a run folder that `load` opens:
     run.json, log.jsonl, adapter/, prior.json, weights.json and, where the prompt or the offset needs it,
     neighbours.npz.
@@ -154,3 +155,6 @@ def _fitted(adviser: LanguageAdviser, weights: tuple[float, ...], questions: lis
     accuracy, without_model = (float(np.mean((found > 0) == won)) for found in (log_odds, before))
     return fitted, {"": accuracy, "_n": len(questions), "_without_model": without_model,
                     "_log_loss": log_loss(log_odds, won)}
+
+
+SPECS = (AdviserSpec(LANGUAGE_NAME, load, train, KIND), AdviserSpec("zero-shot", load_untrained))

@@ -19,7 +19,7 @@ from nngpt_perfclf.prompts import templates
 from nngpt_perfclf.prompts.builder import PromptBuilder
 from nngpt_perfclf.retrieval import Neighbours
 from nngpt_perfclf.run_folder import RunFolder
-from nngpt_perfclf.types import AdviserSpec, Question
+from nngpt_perfclf.types import Question
 
 if TYPE_CHECKING:
     from nngpt_perfclf.models.language import LanguageModel
@@ -103,13 +103,3 @@ def prompt_builder(folder: Path | None, own: Config, config: Config) -> PromptBu
     return PromptBuilder(known[own.template], known[own.code_only_template], own.code_view, own.code_tokens,
                          dataset_properties(config.datasets),
                          Neighbours.load(near) if near and near.is_file() else None)
-
-
-def train(config: Config, out: Path) -> dict:
-    """Fine-tune the configured language model; `fine_tuning.train_language` says more."""
-    from nngpt_perfclf.advice.fine_tuning import train_language
-
-    return train_language(config, out)
-
-
-SPECS = (AdviserSpec(LANGUAGE_NAME, load, train, KIND), AdviserSpec("zero-shot", load_untrained))

@@ -1,4 +1,4 @@
-"""What runs in the cage: train one network for one epoch by LEMUR's interface, and say what it sees on the test images.
+"""Runs in the sandbox: trains one network for one epoch by LEMUR's interface and predicts test images.
 
 Reads ``net.py``, ``images.npz`` and ``task.json`` in the working directory and writes the predicted classes, a JSON
 list, to standard output. The test labels are not here: whatever the network does, its accuracy is computed outside.

@@ -1,4 +1,4 @@
-"""The real trainer: networks of LEMUR, or any code like them, trained for one epoch on a small image set, in a cage."""
+"""The real trainer: any network with LEMUR's interface, trained for one epoch on a small image set, in a sandbox."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ import numpy as np
 
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.hookspecs import hookimpl
-from nngpt_perfclf.host import sandbox
 from nngpt_perfclf.local_training import image_sets
+from nngpt_perfclf.sandbox import process as sandbox
+from nngpt_perfclf.sandbox.words import unicode_fault
 from nngpt_perfclf.types import Candidate, Outcome, PerfclfError, Recipe
 
 # What NNGPT's evaluation takes where a candidate does not say.
@@ -57,7 +58,7 @@ class LocalTrainer:
 
     @hookimpl
     def train(self, candidate: Candidate, target: str) -> Outcome | None:
-        """One epoch in the cage; a candidate that fails, whatever it tries, gives an Outcome that says so."""
+        """One epoch in the sandbox; a candidate that fails, whatever it tries, gives an Outcome that says so."""
         if target not in image_sets.names():
             return None
         loop = self.config.loop
@@ -67,6 +68,8 @@ class LocalTrainer:
 
 def train_in_sandbox(candidate: Candidate, target: str, limits: sandbox.Limits, seed: int) -> Outcome:
     """Train `candidate` on the image set `target`; `seconds` is the wall time of the subprocess, its start included."""
+    if unreadable := unicode_fault(candidate.arch_code):
+        return Outcome(candidate.name, target, None, 0.0, unreadable)
     images = image_sets.load(target)
     folder = Path(tempfile.mkdtemp(prefix="perfclf-train-"))
     try:

@@ -4,9 +4,9 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
+from nngpt_perfclf.advice.loading import SHIPPED, load_advisor
 
 from nngpt_perfclf.advice.features import CodeReader, kept_columns, question_rows
-from nngpt_perfclf.advice.loading import SHIPPED, load_advisor
 from nngpt_perfclf.advice.pairwise import PairwiseAdviser, drawn_pairs, fit_forest, load_trees, weights_of
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.datasets import dataset_properties

@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from nngpt_perfclf.advice.loading import SHIPPED, load_advisor
 
 from nngpt_perfclf.advice import pointwise
 from nngpt_perfclf.advice.features import CodeReader, kept_columns, side_rows
-from nngpt_perfclf.advice.loading import SHIPPED, load_advisor
 from nngpt_perfclf.advice.pairwise import drawn_pairs, load_boosters, weights_of
 from nngpt_perfclf.advice.pointwise import PointwiseAdviser, fit_judge, pack
 from nngpt_perfclf.config import load_config

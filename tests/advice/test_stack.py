@@ -1,8 +1,8 @@
 import json
 
 import pytest
-
 from nngpt_perfclf.advice.loading import folder_of, load_advisor
+
 from nngpt_perfclf.advice.stack import StackAdviser
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.types import PerfclfError, Question, Recipe

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nngpt_perfclf.config import load_config
-from nngpt_perfclf.host import sandbox
 from nngpt_perfclf.local_training import image_sets
+from nngpt_perfclf.local_training import trainer as local
 from nngpt_perfclf.plugins import get_plugin_manager
+from nngpt_perfclf.sandbox import process as sandbox
 from nngpt_perfclf.types import Candidate, PerfclfError, Recipe
 
 LIMITS = sandbox.Limits(seconds=60, memory=4)
@@ -45,14 +46,14 @@ SMALL = Candidate("small", NET, Recipe(lr=0.05, momentum=0.9, batch=16))
 
 
 def test_a_network_learns_the_digits_the_same_way_each_time():
-    first, second = (local.train_in_cage(SMALL, "digits", LIMITS, seed=0) for _ in range(2))
+    first, second = (local.train_in_sandbox(SMALL, "digits", LIMITS, seed=0) for _ in range(2))
     assert first.failure == ""
     assert first.accuracy > 0.5
     assert first.accuracy == second.accuracy
 
 
 def test_images_in_colour_can_be_trained_on_too():
-    outcome = local.train_in_cage(SMALL, "shapes", LIMITS, seed=0)
+    outcome = local.train_in_sandbox(SMALL, "shapes", LIMITS, seed=0)
     assert outcome.failure == ""
     assert outcome.accuracy > 2 / 8
 
@@ -83,7 +84,7 @@ def test_what_a_recipe_does_not_state_is_nngpts_default_and_the_batch_fits_the_d
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=20))
-def test_the_accuracy_is_counted_outside_of_the_cage(labels):
+def test_the_accuracy_is_counted_outside_of_the_sandbox(labels):
     answer = json.dumps(labels).encode()
     assert local.accuracy_of(answer, np.array(labels), 4) == 1.0
     assert local.accuracy_of(answer, np.array(labels) + 1, 4) == 0.0

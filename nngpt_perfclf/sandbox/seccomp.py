@@ -1,24 +1,14 @@
-"""The child's side of the sandbox: what a process gives up, for good, before it runs code that nobody has read.
-
-Run as ``python cage.py LIMITS SCRIPT``; it needs the standard library alone. Three layers of the kernel, none of which
-takes a privilege: resource limits; Landlock, which makes every file read-only; and a seccomp filter, which refuses new
-processes, signals, sockets and every change of the file tree. The filter alone would do; Landlock stands behind it.
-"""
+"""The seccomp filter: no new process, no signal, no socket, no change of the file tree. It needs no privilege, cannot
+be undone, and is inherited by every thread that is started afterwards."""
 
 from __future__ import annotations
 
 import ctypes
-import json
 import os
 import platform
-import resource
-import runpy
-import signal
 import sys
-from importlib import import_module
 
-PR_SET_PDEATHSIG, PR_SET_SECCOMP, PR_SET_NO_NEW_PRIVS = 1, 22, 38
-LANDLOCK_CREATE_RULESET, LANDLOCK_RESTRICT_SELF = 444, 446
+PR_SET_SECCOMP = 22
 EPERM, EACCES, ENOSYS = 1, 13, 38
 
 # Denied calls: name -> number on x86_64, on aarch64 (None: that machine has no such call). What a capability guards is
@@ -63,31 +53,6 @@ class _Filter(ctypes.Structure):
     _fields_ = [("length", ctypes.c_ushort), ("code", ctypes.c_void_p)]
 
 
-def lock(limits: dict) -> None:
-    """Take the limits and give up every right. `limits`: ``cpu_seconds``, ``memory_bytes``.
-
-    Raises OSError where the kernel has no seccomp filter, or where a second thread would stay outside of it: code must
-    not run then.
-    """
-    if len(os.listdir("/proc/self/task")) != 1:
-        raise OSError(EPERM, "a library started threads before the lock")
-    libc = ctypes.CDLL(None, use_errno=True)
-    _check(libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "PR_SET_PDEATHSIG")
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu_seconds"], limits["cpu_seconds"] + 1))
-    resource.setrlimit(resource.RLIMIT_AS, (limits["memory_bytes"],) * 2)
-    _drop_capabilities(libc)
-    _check(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "PR_SET_NO_NEW_PRIVS")
-    if landlock_version(libc):
-        _make_files_read_only(libc)
-    _refuse_calls(libc)
-
-
-def landlock_version(libc: ctypes.CDLL) -> int:
-    """The kernel's Landlock interface, 0 where it has none."""
-    return max(0, libc.syscall(LANDLOCK_CREATE_RULESET, None, ctypes.c_size_t(0), 1))
-
-
 def filter_program(machine: str) -> bytes:
     """The seccomp filter as classic BPF. Raises OSError for a machine whose call numbers are not known here."""
     if machine not in ARCHITECTURES or sys.byteorder != "little":
@@ -118,45 +83,16 @@ def filter_program(machine: str) -> bytes:
                     for code, yes, no, value in steps)
 
 
-def _refuse_calls(libc: ctypes.CDLL) -> None:
+def refuse_calls(libc: ctypes.CDLL) -> None:
+    """Install the filter; the process must have set PR_SET_NO_NEW_PRIVS. Raises OSError where the kernel refuses."""
     program = filter_program(platform.machine())
     code = ctypes.create_string_buffer(program, len(program))
     filter_ = _Filter(len(program) // 8, ctypes.cast(code, ctypes.c_void_p).value)
-    _check(libc.prctl(PR_SET_SECCOMP, 2, ctypes.byref(filter_), 0, 0), "PR_SET_SECCOMP")
+    checked(libc.prctl(PR_SET_SECCOMP, 2, ctypes.byref(filter_), 0, 0), "PR_SET_SECCOMP")
 
 
-def _make_files_read_only(libc: ctypes.CDLL) -> None:
-    """A ruleset that handles every right to change files, and TCP, and signals outwards, and grants none."""
-    version = landlock_version(libc)
-    write, remove_and_make, refer, truncate, device = 1 << 1, 0x1FF << 4, 1 << 13, 1 << 14, 1 << 15
-    files = write | remove_and_make | refer * (version >= 2) | truncate * (version >= 3) | device * (version >= 5)
-    handled = (ctypes.c_uint64 * 3)(files, 3 * (version >= 4), 3 * (version >= 6))
-    size = 24 if version >= 6 else 16 if version >= 4 else 8
-    ruleset = _check(libc.syscall(LANDLOCK_CREATE_RULESET, handled, ctypes.c_size_t(size), 0), "landlock")
-    _check(libc.syscall(LANDLOCK_RESTRICT_SELF, ruleset, 0), "landlock")
-    os.close(ruleset)
-
-
-def _drop_capabilities(libc: ctypes.CDLL) -> None:
-    version_3, this_process = 0x20080522, 0
-    _check(libc.capset((ctypes.c_uint32 * 2)(version_3, this_process), (ctypes.c_uint32 * 6)()), "capset")
-
-
-def _check(result: int, what: str) -> int:
+def checked(result: int, what: str) -> int:
+    """The result of a C call; raises OSError with `errno` where it is negative."""
     if result < 0:
         raise OSError(ctypes.get_errno(), f"{what}: {os.strerror(ctypes.get_errno())}")
     return result
-
-
-def main() -> None:
-    limits, script = json.loads(sys.argv[1]), sys.argv[2]
-    sys.argv = sys.argv[2:]
-    # Trusted libraries come in first: some of them open files for writing when they are imported.
-    for module in limits["modules"]:
-        import_module(module)
-    lock(limits)
-    runpy.run_path(script, run_name="__main__")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,9 +1,11 @@
-"""Run a script that nobody has read, in a caged subprocess, and come back with what it said or why it failed."""
+"""Run a script that nobody has read, in a sandboxed subprocess, and return its output or why it failed."""
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
+import platform
 import selectors
 import signal
 import subprocess
@@ -12,8 +14,10 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-CAGE = Path(__file__).with_name("cage.py")
-_LONGEST_REASON = 300
+from nngpt_perfclf.sandbox import landlock, seccomp
+from nngpt_perfclf.sandbox.words import printable
+
+LOCK = "nngpt_perfclf.sandbox.lock"
 
 
 @dataclass(frozen=True)
@@ -37,18 +41,17 @@ class Finished:
 
 
 def run(script: Path, folder: Path, limits: Limits, modules: tuple[str, ...] = ()) -> Finished:
-    """Run `script` in `folder`, under `limits`, with every file read-only, no network, no further process and no signal
-    to another one; never raises for anything that the script does.
+    """Run `script` in `folder`, under `limits`: it reads that folder and the installed libraries alone, changes no
+    file, has no network, starts no process and sends no signal; never raises for anything that the script does.
 
-    `modules`: trusted ones that are imported before the cage closes.
+    `modules`: trusted ones that are imported before the sandbox closes.
     """
     began = time.monotonic()
     deadline = began + limits.seconds
-    caged = json.dumps({"cpu_seconds": int(limits.seconds * limits.threads) + 1,
-                        "memory_bytes": int(limits.memory * 2**30), "modules": modules})
+    locked = json.dumps({**lock_limits(limits, folder), "modules": modules})
     # A session of its own: a signal to the terminal's group, or to this group, reaches only one of the two.
-    process = subprocess.Popen([sys.executable, "-P", str(CAGE), caged, str(script)], cwd=folder,
-                               env=_environment(folder, limits.threads), stdin=subprocess.DEVNULL,
+    process = subprocess.Popen([sys.executable, "-P", "-m", LOCK, locked, str(script)], cwd=folder,
+                               env=environment(folder, limits.threads), stdin=subprocess.DEVNULL,
                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
     try:
         output, errors, stopped = _read(process, deadline, limits)
@@ -64,34 +67,43 @@ def run(script: Path, folder: Path, limits: Limits, modules: tuple[str, ...] = (
 def protections() -> dict[str, str]:
     """What holds candidate code on this machine, in words, by what it protects.
 
-    A missing seccomp filter reads as "none": `run` then fails every script before its first line.
+    A missing seccomp filter reads as "none": `run` then fails every script before its first line. "reading": what keeps
+    the user's files from being read.
     """
-    import ctypes
-    import platform
-
-    from nngpt_perfclf.host import cage
-
-    filtered = platform.machine() in cage.ARCHITECTURES and _kernel_filters()
-    version = cage.landlock_version(ctypes.CDLL(None, use_errno=True)) if sys.platform == "linux" else 0
-    seccomp = "seccomp filter" if filtered else "none"
+    version = landlock.version(ctypes.CDLL(None, use_errno=True)) if sys.platform == "linux" else 0
+    filtered = available()
+    seccomp_filter = "seccomp filter" if filtered else "none"
     behind = f", Landlock {version}" if version and filtered else ""
     return {"time": "killed at the deadline, RLIMIT_CPU", "memory": "RLIMIT_AS", "output": "read up to a bound",
-            "processes": seccomp, "signals": seccomp + (behind if version >= 6 else ""),
-            "network": seccomp + (behind if version >= 4 else ""), "files": seccomp + behind}
+            "processes": seccomp_filter, "signals": seccomp_filter + (behind if version >= 6 else ""),
+            "network": seccomp_filter + (behind if version >= 4 else ""), "files": seccomp_filter + behind,
+            "reading": behind.removeprefix(", ") or "none"}
 
 
-def _kernel_filters() -> bool:
+def available() -> bool:
+    """Whether this machine can lock a process up at all; without the seccomp filter no candidate code may run."""
     actions = Path("/proc/sys/kernel/seccomp/actions_avail")
-    return actions.is_file() and "errno" in actions.read_text().split()
+    kernel_filters = actions.is_file() and "errno" in actions.read_text().split()
+    return sys.platform == "linux" and platform.machine() in seccomp.ARCHITECTURES and kernel_filters
 
 
-def _environment(folder: Path, threads: int) -> dict[str, str]:
+def lock_limits(limits: Limits, folder: Path) -> dict:
+    """What `lock.lock` takes, for code that works in `folder`."""
+    return {"cpu_seconds": int(limits.seconds * limits.threads) + 1, "memory_bytes": int(limits.memory * 2**30),
+            "readable": [str(folder), *landlock.libraries()]}
+
+
+def environment(folder: Path, threads: int) -> dict[str, str]:
     """Nothing of this process's own environment, which may hold secrets, but where Python finds its packages."""
     count = str(threads)
-    return {"PATH": os.defpath, "HOME": str(folder), "LANG": "C.UTF-8", "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
+    package = str(Path(__file__).resolve().parents[2])
+    return {"PATH": os.defpath, "HOME": str(folder), "LOGNAME": "nobody", "LANG": "C.UTF-8",
+            "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",
+            "PYTHONPATH": os.pathsep.join([*(path for path in sys.path if path), package]),
+            # PyTorch makes this folder when it is not there, which the sandbox refuses.
+            "TORCHINDUCTOR_CACHE_DIR": str(folder),
             "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count,
-            # OpenBLAS would start its threads on import, before the cage closes around this one.
+            # OpenBLAS would start its threads on import, before the sandbox closes around this one.
             "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -131,5 +143,4 @@ def _failure(status: int, errors: bytes, limits: Limits) -> str:
     if status < 0:
         return f"died of {signal.Signals(-status).name}"
     lines = [line for line in errors.decode(errors="replace").splitlines() if line.strip()]
-    said = "".join(c if c.isprintable() else " " for c in lines[-1])[:_LONGEST_REASON] if lines else "no message"
-    return f"exit status {status}: {said}"
+    return f"exit status {status}: {printable(lines[-1]) if lines else 'no message'}"

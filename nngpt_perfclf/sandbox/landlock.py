@@ -1,0 +1,76 @@
+"""Landlock: which files a process may read; it may change none, and open no TCP connection. It needs no privilege."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import site
+import sys
+import sysconfig
+from collections.abc import Iterable
+from pathlib import Path
+
+from nngpt_perfclf.sandbox.seccomp import checked
+
+CREATE_RULESET, ADD_RULE, RESTRICT_SELF = 444, 445, 446
+_EXECUTE, _WRITE, _READ_FILE, _READ_FOLDER = 1, 1 << 1, 1 << 2, 1 << 3
+_REMOVE_AND_MAKE, _REFER, _TRUNCATE, _DEVICE = 0x1FF << 4, 1 << 13, 1 << 14, 1 << 15
+
+# What libraries read when they start: where shared objects are, the time zone, the processors, random numbers.
+_SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/ld.so.conf", "/etc/localtime", "/dev/null",
+           "/dev/zero", "/dev/random", "/dev/urandom", "/proc/self", "/proc/cpuinfo", "/proc/meminfo",
+           "/sys/devices/system/cpu")
+
+
+class _PathBeneath(ctypes.Structure):
+    _pack_ = 1
+    _fields_ = [("allowed", ctypes.c_uint64), ("folder", ctypes.c_int32)]
+
+
+def version(libc: ctypes.CDLL) -> int:
+    """The kernel's Landlock interface, 0 where it has none."""
+    return max(0, libc.syscall(CREATE_RULESET, None, ctypes.c_size_t(0), 1))
+
+
+def libraries() -> tuple[str, ...]:
+    """Folders of the interpreter and of what is installed for it, and this package.
+
+    Folders of `sys.path` that hold anything else, such as the current folder, are not among them: the user's files
+    would be readable.
+    """
+    paths = sysconfig.get_paths()
+    found = [paths[name] for name in ("stdlib", "platstdlib", "purelib", "platlib")]
+    found += [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    found += [site.getusersitepackages()] if site.ENABLE_USER_SITE else []
+    found += [str(Path(prefix) / "lib") for prefix in (sys.prefix, sys.base_prefix)]
+    found += [str(Path(__file__).resolve().parent.parent), os.path.realpath(sys.executable)]
+    return tuple(dict.fromkeys(found))
+
+
+def restrict(libc: ctypes.CDLL, readable: Iterable[str]) -> None:
+    """From now on this process reads only what lies at or below `readable` and the system's libraries.
+
+    Paths that do not exist are left out. Raises OSError where the kernel refuses; call it only where `version` is not
+    0.
+    """
+    kernel = version(libc)
+    changes = _WRITE | _REMOVE_AND_MAKE | _REFER * (kernel >= 2) | _TRUNCATE * (kernel >= 3) | _DEVICE * (kernel >= 5)
+    files = _EXECUTE | _READ_FILE | _READ_FOLDER | changes
+    handled = (ctypes.c_uint64 * 3)(files, 3 * (kernel >= 4), 3 * (kernel >= 6))
+    size = 24 if kernel >= 6 else 16 if kernel >= 4 else 8
+    ruleset = checked(libc.syscall(CREATE_RULESET, handled, ctypes.c_size_t(size), 0), "landlock")
+    for path in (*_SYSTEM, *readable):
+        _allow_reading(libc, ruleset, path)
+    checked(libc.syscall(RESTRICT_SELF, ruleset, 0), "landlock")
+    os.close(ruleset)
+
+
+def _allow_reading(libc: ctypes.CDLL, ruleset: int, path: str) -> None:
+    try:
+        place = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return
+    rights = _READ_FILE | _READ_FOLDER if os.path.isdir(path) else _READ_FILE
+    rule = _PathBeneath(rights, place)
+    checked(libc.syscall(ADD_RULE, ruleset, 1, ctypes.byref(rule), 0), f"landlock: {path}")
+    os.close(place)
