@@ -66,8 +66,8 @@ def read_json(path: Path) -> dict:
 
 @contextmanager
 def read_arrays(path: Path, what: str) -> Iterator[np.lib.npyio.NpzFile]:
-    """The plain arrays of an .npz file by name. `what` it is, in the PerfclfError for a file that is missing or damaged,
-    or whose arrays the block refuses with a KeyError or ValueError."""
+    """The plain arrays of an .npz file by name. `what` it is, in the PerfclfError for a file that is missing, damaged
+    or refused by the block with a KeyError or ValueError."""
     import numpy as np
 
     if not path.is_file():
