@@ -89,7 +89,7 @@ class PointwiseAdviser(TreeAdviser):
         return scores
 
     def _score(self, target: str, mode: str, value: float, expected: float, low: float, high: float) -> Score:
-        decided = high - low < NOTHING_KNOWN
+        decided = high - low < NOTHING_KNOWN and value != 0  # a weight of 0 leaves nothing to choose by
         where = f"on {target}" if target in self.percentiles[mode] else f"on other datasets, {target} having none"
         reasons = [f"expected to do better than {expected:.0%} of the recorded trials {where}",
                    "" if mode == MODES[0] else "scored without a recipe, which matters more than the code",
