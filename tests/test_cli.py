@@ -67,7 +67,7 @@ def test_a_clear_error_is_1_and_one_line_without_a_traceback(verb, capsys, error
     assert err.count("\n") == 1
 
 
-@pytest.mark.parametrize("words", [["epohc=1"], ["--config", "nowhere.yaml"], ["model=gema"], ["train.labels_count=many"]])
+@pytest.mark.parametrize("words", [["epohc=1"], ["--config", "nowhere.yaml"], ["model=gema"], ["train.lr=many"]])
 def test_a_bad_configuration_is_1(words, capsys):
     assert cli.main(["models", *words]) == 1
     assert capsys.readouterr().err.count("\n") == 1

@@ -13,7 +13,7 @@ from nngpt_perfclf import processes
 from nngpt_perfclf.advice.language import KIND, LanguageAdviser, known_evidence, load, load_untrained, prompt_builder
 from nngpt_perfclf.advice.prior import PairPrior, save_priors
 from nngpt_perfclf.advice.run_folders import LANGUAGE_NAME
-from nngpt_perfclf.advice.weights import MODES, Weights, fit_weights, save_weights
+from nngpt_perfclf.advice.weights import MODES, Weights, accuracy, fit_weights, save_weights
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
 from nngpt_perfclf.datasets import dataset_properties
@@ -152,8 +152,7 @@ def _fitted(adviser: LanguageAdviser, weights: tuple[float, ...], questions: lis
     fitted = fit_weights(evidence, won, used=[weight != 0 for weight in weights])
     log_odds = (evidence * fitted).sum(axis=1)
     before = (evidence[:, 1:] * weights[1:]).sum(axis=1)
-    accuracy, without_model = (float(np.mean((found > 0) == won)) for found in (log_odds, before))
-    return fitted, {"": accuracy, "_n": len(questions), "_without_model": without_model,
+    return fitted, {"": accuracy(log_odds, won), "_n": len(questions), "_without_model": accuracy(before, won),
                     "_log_loss": log_loss(log_odds, won)}
 
 
