@@ -34,7 +34,7 @@ def steps(out: Path, quick: bool, overrides: list[str]) -> list[Step]:
         Step("Dataset pairs, split so that no near-duplicate stands on both sides", 0.5,
              ("pairs", "epoch=1", "--out", str(out / "pairs.parquet"))),
         Step(f"Fine-tune the language model on {labels} labels", 11,
-             ("train", f"out={train}", f"train.pairs={labels}", f"train.checks={checks}",
+             ("train", f"out={train}", f"train.labels_count={labels}", f"train.eval_samples={checks}",
               "train.checkpoint_steps=15", "train.batch=2", *overrides)),
         Step("Ask about a network that is in no table", 0.3,
              ("advise", str(network), "cifar-10", "svhn", f"adviser={train}")),

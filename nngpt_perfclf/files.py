@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,4 +36,23 @@ def read_yaml(file: Path, what: str) -> dict:
         raise PerfclfError(f"{what} {file} is not valid YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(content, dict):
         raise PerfclfError(f"{what} {file} must hold keys and values, not a {type(content).__name__}")
+    return content
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write a JSON file whole or not at all."""
+    with whole(path) as new:
+        new.write_text(json.dumps(content, indent=1, ensure_ascii=False, default=str) + "\n", encoding="utf-8")
+
+
+def read_json(path: Path) -> dict:
+    """Read a JSON object; raises PerfclfError where the file is missing or damaged."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise PerfclfError(f"no {path.name} in {path.parent}: is it a run folder?") from error
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise PerfclfError(f"{path} is damaged: {error}") from error
+    if not isinstance(content, dict):
+        raise PerfclfError(f"{path} must hold a JSON object")
     return content

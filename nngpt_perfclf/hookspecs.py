@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pluggy
 
 if TYPE_CHECKING:
-    from nngpt_perfclf.types import Advice, Candidate, Outcome, Question
+    from nngpt_perfclf.types import Advice, Candidate, Outcome, Question, Score
 
 PROJECT = "nngpt_perfclf"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -22,7 +22,17 @@ def advise(arch_code: str, ds_a: str, ds_b: str) -> Advice | None:
 
 @hookspec(firstresult=True)
 def advise_many(questions: list[Question]) -> list[Advice | None] | None:
-    """The same for many questions at once, the loop's fast path: one Advice or None each, in order."""
+    """The same for many questions at once: one Advice or None each, in order."""
+
+
+@hookspec(firstresult=True)
+def score(candidates: list[Candidate], target: str) -> list[Score | None] | None:
+    """How well will each candidate do on this dataset, among all recorded trials? One Score or None each, in order."""
+
+
+@hookspec
+def register_advisers() -> list:
+    """Advisers that can be named: AdviserSpec objects."""
 
 
 @hookspec
@@ -47,7 +57,7 @@ def train(candidate: Candidate, target: str) -> Outcome | None:
 
 @hookspec
 def candidate_advised(candidate: Candidate, target: str, score: float | None) -> None:
-    """A candidate has been asked about; `score` is higher for the more promising, None without an opinion."""
+    """A candidate was scored; `score` is higher for the more promising, None without an opinion."""
 
 
 @hookspec
@@ -57,4 +67,4 @@ def candidate_pruned(candidate: Candidate, target: str, reason: str) -> None:
 
 @hookspec
 def candidate_trained(candidate: Candidate, outcome: Outcome) -> None:
-    """A candidate has been trained, with success or without."""
+    """A candidate was trained, successfully or not."""

@@ -1,4 +1,4 @@
-"""Where plugins meet: built-ins and third parties enter by the same door, the entry point group `nngpt_perfclf`."""
+"""The plugin manager. Built-in and third-party plugins are registered through the entry point group `nngpt_perfclf`."""
 
 from __future__ import annotations
 
@@ -23,6 +23,6 @@ def get_plugin_manager(*plugins: object, installed: bool = True) -> pluggy.Plugi
 
 
 def registered(hook: str) -> list:
-    """All that the installed plugins, built-ins included, register by ``register_tasks`` or ``register_prompts``."""
+    """Everything that the installed plugins, the built-in one included, return from one of the ``register_…`` hooks."""
     manager = get_plugin_manager()
-    return [one for given in getattr(manager.hook, hook)() for one in given]
+    return [entry for entries in getattr(manager.hook, hook)() for entry in entries]

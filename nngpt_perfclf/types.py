@@ -1,13 +1,19 @@
-"""The contract's data: what a loop asks, what it is told, and what training then showed."""
+"""The data of the contract with a host: questions and candidates in, advice, scores and outcomes out."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from nngpt_perfclf.config import Config
 
 
 class PerfclfError(Exception):
-    """One clear line: what was wrong, where, and what to do. The command line prints it and exits with 1."""
+    """One clear line: what was wrong, where, and what to do. The command line prints it and exits with status 1."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +29,11 @@ class Recipe:
     batch: int | None = None
     dropout: float | None = None
     transform: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is stated."""
+        return self == Recipe()
 
 
 @dataclass(frozen=True)
@@ -41,7 +52,7 @@ class Question:
         return Question(self.arch_code, self.ds_b, self.ds_a, self.recipe_b, self.recipe_a, self.epoch)
 
     @property
-    def tells_recipes(self) -> bool:
+    def has_recipes(self) -> bool:
         """Whether both sides' recipes are known."""
         return self.recipe_a is not None and self.recipe_b is not None
 
@@ -52,28 +63,53 @@ class Question:
 
 @dataclass(frozen=True)
 class Advice:
-    """An answer: `probability` (calibrated) that `better` wins; `prior`: how often it wins this pair with the
-    code unread; `decided`: the probability reaches the configured confidence; `reason`: why, in words.
-
-    `strengths`: of `better` and of the other dataset, from an adviser that judges each side by itself; their difference
-    is the log-odds of `probability`. They can be compared from network to network, as probabilities cannot."""
+    """The answer to a Question. `probability` (calibrated, rounded to 6 decimals): that `better` wins; `prior`: how
+    often `better` wins this pair of datasets when neither code nor recipe is read; `decided`: the probability reaches
+    the configured confidence; `reason`: why, in words."""
 
     better: str
     probability: float
     prior: float
     decided: bool
     reason: str
-    strengths: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A network that nobody has trained yet, and the recipe that it would be trained with."""
+    """A network that has not been trained yet, and the recipe that it would be trained with."""
 
     name: str
     arch_code: str
     recipe: Recipe = Recipe()
-    meta: Mapping[str, object] = field(default_factory=dict)
+    meta: Mapping[str, object] = field(default_factory=dict, hash=False, compare=False)
+
+
+@dataclass(frozen=True)
+class Score:
+    """How well a candidate is expected to do on its target.
+
+    `value`: on the log-odds scale; comparable between candidates of one target, higher is better. `percentile`: its
+    expected rank among the dataset's recorded trials, 0..1, with the 80 % interval `low`..`high`. `decided`: the
+    interval is narrower than that of a network about which nothing is known; an undecided candidate is never pruned.
+    """
+
+    value: float
+    percentile: float
+    low: float
+    high: float
+    decided: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """One candidate's place in a ranking. `status`: ``ok``, ``broken`` (it cannot be trained; no score) or ``unknown``
+    (no adviser has an opinion); `reason`: why, in words."""
+
+    candidate: Candidate
+    score: Score | None
+    status: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -85,3 +121,22 @@ class Outcome:
     accuracy: float | None
     seconds: float
     failure: str = ""
+
+
+@dataclass(frozen=True)
+class AdviserSpec:
+    """An adviser that can be named wherever the configuration takes one.
+
+    `load(config)` gives an object with ``advise_many(questions)`` or ``score(candidates, target)`` or both;
+    `config.adviser` holds the name, or the run folder that is to be opened. `train(config, out)` writes a run folder
+    whose ``run.json`` has this spec's `kind` (by default the name) and returns what it found.
+    """
+
+    name: str
+    load: Callable[[Config], object]
+    train: Callable[[Config, Path], dict] | None = None
+    kind: str = ""
+
+    @property
+    def run_kind(self) -> str:
+        return self.kind or self.name

@@ -6,9 +6,9 @@ from pathlib import Path
 
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.hookspecs import hookimpl
-from nngpt_perfclf.host.loop import Generation, Search
-from nngpt_perfclf.host.policies import Rule, build_policy
-from nngpt_perfclf.host.runs import FILE, RunDatabase
+from nngpt_perfclf.loop.policies import Rule, build_policy
+from nngpt_perfclf.loop.run_database import FILE, RunDatabase
+from nngpt_perfclf.loop.search import Generation, Search
 from nngpt_perfclf.plugins import get_plugin_manager
 from nngpt_perfclf.types import Advice, Candidate, Outcome, Recipe
 

@@ -16,7 +16,7 @@ def evaluation(folder: Path, name: str = "shipped", skill: float = 1.0, seed: in
     table = predictions(skill=skill, seed=seed)
     other = table.assign(p_a=predictions(skill=0.7, seed=seed)["p_a"])
     config = load_config(overrides=list(overrides))
-    figures = summary(table, {"gbdt": other}, name, resamples=200)
+    figures = summary(table, {"pairwise": other}, name, resamples=200)
     write_json(folder / "evaluation.json", {
         **figures, "replicate_ceiling": {"n": 500, "agreement": 0.805, "low": 0.79, "high": 0.82}, "left_out": [],
         "record": record("evaluation", to_dict(config), "0123456789abcdef", adviser=name)})
@@ -46,7 +46,7 @@ def seeds(folder: Path) -> Path:
 
 def loop(folder: Path) -> Path:
     bases = {("nop", "nobody"): None, ("random", "nobody"): 9.0, ("oracle", "nobody"): 0.0, ("prior", "prior"): 8.0,
-             ("anchored", "shipped"): 0.8, ("anchored", "gbdt"): 1.0, ("naive", "shipped"): 14.0}
+             ("anchored", "shipped"): 0.8, ("anchored", "pairwise"): 1.0, ("naive", "shipped"): 14.0}
     rows = []
     for (policy, adviser), worst in bases.items():
         for keep in (1.0,) if worst is None else (0.75, 0.5, 0.25, 0.1):
@@ -62,7 +62,7 @@ def folds(folder: Path) -> Path:
     table = [{"label": "rank", "sides": "one", "predictor": predictor, "n": 90, "accuracy": accuracy,
               "accuracy_low": accuracy - 0.1, "accuracy_high": accuracy + 0.1, "above_prior": accuracy - 0.5,
               "above_prior_low": None, "above_prior_high": None} for predictor, accuracy in
-             (("prior", 0.5), ("gbdt (both)", 0.8))]
+             (("prior", 0.5), ("pairwise (both)", 0.8))]
     parts = [{"fold": fold, **row} for row in table for fold in ("ga", "hand-written")]
     write_json(folder / "folds.json", {"epoch": 1, "split": "family", "table": table, "folds": parts})
     begun = load_config(overrides=["evaluate.part=folds", "split.by=family", "evaluate.reads=[code,both]"])

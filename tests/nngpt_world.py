@@ -108,7 +108,7 @@ def main() -> None:
     enter(nngpt, root)
     tune = importlib.import_module("ab.gpt.util.Tune")
 
-    from nngpt_perfclf.host import nngpt as adapter
+    from nngpt_perfclf.nngpt import prune as adapter
 
     folders = {"plain": generate(tune, root / "plain"), "answers": generate(tune, root / "answers", "classification")}
     original = tune.nn_gen

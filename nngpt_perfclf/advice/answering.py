@@ -9,17 +9,14 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from nngpt_perfclf.advice.loading import load_advisor
-from nngpt_perfclf.advice.questions import read_network, read_question
+from nngpt_perfclf.advice import load_pair_adviser
+from nngpt_perfclf.advice.base import Adviser
+from nngpt_perfclf.advice.inputs import read_network, read_question, recipe_of
+from nngpt_perfclf.code_view.parsing import parses
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress
-from nngpt_perfclf.prompts.parsing import parses
-from nngpt_perfclf.types import Advice, PerfclfError, Question
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.advice.base import Adviser
+from nngpt_perfclf.types import Advice, PerfclfError, Question, Recipe
 
 AT_ONCE = 64  # questions: enough for full batches, few enough to lose when the run is killed
 
@@ -35,19 +32,19 @@ def answer(config: Config, net: str | None = None, ds_a: str | None = None, ds_b
     if batch is not None:
         if net is not None:
             raise PerfclfError("--batch reads its questions from the file: name no network beside it")
-        return answer_all(load_advisor(config.adviser, config), config, Path(batch))
+        return answer_all(load_pair_adviser(config.adviser, config), config, Path(batch))
     if net is None or ds_a is None or ds_b is None:
         raise PerfclfError("name a network file and two datasets, as in: advise net.py cifar-10 svhn; or --batch FILE")
-    question = Question(read_network(Path(net)), ds_a, ds_b, epoch=config.epoch)
+    question = Question(read_network(Path(net)), ds_a, ds_b, *_recipes(config), epoch=config.epoch)
     if not parses(question.arch_code):
         raise PerfclfError(f"{net} does not parse as Python")
-    adviser = load_advisor(config.adviser, config)
-    adviser.check(question)
-    return {"network": net, "datasets": [ds_a, ds_b], "adviser": adviser.name,
+    adviser = load_pair_adviser(config.adviser, config)
+    _check(adviser, question)
+    return {"network": net, "datasets": [ds_a, ds_b], "adviser": _name(adviser, config),
             **_entry(adviser.advise_many([question])[0])}
 
 
-def answer_all(adviser: Adviser, config: Config, file: Path) -> dict:
+def answer_all(adviser: object, config: Config, file: Path) -> dict:
     """Answer the JSON lines of `file` into `config.out` (default: beside it, ending in ``.advice.jsonl``), in order.
 
     A line holds the fields of a Question; `net`, a path seen from the file's folder, may stand for `arch_code`, and a
@@ -61,9 +58,9 @@ def answer_all(adviser: Adviser, config: Config, file: Path) -> dict:
         raise PerfclfError(f"out={out} is the file of questions itself: name another one")
     total = sum(1 for _ in _lines(file))
     out.parent.mkdir(parents=True, exist_ok=True)
-    done = _keep_finished(out, file, adviser)
+    done = _keep_finished(out, file, _name(adviser, config))
     with progress() as bar, out.open("ab") as answers:
-        task = bar.add_task(f"asking {adviser.name}", total=total, completed=done)
+        task = bar.add_task(f"asking {_name(adviser, config)}", total=total, completed=done)
         lines = islice(enumerate(_lines(file), 1), done, None)
         while chunk := list(islice(lines, AT_ONCE)):
             for entry in _answered(adviser, config, file, chunk):
@@ -71,22 +68,23 @@ def answer_all(adviser: Adviser, config: Config, file: Path) -> dict:
             answers.flush()
             os.fsync(answers.fileno())
             bar.advance(task, len(chunk))
-    return {"out": str(out), "adviser": adviser.name, "questions": total, "kept_from_before": done, **_counts(out)}
+    return {"out": str(out), "adviser": _name(adviser, config), "questions": total, "kept_from_before": done,
+            **_counts(out)}
 
 
-def _answered(adviser: Adviser, config: Config, file: Path, chunk: list[tuple[int, bytes]]) -> Iterator[dict]:
+def _answered(adviser: object, config: Config, file: Path, chunk: list[tuple[int, bytes]]) -> Iterator[dict]:
     questions: dict[int, Question] = {}
     errors: dict[int, str] = {}
     for number, line in chunk:
         try:
-            question = read_question(line, file.parent, config.epoch)
-            adviser.check(question)
+            question = read_question(line, file.parent, config.epoch, *_recipes(config))
+            _check(adviser, question)
             questions[number] = question
         except PerfclfError as error:
             errors[number] = str(error)
     advice = dict(zip(questions, adviser.advise_many(list(questions.values())), strict=True))
     for number, line in chunk:
-        known = {"line": number, "key": _key(adviser, line)}
+        known = {"line": number, "key": _key(_name(adviser, config), line)}
         if number in errors:
             yield {**known, "error": errors[number]}
         else:
@@ -94,15 +92,33 @@ def _answered(adviser: Adviser, config: Config, file: Path, chunk: list[tuple[in
             yield {**known, "ds_a": asked.ds_a, "ds_b": asked.ds_b, **_entry(advice[number])}
 
 
+def _recipes(config: Config) -> tuple[Recipe | None, Recipe | None]:
+    """What `recipe_a.*`, `recipe_b.*` and, for both, `recipe.*` say; None for a side of which nothing is said."""
+    both = recipe_of(config.recipe)
+    sides = (recipe_of(config.recipe_a), recipe_of(config.recipe_b))
+    merged = [Recipe(**{name: own if (own := getattr(side, name)) is not None else value
+                        for name, value in asdict(both).items()}) for side in sides]
+    return tuple(None if recipe.is_empty else recipe for recipe in merged)
+
+
+def _check(adviser: object, question: Question) -> None:
+    """Refuse a question that cannot be asked, where the adviser can tell."""
+    if isinstance(adviser, Adviser):
+        adviser.check(question)
+
+
+def _name(adviser: object, config: Config) -> str:
+    return adviser.name if isinstance(adviser, Adviser) else config.adviser
+
+
 def _entry(advice: Advice | None) -> dict:
     if advice is None:
-        return {"answer": None, "probability": None, "prior": None, "decided": False, "reason": "no opinion",
-                "strengths": None}
+        return {"answer": None, "probability": None, "prior": None, "decided": False, "reason": "no opinion"}
     told = asdict(advice)
     return {"answer": told.pop("better"), **told}
 
 
-def _keep_finished(out: Path, file: Path, adviser: Adviser) -> int:
+def _keep_finished(out: Path, file: Path, name: str) -> int:
     """How many lines of `out` answer the first lines of `file`; a half-written last line is cut off.
 
     Raises PerfclfError where `out` holds anything else, which is left as it is.
@@ -114,7 +130,7 @@ def _keep_finished(out: Path, file: Path, adviser: Adviser) -> int:
         for answer, line in zip(answers, _lines(file), strict=False):
             if not answer.endswith(b"\n"):
                 break
-            if _key_of(answer) != _key(adviser, line):
+            if _key_of(answer) != _key(name, line):
                 raise PerfclfError(f"{out} answers other questions or another adviser's: name another out=")
             whole += len(answer)
             done += 1
@@ -131,9 +147,9 @@ def _lines(file: Path) -> Iterator[bytes]:
         yield from (line for line in lines if line.strip())
 
 
-def _key(adviser: Adviser, line: bytes) -> str:
+def _key(name: str, line: bytes) -> str:
     """Which question, to whom: lets a later run see that an answer is its own."""
-    return hashlib.sha256(adviser.name.encode() + b"\0" + line.strip()).hexdigest()[:12]
+    return hashlib.sha256(name.encode() + b"\0" + line.strip()).hexdigest()[:12]
 
 
 def _key_of(answer: bytes) -> str | None:

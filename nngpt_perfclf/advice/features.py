@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nngpt_perfclf.prompts import transform_parts
-from nngpt_perfclf.prompts.parsing import quiet
+from nngpt_perfclf.code_view.parsing import quiet
+from nngpt_perfclf.recipes import transform_parts
 from nngpt_perfclf.types import PerfclfError, Question, Recipe
 
 if TYPE_CHECKING:
-    from nngpt_perfclf.prompts import DatasetProperties
+    from nngpt_perfclf.datasets import DatasetProperties
 
-HASHED, AXES = 4096, 48
+HASHED, COMPONENTS = 4096, 48
 # Words whose number of uses tells how a network is built and how it will be optimised.
 COUNTED = """
     Conv1d Conv2d ConvTranspose2d Linear Bilinear BatchNorm2d BatchNorm1d LayerNorm GroupNorm InstanceNorm2d MaxPool2d
@@ -52,11 +52,11 @@ Side = tuple[str, str, Recipe | None]
 
 @dataclass(frozen=True)
 class CodeReader:
-    """Turns codes into rows of numbers. `rarity` (HASHED,) weighs hashed word counts, `axes` (≤ AXES, HASHED) project
-    them; further columns count known words and summarise the widths, strides and kernels that the code states."""
+    """Turns codes into rows of numbers. `idf` (HASHED,) weighs hashed word counts, `components` (≤ COMPONENTS, HASHED)
+    project them; further columns count known words and summarise the widths, strides and kernels of the code."""
 
-    rarity: np.ndarray
-    axes: np.ndarray
+    idf: np.ndarray
+    components: np.ndarray
     seen: dict[str, np.ndarray] = field(default_factory=dict, compare=False, repr=False)
 
     @staticmethod
@@ -65,16 +65,16 @@ class CodeReader:
         from sklearn.decomposition import TruncatedSVD
 
         counts = _counts([_words(quiet(code)) for code in codes])
-        rarity = np.log((1 + len(codes)) / (1 + np.asarray((counts > 0).sum(axis=0)).ravel())) + 1
-        svd = TruncatedSVD(min(AXES, len(codes)), random_state=seed).fit(_weighted(counts, rarity))
+        idf = np.log((1 + len(codes)) / (1 + np.asarray((counts > 0).sum(axis=0)).ravel())) + 1
+        svd = TruncatedSVD(min(COMPONENTS, len(codes)), random_state=seed).fit(_weighted(counts, idf))
         # Half the digits are enough to tell codes apart, and half the file.
-        return CodeReader(rarity.astype(np.float32), svd.components_.astype(np.float16))
+        return CodeReader(idf.astype(np.float32), svd.components_.astype(np.float16))
 
     def __call__(self, codes: Sequence[str]) -> np.ndarray:
-        """Shape (n, axes + counted words + 9), float32."""
+        """Shape (n, components + counted words + 9), float32."""
         texts = [quiet(code) for code in codes]
         words = [_words(text) for text in texts]
-        topics = _weighted(_counts(words), self.rarity) @ self.axes.astype(np.float32).T
+        topics = _weighted(_counts(words), self.idf) @ self.components.astype(np.float32).T
         rows = [[*_uses(some), *_sizes(text, some)] for text, some in zip(texts, words, strict=True)]
         return np.hstack([topics, rows]).astype(np.float32)
 
@@ -90,38 +90,38 @@ class CodeReader:
 
     def save(self, file: Path) -> None:
         """One compressed .npz file of plain arrays."""
-        np.savez_compressed(file, rarity=self.rarity, axes=self.axes)
+        np.savez_compressed(file, idf=self.idf, components=self.components)
 
     @staticmethod
     def load(file: Path) -> CodeReader:
         """Read what `save` wrote; raises PerfclfError for a missing or foreign file."""
         try:
             with np.load(file, allow_pickle=False) as arrays:
-                return CodeReader(arrays["rarity"], arrays["axes"])
+                return CodeReader(arrays["idf"], arrays["components"])
         except (OSError, KeyError, ValueError) as error:
             raise PerfclfError(f"{file} is not a reader of codes: {error}") from error
 
 
-def question_rows(questions: Sequence[Question], code_rows: np.ndarray, known: Mapping[str, DatasetProperties],
+def question_rows(questions: Sequence[Question], code_rows: np.ndarray, datasets: Mapping[str, DatasetProperties],
                   names: Sequence[str]) -> np.ndarray:
     """The features (n, width) of questions: code, recipe a, recipe b, their difference, dataset a, dataset b.
 
-    code_rows (n, …): of each question's code. known: properties of every dataset that is asked about. names: the
+    code_rows (n, …): of each question's code. datasets: properties of every dataset that is asked about. names: the
     datasets that were learned from, whose order numbers them.
     """
-    recipe_a = np.array([recipe_numbers(one.recipe_a, known[one.ds_a]) for one in questions], np.float32)
-    recipe_b = np.array([recipe_numbers(one.recipe_b, known[one.ds_b]) for one in questions], np.float32)
-    asked = {name for one in questions for name in (one.ds_a, one.ds_b)}
-    numbers = {name: dataset_numbers(name, known, names) for name in asked}
-    datasets = np.array([numbers[one.ds_a] + numbers[one.ds_b] for one in questions], np.float32)
-    return np.hstack([code_rows, recipe_a, recipe_b, recipe_a - recipe_b, datasets])
+    recipe_a = np.array([recipe_numbers(asked.recipe_a, datasets[asked.ds_a]) for asked in questions], np.float32)
+    recipe_b = np.array([recipe_numbers(asked.recipe_b, datasets[asked.ds_b]) for asked in questions], np.float32)
+    numbers = {name: dataset_numbers(name, datasets, names)
+               for name in {name for asked in questions for name in (asked.ds_a, asked.ds_b)}}
+    both = np.array([numbers[asked.ds_a] + numbers[asked.ds_b] for asked in questions], np.float32)
+    return np.hstack([code_rows, recipe_a, recipe_b, recipe_a - recipe_b, both])
 
 
-def side_rows(sides: Sequence[Side], code_rows: np.ndarray, known: Mapping[str, DatasetProperties],
+def side_rows(sides: Sequence[Side], code_rows: np.ndarray, datasets: Mapping[str, DatasetProperties],
               names: Sequence[str]) -> np.ndarray:
-    """The features (n, width) of single sides: code, recipe, dataset; `code_rows`, `known` and `names` as above."""
-    recipes = np.array([recipe_numbers(recipe, known[dataset]) for _, dataset, recipe in sides], np.float32)
-    numbers = {name: dataset_numbers(name, known, names) for name in {dataset for _, dataset, _ in sides}}
+    """The features (n, width) of single sides: code, recipe, dataset; the other arguments as above."""
+    recipes = np.array([recipe_numbers(recipe, datasets[dataset]) for _, dataset, recipe in sides], np.float32)
+    numbers = {name: dataset_numbers(name, datasets, names) for name in {dataset for _, dataset, _ in sides}}
     return np.hstack([code_rows, recipes, np.array([numbers[dataset] for _, dataset, _ in sides], np.float32)])
 
 
@@ -180,12 +180,12 @@ def _counts(words: Sequence[Sequence[str]]):
     return hashing.transform(words)
 
 
-def _weighted(counts, rarity: np.ndarray):
+def _weighted(counts, idf: np.ndarray):
     from sklearn.preprocessing import normalize
 
     counts = counts.astype(np.float32)
     counts.data = 1 + np.log(counts.data)
-    return normalize(counts.multiply(rarity).tocsr())
+    return normalize(counts.multiply(idf).tocsr())
 
 
 def _uses(words: Sequence[str]) -> np.ndarray:

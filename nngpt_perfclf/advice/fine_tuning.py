@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,158 +10,151 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nngpt_perfclf import processes
-from nngpt_perfclf.advice.calibration import Calibration, save_calibrations
-from nngpt_perfclf.advice.language import LanguageAdviser, asker_of
-from nngpt_perfclf.advice.offset import Offset, bare, load_offset, prior_log_odds, save_offsets
-from nngpt_perfclf.advice.prior import PairPrior, load_prior, save_priors
-from nngpt_perfclf.advice.teacher import taught
+from nngpt_perfclf.advice.language import KIND, LanguageAdviser, known_evidence, load, load_untrained, prompt_builder
+from nngpt_perfclf.advice.prior import PairPrior, save_priors
+from nngpt_perfclf.advice.run_folders import LANGUAGE_NAME
+from nngpt_perfclf.advice.weights import MODES, Weights, fit_weights, save_weights
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
-from nngpt_perfclf.corpus import Corpus, load_corpus
-from nngpt_perfclf.prompts import dataset_properties, templates
-from nngpt_perfclf.prompts.neighbours import Neighbours
-from nngpt_perfclf.record import record, write_json
-from nngpt_perfclf.tasks import (
-    LABELS,
-    add_split,
-    codes_of,
-    labelled_trials,
-    load_task,
-    make_pairs,
-    question_of,
-    split_networks,
-    trials_of_part,
-)
-from nngpt_perfclf.types import Question
+from nngpt_perfclf.datasets import dataset_properties
+from nngpt_perfclf.prompts import templates
+from nngpt_perfclf.retrieval import Neighbours
+from nngpt_perfclf.run_folder import RunFolder, manifest
+from nngpt_perfclf.tasks import LABELS, TaskData, question_of
+from nngpt_perfclf.types import AdviserSpec, Question
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nngpt_perfclf.prompts.asker import Asker
+    from nngpt_perfclf.prompts.builder import PromptBuilder
+
+FITTED_ON = 4000  # training pairs that the offset's weights are fitted on
 
 
-def train_language(config: Config, out: Path) -> dict:
-    """Fine-tune `config.model` on the training part, calibrate it on validation, leave a run folder that `load_advisor`
-    opens: run.json, log.jsonl, adapter/, prior.json, offset.json, calibration.json and, where the prompt or the offset
-    needs it, neighbours.npz.
+def train(config: Config, out: Path) -> dict:
+    """Fine-tune `config.model` on the training part, calibrate it on validation, leave a run folder that `load` opens:
+    run.json, log.jsonl, adapter/, prior.json, weights.json and, where the prompt or the offset needs it,
+    neighbours.npz.
     """
     from nngpt_perfclf.models import ensure_ready
-    from nngpt_perfclf.models.language import load, threads
+    from nngpt_perfclf.models.language import load as load_model
+    from nngpt_perfclf.models.language import threads
     from nngpt_perfclf.models.rows import draw_lessons
     from nngpt_perfclf.models.train import Material, fine_tune
 
-    corpus = load_corpus(config)
-    task = load_task(config.task)
-    trials = labelled_trials(corpus, task, config.epoch)
-    codes = codes_of(corpus, task)
-    networks = split_networks(codes, config.split)
-    networks["group"] = networks["group"].astype("category").cat.codes
-    pairs = {label: add_split(make_pairs(trials, label, config.sides, config.seed), codes, config.split)
-             for label in LABELS}
-    priors = {label: PairPrior.fit(table[table["part"] == "train"]) for label, table in pairs.items()}
+    data = TaskData.load(config)
+    groups = data.networks["group"].astype("category").cat.codes
+    priors = {label: PairPrior.fit(data.pairs(label, part="train")) for label in LABELS}
     out.mkdir(parents=True, exist_ok=True)
     with processes.main_first():
-        save_priors(priors, out / "prior.json")
-        _fit_neighbours(config, out, trials, codes, networks)
-    _note(config, out, corpus, status="training")
-
-    asker = asker_of(out, config, config)
-    offset = {label: _fit_offset(config, asker, label, pairs[label], priors[label], codes, networks["group"])
-              for label in LABELS}
+        save_priors(priors, out)
+        _fit_neighbours(config, out, data, groups)
+    _note(config, out, data, status="training")
+    builder = prompt_builder(out, config, config)
+    weights = {label: _training_weights(config, builder, label, data, priors[label], groups) for label in LABELS}
     if processes.is_main():
-        save_offsets(offset | {bare(label): offset[label] for label in LABELS}, out / "offset.json")
+        save_weights(weights, LanguageAdviser.sources, out)
     processes.wait()
-
-    def offsets(rows: pd.DataFrame, labels, near: np.ndarray) -> np.ndarray:
-        prior = [priors[label].log_odds(a, b) for a, b, label in zip(rows["ds_a"], rows["ds_b"], labels, strict=True)]
-        return np.array([offset[label].known(np.array([known]), there[None])[0]
-                         for known, there, label in zip(prior, near, labels, strict=True)])
-
     with threads(config.threads):
-        model = load(ensure_ready(config.model), chat=config.model.chat, precision=config.train.precision)
-        checks = pairs[config.label][pairs[config.label]["part"] == "validation"]
-        checks = checks.sample(min(config.train.checks, len(checks)), random_state=config.seed).sort_values("nn")
-        lessons = draw_lessons(trials, networks, config)
-        if config.train.teacher:
-            lessons = taught(lessons, trials, codes, networks, config)
-        material = Material(lessons, checks, codes, networks["group"], offsets)
-        say(f"{sum(len(one.pairs) for one in material.lessons):,} labels about {len(material.lessons):,} codes")
-        result = fine_tune(model, asker, material, config, out)
-        result |= _calibrate(config, out, corpus, pairs)
-    _note(config, out, corpus, status="done", result=result)
+        model = load_model(ensure_ready(config.model), chat=config.model.chat, precision=config.train.precision)
+        checks = data.pairs(part="validation")
+        checks = checks.sample(min(config.train.eval_samples, len(checks)), random_state=config.seed).sort_values("nn")
+        lessons = draw_lessons(data.part("train"), data.networks, config)
+        material = Material(lessons, checks, data.codes, groups, _offsets(weights, priors))
+        say(f"{sum(len(lesson.pairs) for lesson in lessons):,} labels about {len(lessons):,} codes")
+        result = fine_tune(model, builder, material, config, out)
+        result |= _calibrate(config, out, data, weights)
+    _note(config, out, data, status="done", result=result)
     return {"run": str(out), **result}
 
 
-def _note(config: Config, out: Path, corpus: Corpus, **more) -> None:
+def _note(config: Config, out: Path, data: TaskData, **more) -> None:
     if processes.is_main():
-        told = to_dict(replace(config, out=None, resume=False))
-        write_json(out / "run.json", record("language", told, corpus.fingerprint, **more))
+        RunFolder(out).note(manifest(KIND, to_dict(replace(config, out=None, resume=False)), data.fingerprint, **more))
     processes.wait()
 
 
-def _fit_neighbours(config: Config, out: Path, trials: pd.DataFrame, codes: dict[str, str],
-                    networks: pd.DataFrame) -> None:
+def _fit_neighbours(config: Config, out: Path, data: TaskData, groups: pd.Series) -> None:
     known = templates()
-    shown = {*known[config.template].fields, *known[config.bare_template].fields}
+    shown = {*known[config.template].fields, *known[config.code_only_template].fields}
     needed = {"near_a", "near_b"} & shown or config.train.offset == "near"
     if not needed or (out / "neighbours.npz").is_file():
         return
     say("learning which recorded trials are near")
-    learned, checked = (trials_of_part(trials, networks, config.split, part) for part in ("train", "validation"))
     sizes = {name: properties.size for name, properties in dataset_properties(config.datasets).items()}
-    neighbours = Neighbours.fit(learned, codes, networks["group"], sizes, config.seed)
-    neighbours.learn_metric(checked, codes, config.seed).save(out / "neighbours.npz")
+    neighbours = Neighbours.fit(data.part("train"), data.codes, groups, sizes, config.seed)
+    neighbours.learn_metric(data.part("validation"), data.codes, config.seed).save(out / "neighbours.npz")
 
 
-def _fit_offset(config: Config, asker: Asker, label: str, pairs: pd.DataFrame, prior: PairPrior, codes: dict[str, str],
-                groups: pd.Series) -> Offset:
-    """What the configured offset weighs, learned on training pairs whose own near-duplicates' trials are hidden."""
+def _training_weights(config: Config, builder: PromptBuilder, label: str, data: TaskData, prior: PairPrior,
+                      groups: pd.Series) -> Weights:
+    """The weights during training: the configured one of the model, and of the offset those fitted on training pairs
+    whose own near-duplicates' trials are hidden."""
+    lm_weight = config.train.lm_weight
     if config.train.offset != "near":
-        return Offset(config.train.reading, prior=1.0 if config.train.offset == "prior" else 0.0)
-    pairs = pairs[(pairs["part"] == "train") & ~pairs["tie"]]
-    pairs = pairs.sample(min(4000, len(pairs)), random_state=config.seed)
-    questions = [question_of(row, codes) for row in pairs.itertuples()]
-    near = asker.near(questions, [label] * len(questions), pairs["nn"].map(groups).to_numpy())
-    known = prior_log_odds(prior, list(zip(pairs["ds_a"], pairs["ds_b"], strict=True)))
-    return Offset.before_reading(config.train.reading, known, near, (pairs["better"] == pairs["ds_a"]).to_numpy())
+        fixed = (lm_weight, 1.0 if config.train.offset == "prior" else 0.0, 0.0)
+        return Weights(fixed, fixed)
+    pairs = data.pairs(label, part="train", ties=False)
+    pairs = pairs.sample(min(FITTED_ON, len(pairs)), random_state=config.seed)
+    questions = [question_of(row, data.codes) for row in pairs.itertuples()]
+    near = builder.near(questions, [label] * len(questions), pairs["nn"].map(groups).to_numpy())
+    known = known_evidence(prior, questions, near)
+    fitted = (lm_weight, *fit_weights(known, (pairs["better"] == pairs["ds_a"]).to_numpy()))
+    return Weights(fitted, fitted)
 
 
-def _calibrate(config: Config, out: Path, corpus: Corpus, pairs: dict[str, pd.DataFrame]) -> dict:
-    """Weigh model, prior and nearby trials anew on each label's validation pairs, which calibrates their sum, once
-    asked with the recipes and once without; returns how right the adviser is there (a little too good, since the
-    weights were chosen on these pairs)."""
-    with processes.main_first():
-        save_calibrations(dict.fromkeys(LABELS, Calibration()), out / "calibration.json")
-    adviser = LanguageAdviser.load(out, replace(config, advice=replace(config.advice, memory=False)))
-    offsets = {name: load_offset(out / "offset.json", name) for label in LABELS for name in (label, bare(label))}
-    result = {}
-    for label, table in pairs.items():
-        table = table[(table["part"] == "validation") & ~table["tie"]]
-        if label not in config.train.labels or not len(table):
+def _offsets(weights: dict[str, Weights], priors: dict[str, PairPrior]) -> Callable:
+    """The log-odds that are added to the model's during training."""
+    def offsets(questions: Sequence[Question], labels: Sequence[str], near: np.ndarray) -> np.ndarray:
+        found = np.empty(len(questions))
+        for label in dict.fromkeys(labels):
+            own = np.array([name == label for name in labels])
+            asked = [question for question, mine in zip(questions, own, strict=True) if mine]
+            known = known_evidence(priors[label], asked, near[own])
+            found[own] = (known * weights[label].with_recipe[1:]).sum(axis=1)
+        return found
+
+    return offsets
+
+
+def _calibrate(config: Config, out: Path, data: TaskData, weights: dict[str, Weights]) -> dict:
+    """Fit the weights of all three sources on each label's validation pairs, once asked with the recipes and once
+    without; returns the accuracy there (slightly optimistic, since the weights were fitted on these pairs)."""
+    result, fitted = {}, dict(weights)
+    asked = replace(config, adviser=str(out), advice=replace(config.advice, answer_cache=False))
+    adviser = load(asked)
+    for label in config.train.labels:
+        table = data.pairs(label, part="validation", ties=False)
+        if not len(table):
             continue
-        adviser.label, adviser.prior = label, load_prior(out / "prior.json", label)
-        told = [question_of(row, corpus.codes) for row in table.itertuples()]
-        untold = [question.without_recipes() for question in told]
+        adviser.label, adviser.prior = label, PairPrior.fit(data.pairs(label, part="train"))
+        questions = [question_of(row, data.codes) for row in table.itertuples()]
         won = (table["better"] == table["ds_a"]).to_numpy()
-        for name, questions in ((label, told), (bare(label), untold)):
-            offsets[name], figures = _weighed(adviser, offsets[name], questions, won)
-            result |= {f"validation_{name}{what}": figure for what, figure in figures.items()}
+        modes = {}
+        for mode in MODES:
+            told = questions if mode == MODES[0] else [question.without_recipes() for question in questions]
+            modes[mode], figures = _fitted(adviser, getattr(weights[label], mode), told, won)
+            result |= {f"validation_{label}_{mode}{name}": figure for name, figure in figures.items()}
+        fitted[label] = Weights(**modes)
     if processes.is_main():
-        save_offsets(offsets, out / "offset.json")
+        save_weights(fitted, LanguageAdviser.sources, out)
     processes.wait()
     return result
 
 
-def _weighed(adviser: LanguageAdviser, offset: Offset, questions: list[Question],
-             won: np.ndarray) -> tuple[Offset, dict]:
-    """The offset refitted where the first dataset `won` (n,), and how often it and the unread one are right there."""
+def _fitted(adviser: LanguageAdviser, weights: tuple[float, ...], questions: list[Question],
+            won: np.ndarray) -> tuple[tuple[float, ...], dict]:
+    """The weights refitted where the first dataset `won` (n,), and the accuracy with and without the model there."""
     from nngpt_perfclf.models.rows import log_loss
 
-    # Both orders in one call: a code is read once for all its questions.
-    scores, prior, near = adviser.parts([*questions, *(question.swapped() for question in questions)])
-    count = len(questions)
-    parts = (scores[:count] - scores[count:]) / 2, prior[:count], near[:count]
-    fitted = offset.refit(*parts, won)
-    odds = fitted.weigh(*parts)
-    right, unread = (float(np.mean((one > 0) == won)) for one in (odds, offset.known(*parts[1:])))
-    return fitted, {"": right, "_n": count, "_unread": unread, "_log_loss": log_loss(odds, won)}
+    ab, ba = adviser.evidence_in_both_orders(questions)
+    evidence = (ab + ba) / 2
+    fitted = fit_weights(evidence, won, used=[weight != 0 for weight in weights])
+    log_odds = (evidence * fitted).sum(axis=1)
+    before = (evidence[:, 1:] * weights[1:]).sum(axis=1)
+    accuracy, without_model = (float(np.mean((found > 0) == won)) for found in (log_odds, before))
+    return fitted, {"": accuracy, "_n": len(questions), "_without_model": without_model,
+                    "_log_loss": log_loss(log_odds, won)}
+
+
+SPECS = (AdviserSpec(LANGUAGE_NAME, load, train, KIND), AdviserSpec("zero-shot", load_untrained))

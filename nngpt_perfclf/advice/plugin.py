@@ -1,8 +1,8 @@
-"""The built-in plugin. It enters by the door that third parties use, the entry point group ``nngpt_perfclf``.
+"""The built-in plugin, registered like a third party's through the entry point group ``nngpt_perfclf``.
 
-Which adviser answers is configured: the file that the environment variable ``NNGPT_PERFCLF_CONFIG`` names, else the
-defaults (``adviser: shipped``). It is loaded at the first question, and asked after all third parties' advisers. If it
-fails, that is no opinion and a warning in the log: advice must never stop a loop.
+It answers after all third parties' advisers. The file that the environment variable ``NNGPT_PERFCLF_CONFIG`` names, or
+else the defaults, say which adviser answers pair questions (``adviser``) and which scores candidates (``scorer``). Each
+is loaded at its first question. A failure is no opinion and a warning in the log: advice must never stop a loop.
 """
 
 from __future__ import annotations
@@ -11,13 +11,9 @@ import logging
 import os
 from collections.abc import Callable
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 from nngpt_perfclf.hookspecs import hookimpl
-from nngpt_perfclf.types import Advice, PerfclfError, Question
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.advice.base import Adviser
+from nngpt_perfclf.types import Advice, AdviserSpec, Candidate, PerfclfError, Question, Score
 
 CONFIG = "NNGPT_PERFCLF_CONFIG"
 _log = logging.getLogger(__name__)
@@ -25,14 +21,28 @@ _log = logging.getLogger(__name__)
 
 @hookimpl(trylast=True)
 def advise(arch_code: str, ds_a: str, ds_b: str) -> Advice | None:
-    return _or_none(lambda adviser: adviser.advise(arch_code, ds_a, ds_b))
+    return _or_none(lambda: _adviser(os.environ.get(CONFIG)).advise_many([Question(arch_code, ds_a, ds_b)])[0])
 
 
 @hookimpl(trylast=True)
 def advise_many(questions: list[Question]) -> list[Advice | None] | None:
-    advice = _or_none(lambda adviser: adviser.advise_many(questions))
+    advice = _or_none(lambda: _adviser(os.environ.get(CONFIG)).advise_many(questions))
     # Without a single opinion the next plugin shall be asked.
     return advice if advice and any(advice) else None
+
+
+@hookimpl(trylast=True)
+def score(candidates: list[Candidate], target: str) -> list[Score | None] | None:
+    scores = _or_none(lambda: _scorer(os.environ.get(CONFIG)).score(candidates, target))
+    return scores if scores and any(scores) else None
+
+
+@hookimpl
+def register_advisers() -> list[AdviserSpec]:
+    # One line for each module that brings advisers.
+    from nngpt_perfclf.advice import baselines, fine_tuning, pairwise, pointwise, stack
+
+    return [spec for module in (fine_tuning, pairwise, pointwise, stack, baselines) for spec in module.SPECS]
 
 
 @hookimpl
@@ -49,9 +59,9 @@ def register_prompts() -> list:
     return [FOLDER]
 
 
-def _or_none(ask: Callable[[Adviser], object]):
+def _or_none(ask: Callable[[], object]):
     try:
-        return ask(_adviser(os.environ.get(CONFIG)))
+        return ask()
     except PerfclfError as error:
         _log.warning("no opinion: %s", error)
     except Exception:  # noqa: BLE001 - whatever goes wrong in an adviser must not stop the host's loop
@@ -60,9 +70,18 @@ def _or_none(ask: Callable[[Adviser], object]):
 
 
 @lru_cache(maxsize=4)
-def _adviser(config_file: str | None) -> Adviser:
-    from nngpt_perfclf.advice import load_advisor
+def _adviser(config_file: str | None):
+    from nngpt_perfclf.advice import load_pair_adviser
     from nngpt_perfclf.config import load_config
 
     config = load_config(config_file)
-    return load_advisor(config.adviser, config)
+    return load_pair_adviser(config.adviser, config)
+
+
+@lru_cache(maxsize=4)
+def _scorer(config_file: str | None):
+    from nngpt_perfclf.advice import load_scorer
+    from nngpt_perfclf.config import load_config
+
+    config = load_config(config_file)
+    return load_scorer(config.scorer, config)

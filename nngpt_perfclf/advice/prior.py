@@ -1,4 +1,4 @@
-"""The pair prior: which dataset usually wins a pair, the code unread."""
+"""The pair prior, the majority baseline: which dataset usually wins a pair."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nngpt_perfclf.files import read_json, write_json
 from nngpt_perfclf.types import PerfclfError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+FILE = "prior.json"
 
 
 @dataclass(frozen=True)
@@ -51,24 +54,22 @@ class PairPrior:
         return self.wins.get((ds_a, ds_b), 0) + 1, self.wins.get((ds_b, ds_a), 0) + 1
 
 
-def save_priors(priors: Mapping[str, PairPrior], file: Path) -> None:
-    """Write the prior of each label (normalized, rank) into one JSON file: label -> winner -> loser -> count."""
-    from nngpt_perfclf.record import write_json
-
+def save_priors(priors: Mapping[str, PairPrior], folder: Path) -> None:
+    """Write the prior of each label (normalized, rank) into ``prior.json``: label -> winner -> loser -> count."""
     content: dict = {}
     for label, prior in priors.items():
         for (winner, loser), count in sorted(prior.wins.items()):
             content.setdefault(label, {}).setdefault(winner, {})[loser] = count
-    write_json(file, content)
+    write_json(folder / FILE, content)
 
 
-def load_prior(file: Path, label: str) -> PairPrior:
-    """The prior of one label; raises PerfclfError where the file is missing, damaged or has no such label."""
-    from nngpt_perfclf.record import read_json
-
+def load_prior(folder: Path, label: str) -> PairPrior:
+    """The prior of one label in a run folder; pretrained advisers, which learned from one split, share the file of the
+    folder above theirs. Raises PerfclfError where it is missing, damaged or has no such label."""
+    file = folder / FILE if (folder / FILE).is_file() else folder.parent / FILE
     content = read_json(file)
     if label not in content:
-        raise PerfclfError(f"{file.parent} was not trained for label={label}, only for {', '.join(content) or 'none'}")
+        raise PerfclfError(f"{folder} was not trained for label={label}, only for {', '.join(content) or 'none'}")
     try:
         return PairPrior({(winner, loser): int(count)
                           for winner, losers in content[label].items() for loser, count in losers.items()})

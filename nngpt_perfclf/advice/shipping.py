@@ -1,48 +1,59 @@
-"""Run folders become the advisers that travel with the package, so that names work without training.
+"""Run folders become the pretrained advisers inside the package, so that their names work without training.
 
-``python -m nngpt_perfclf.advice.shipping RUN…`` copies what answering needs; what only training needs stays behind.
+``python -m nngpt_perfclf.advice.shipping RUN…`` copies what answering needs.
 """
 
 from __future__ import annotations
 
+import filecmp
 import shutil
 import sys
 from pathlib import Path
 
-from nngpt_perfclf.advice.loading import FOLDERS, SHIPPED
+from nngpt_perfclf.advice.registry import specs
+from nngpt_perfclf.advice.run_folders import PRETRAINED
 from nngpt_perfclf.console import say
-from nngpt_perfclf.record import read_json, write_json
+from nngpt_perfclf.run_folder import RunFolder
 from nngpt_perfclf.types import PerfclfError
 
 LARGEST = 12_000_000  # bytes of one adviser: the package is downloaded whole
 LEFT_BEHIND = ("checkpoints", "log.jsonl", "shards")
+PRIOR = "prior.json"
 
 
-def ship(run: Path, shipped: Path = SHIPPED) -> Path:
-    """Copy the finished run folder of an adviser into the package, in the place of the one of its kind.
+def ship(run: Path, pretrained: Path = PRETRAINED) -> Path:
+    """Copy the finished run folder of an adviser into the package, in place of the one of its kind.
 
-    Raises PerfclfError where the run is unfinished, of another kind, or too large. A `prior.json` is copied beside the
-    advisers too, for those that read nothing.
+    Raises PerfclfError where the run is unfinished, of another kind, or too large. A prior that equals the shared one
+    is not copied; where none is shared yet, the run's is.
     """
-    told = read_json(run / "run.json")
-    kinds = {kind: name for name, kind in FOLDERS.items()}
-    if told.get("kind") not in kinds or told.get("status") != "done":
+    manifest = RunFolder(run).manifest
+    kinds = [spec.run_kind for spec in specs().values() if spec.train is not None]
+    if manifest.get("kind") not in kinds or manifest.get("status") != "done":
         raise PerfclfError(f"{run} is no finished run of an adviser ({', '.join(kinds)})")
-    target = shipped / told["kind"]
+    target = pretrained / manifest["kind"]
     unfinished = target.with_name(f".{target.name}.new")
     shutil.rmtree(unfinished, ignore_errors=True)
     shutil.copytree(run, unfinished, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
-    # Where somebody trained is nobody's business and of no use elsewhere.
-    told["config"] |= {"out": None, "threads": None, "corpus": {**told["config"]["corpus"], "path": None}}
-    write_json(unfinished / "run.json", told)
+    # Where the run was trained is of no use elsewhere.
+    manifest["config"] |= {"out": None, "threads": None, "corpus": {**manifest["config"]["corpus"], "path": None}}
+    RunFolder(unfinished).note(manifest)
+    _share_prior(unfinished, pretrained)
     size = sum(file.stat().st_size for file in unfinished.rglob("*") if file.is_file())
     if size > LARGEST:
         shutil.rmtree(unfinished)
         raise PerfclfError(f"{run} takes {size:,} bytes, more than the {LARGEST:,} that may travel with the package")
     shutil.rmtree(target, ignore_errors=True)
     unfinished.rename(target)
-    shutil.copy(target / "prior.json", shipped / "prior.json")
     return target
+
+
+def _share_prior(folder: Path, pretrained: Path) -> None:
+    own, shared = folder / PRIOR, pretrained / PRIOR
+    if not shared.is_file():
+        shutil.copy(own, shared)
+    if filecmp.cmp(own, shared, shallow=False):
+        own.unlink()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Several advisers as one: their log-odds, weighed by a logistic regression that was fitted on validation pairs."""
+"""Several advisers as one: their log-odds are sources of evidence, weighed by a logistic regression fitted on
+validation pairs."""
 
 from __future__ import annotations
 
@@ -9,72 +10,94 @@ from pathlib import Path
 
 import numpy as np
 
+from nngpt_perfclf.advice.adapters import both_orders
 from nngpt_perfclf.advice.base import Adviser
-from nngpt_perfclf.advice.calibration import antisymmetric_weights
-from nngpt_perfclf.advice.loading import NAMES, STACK, common, load_advisor, place_of
-from nngpt_perfclf.advice.prior import PairPrior, save_priors
+from nngpt_perfclf.advice.prior import PairPrior, load_prior, save_priors
+from nngpt_perfclf.advice.registry import load_advisor, place_of, specs
+from nngpt_perfclf.advice.run_folders import common, folder_of
+from nngpt_perfclf.advice.weights import MODES, Weights, fit_weights, load_weights, save_weights, sources_of
 from nngpt_perfclf.config import Config, to_dict
-from nngpt_perfclf.corpus import load_corpus
-from nngpt_perfclf.record import read_json, record, write_json
-from nngpt_perfclf.tasks import load_pairs, question_of
-from nngpt_perfclf.types import PerfclfError, Question
+from nngpt_perfclf.run_folder import RunFolder, manifest
+from nngpt_perfclf.types import AdviserSpec, PerfclfError, Question
+
+KIND = "stack"
 
 
 @dataclass
 class StackAdviser(Adviser):
-    """`weights`: one for each of the `parts`. No intercept, and each part averages both orders: so does the whole."""
+    """`parts`: the advisers whose log-odds are weighed, one source each."""
 
-    parts: Sequence[Adviser] = ()
-    weights: Sequence[float] = ()
+    parts: Sequence[object] = ()
 
-    def log_odds(self, questions: Sequence[Question]) -> np.ndarray:
-        return sum(weight * part.averaged(questions) for weight, part in zip(self.weights, self.parts, strict=True))
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return tuple(getattr(part, "name", str(place)) for place, part in enumerate(self.parts))
+
+    def evidence(self, questions: Sequence[Question]) -> np.ndarray:
+        columns = [both_orders(part, questions, self.confidence) for part in self.parts]
+        return np.column_stack([(ab + ba) / 2 for ab, ba in columns])
 
     def check(self, question: Question) -> None:
         """Raise PerfclfError where any of the parts could not be asked."""
+        super().check(question)
         for part in self.parts:
-            part.check(question)
+            if isinstance(part, Adviser):
+                part.check(question)
 
     def note(self, question: Question) -> str:
-        return "; ".join(dict.fromkeys(filter(None, (part.note(question) for part in self.parts))))
-
-    @classmethod
-    def load(cls, folder: Path, config: Config) -> StackAdviser:
-        """The stack of a run folder, with all its parts; raises PerfclfError where one is missing."""
-        weights = read_json(folder / STACK).get(config.label)
-        if not isinstance(weights, dict) or not weights:
-            raise PerfclfError(f"{folder / STACK} holds no weights for label={config.label}")
-        parts = [load_advisor(place_of(name, folder), config) for name in weights]
-        return cls(name=folder.name, **common(folder, config), parts=parts, weights=list(weights.values()))
+        notes = (part.note(question) for part in self.parts if isinstance(part, Adviser))
+        return "; ".join(dict.fromkeys(filter(None, notes)))
 
 
-def train_stack(config: Config, out: Path) -> dict:
+def load(config: Config) -> StackAdviser:
+    """The stack of a run folder with all its parts; raises PerfclfError where one is missing."""
+    folder = folder_of(config, KIND)
+    names = sources_of(folder, config.label)
+    return StackAdviser(name=folder.name, prior=load_prior(folder, config.label), **common(config),
+                        weights=load_weights(folder, config.label, names),
+                        parts=[load_advisor(place_of(name, folder), config) for name in names])
+
+
+def train(config: Config, out: Path) -> dict:
     """Fit the weights of `config.advice.parts` for each label on validation pairs; leave a run folder in `out`."""
-    if len(set(config.advice.parts)) < 2:
+    from nngpt_perfclf.tasks import TaskData, question_of
+
+    parts = tuple(dict.fromkeys(config.advice.parts))
+    if len(parts) < 2:
         raise PerfclfError("a stack needs at least two different advice.parts")
-    corpus, weights, priors, figures = load_corpus(config), {}, {}, []
+    data, weights, priors, figures = TaskData.load(config), {}, {}, []
     for label in config.train.labels:
-        asked = replace(config, label=label)
-        pairs = load_pairs(asked, corpus)
-        priors[label] = PairPrior.fit(pairs[pairs["part"] == "train"])
-        pairs = pairs[(pairs["part"] == "validation") & ~pairs["tie"]]
-        questions = [question_of(row, corpus.codes) for row in pairs.itertuples()]
-        odds = np.column_stack([load_advisor(part, asked).averaged(questions) for part in config.advice.parts])
-        won = (pairs["better"] == pairs["ds_a"]).to_numpy()
-        fitted = antisymmetric_weights(odds, won)
-        weights[label] = {_place(part, out): float(weight)
-                          for part, weight in zip(config.advice.parts, fitted, strict=True)}
-        figures += [{"label": label, "adviser": name, "weight": weight, "n": len(pairs),
-                     "validation_accuracy": float(np.mean((told > 0) == won))}
-                    for name, weight, told in [*zip(config.advice.parts, map(float, fitted), odds.T, strict=True),
-                                               ("stack", None, odds @ fitted)]]
+        advisers = [load_advisor(part, replace(config, label=label)) for part in parts]
+        priors[label] = PairPrior.fit(data.pairs(label, part="train"))
+        stack = StackAdviser(KIND, priors[label], data.datasets, parts=advisers)
+        pairs = data.pairs(label, part="validation", ties=False)
+        questions = [question_of(row, data.codes) for row in pairs.itertuples()]
+        won, fitted = (pairs["better"] == pairs["ds_a"]).to_numpy(), {}
+        for mode in MODES:
+            asked = questions if mode == MODES[0] else [question.without_recipes() for question in questions]
+            evidence = stack.evidence(asked)
+            fitted[mode] = fit_weights(evidence, won)
+            figures += _figures(label, mode, parts, fitted[mode], evidence, won)
+        weights[label] = Weights(**fitted)
     out.mkdir(parents=True, exist_ok=True)
-    save_priors(priors, out / "prior.json")
-    write_json(out / STACK, weights)
-    write_json(out / "run.json", record("stack", to_dict(config), corpus.fingerprint, status="done", result=figures))
+    save_priors(priors, out)
+    save_weights(weights, [_place(part, out) for part in parts], out)
+    RunFolder(out).note(manifest(KIND, to_dict(config), data.fingerprint, status="done",
+                                 result={"validation": figures}))
     return {"run": str(out), "validation": figures}
 
 
+def _figures(label: str, mode: str, parts: Sequence[str], weights: Sequence[float], evidence: np.ndarray,
+             won: np.ndarray) -> list[dict]:
+    together = (evidence * weights).sum(axis=1)
+    rows = [*zip(parts, weights, evidence.T, strict=True), (KIND, None, together)]
+    return [{"label": label, "mode": mode, "adviser": name, "weight": weight, "n": len(won),
+             "validation_accuracy": float(np.mean((log_odds > 0) == won))} for name, weight, log_odds in rows]
+
+
 def _place(part: str, out: Path) -> str:
-    """A name as it is, a run folder as seen from the stack's folder: both may then move together."""
-    return part if part in NAMES else os.path.relpath(Path(part).resolve(), out.resolve())
+    """A name as it is, a run folder relative to the stack's folder: both may then move together."""
+    return part if part in specs() else os.path.relpath(Path(part).resolve(), out.resolve())
+
+
+SPECS = (AdviserSpec(KIND, load, train),)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import statistics
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from nngpt_perfclf.advice.registry import specs
+from nngpt_perfclf.advice.run_folders import LANGUAGE_NAME
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import say
-from nngpt_perfclf.types import PerfclfError
+from nngpt_perfclf.run_folder import RunFolder
+from nngpt_perfclf.types import AdviserSpec, PerfclfError
 
 
 def train(config: Config) -> dict:
@@ -20,57 +22,29 @@ def train(config: Config) -> dict:
     result. Raises PerfclfError where the folder already holds a finished run.
     """
     out = Path(config.out or Path("runs") / time.strftime(f"train-{config.model.name}-%Y%m%d-%H%M%S"))
-    run = _trainer(config)
+    run = _spec(config).train
     if not config.seeds:
-        return run(replace(config, out=str(out)), _free(out, config.resume))
+        return run(replace(config, out=str(out)), RunFolder(out).claim(config.resume).path)
     results = {}
     for seed in config.seeds:
-        folder = out / f"seed-{seed}"
-        if config.resume and _is_done(folder):
-            say(f"{folder} is done already")
-            results[seed] = _result(folder)
+        folder = RunFolder(out / f"seed-{seed}")
+        if config.resume and folder.is_done:
+            say(f"{folder.path} is done already")
+            results[seed] = folder.result
             continue
-        results[seed] = run(replace(config, seed=seed, seeds=(), out=str(folder)), _free(folder, config.resume))
+        results[seed] = run(replace(config, seed=seed, seeds=(), out=str(folder.path)),
+                            folder.claim(config.resume).path)
     return {"run": str(out), "seeds": [{"seed": seed, **_figures(result)} for seed, result in results.items()],
             "over_seeds": _over(list(results.values()))}
 
 
-def _trainer(config: Config) -> Callable[[Config, Path], dict]:
-    if config.model.source == "gbdt":
-        from nngpt_perfclf.advice.gbdt import train_gbdt
-
-        return train_gbdt
-    if config.model.source == "strength":
-        from nngpt_perfclf.advice.strength import train_strength
-
-        return train_strength
-    if config.model.source == "stack":
-        from nngpt_perfclf.advice.stack import train_stack
-
-        return train_stack
-    from nngpt_perfclf.advice.fine_tuning import train_language
-
-    return train_language
-
-
-def _free(out: Path, resume: bool) -> Path:
-    if out.exists() and not out.is_dir():
-        raise PerfclfError(f"{out} is a file; out= must name a folder")
-    if (out / "run.json").is_file() and not resume:
-        raise PerfclfError(f"{out} already holds a run: name another out=, or go on with resume=true")
-    return out
-
-
-def _is_done(folder: Path) -> bool:
-    from nngpt_perfclf.record import read_json
-
-    return (folder / "run.json").is_file() and read_json(folder / "run.json").get("status") == "done"
-
-
-def _result(folder: Path) -> dict:
-    from nngpt_perfclf.record import read_json
-
-    return read_json(folder / "run.json").get("result", {})
+def _spec(config: Config) -> AdviserSpec:
+    """The adviser that `config.model` trains: a registered one, or the fine-tuned language model."""
+    name = config.model.name if config.model.source == "adviser" else LANGUAGE_NAME
+    spec = specs().get(name)
+    if spec is None or spec.train is None:
+        raise PerfclfError(f"adviser {name!r} cannot be trained")
+    return spec
 
 
 def _figures(result: dict) -> dict[str, float]:

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 def evaluate(config: Config, run: str | None = None) -> dict:
     """Measure an adviser on held-out pairs, beside the prior; `evaluation.run.evaluate` says what is written."""
     if config.evaluate.part == "folds":
-        from nngpt_perfclf.evaluation.baselines import cross_validate
+        from nngpt_perfclf.evaluation.cross_validation import cross_validate
 
         return cross_validate(config)
     if config.evaluate.answer == "generated":
-        from nngpt_perfclf.evaluation.generated import evaluate as follow
+        from nngpt_perfclf.evaluation.paper_protocol import evaluate as follow
     else:
         from nngpt_perfclf.evaluation.run import evaluate as follow
     return follow(config, run)
@@ -26,7 +26,7 @@ def evaluate(config: Config, run: str | None = None) -> dict:
 
 def report(config: Config, *runs: str) -> dict:
     """Write one HTML page about finished runs; `evaluation.page.report` says what is on it."""
-    from nngpt_perfclf.evaluation.page import report as write
+    from nngpt_perfclf.evaluation.report import report as write
 
     return write(config, *runs)
 

@@ -10,44 +10,42 @@ import numpy as np
 import pandas as pd
 
 from nngpt_perfclf import processes
+from nngpt_perfclf.advice.adapters import both_orders
 from nngpt_perfclf.console import progress
 from nngpt_perfclf.files import whole
 from nngpt_perfclf.tasks import question_of
 from nngpt_perfclf.types import Question
 
 if TYPE_CHECKING:
-    from nngpt_perfclf.advice.base import Adviser
     from nngpt_perfclf.advice.prior import PairPrior
 
 Telling = Callable[[Question], Question]
 SHARD = 128  # pairs, at least: a shard ends with a network, whose code is computed once for all its questions
 
 
-def predict(adviser: Adviser, pairs: pd.DataFrame, codes: Mapping[str, str], prior: PairPrior | None = None,
+def predict(adviser: object, pairs: pd.DataFrame, codes: Mapping[str, str], prior: PairPrior,
             told: Telling = lambda question: question) -> pd.DataFrame:
     """The pairs with the adviser's answers, in the same order.
 
     New columns: `logit_ab` and `logit_ba`, the log-odds that `ds_a` is the better one, asked in each order; `p_a`, the
     probability of it (both orders averaged, calibrated as the adviser is; NaN: no opinion); `prior_a`, how often
-    `ds_a` wins this pair with the code unread, as `prior` knows (None: as the adviser does). `told`: what the adviser
-    is told of a question.
+    `ds_a` wins this pair, as `prior` knows. `told`: what the adviser is given of a question.
     """
     questions = [told(question_of(row, codes)) for row in pairs.itertuples()]
-    logit_ab, logit_ba = adviser.both_orders(questions)
+    logit_ab, logit_ba = both_orders(adviser, questions)
     p_a = 1 / (1 + np.exp(-(logit_ab + logit_ba) / 2))
-    prior = prior or adviser.prior
     prior_a = [prior(question.ds_a, question.ds_b) for question in questions]
     return pairs.assign(p_a=p_a, logit_ab=logit_ab, logit_ba=logit_ba, prior_a=np.array(prior_a, float))
 
 
-def predict_in_shards(adviser: Adviser, pairs: pd.DataFrame, codes: Mapping[str, str], folder: Path,
-                      prior: PairPrior | None = None, told: Telling = lambda question: question) -> pd.DataFrame:
+def predict_in_shards(adviser: object, pairs: pd.DataFrame, codes: Mapping[str, str], folder: Path,
+                      prior: PairPrior, told: Telling = lambda question: question) -> pd.DataFrame:
     """As `predict`, the rows sorted by network; shards that stand in `folder` already are not asked again."""
     folder.mkdir(parents=True, exist_ok=True)
     ordered = pairs.sort_values(["nn", "epoch", "ds_a", "ds_b"], ignore_index=True)
     shards = []
     with progress() as bar:
-        task = bar.add_task(f"asking {adviser.name}", total=len(ordered))
+        task = bar.add_task(f"asking {folder.name}", total=len(ordered))
         for number, chunk in enumerate(_chunks(ordered)):
             file = folder / f"{number:05d}.parquet"
             # Several processes take turns; each leaves its shards where all find them.

@@ -1,4 +1,4 @@
-"""One evaluation: chosen held-out pairs, an adviser's answers to them, every figure with its baselines beside it."""
+"""One evaluation: held-out pairs, an adviser's answers to them, and every figure with its baselines."""
 
 from __future__ import annotations
 
@@ -15,27 +15,19 @@ import pandas as pd
 
 from nngpt_perfclf import processes
 from nngpt_perfclf.advice import load_advisor
-from nngpt_perfclf.advice.loading import LEARNED_NOTHING, folder_of
+from nngpt_perfclf.advice.baselines import PriorAdviser
 from nngpt_perfclf.advice.prior import PairPrior
+from nngpt_perfclf.advice.run_folders import pretrained_folder
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
-from nngpt_perfclf.corpus import Corpus, load_corpus
 from nngpt_perfclf.evaluation.comparison import replicate_ceiling
 from nngpt_perfclf.evaluation.figures import summary
 from nngpt_perfclf.evaluation.predict import Telling, predict_in_shards, write_parquet
-from nngpt_perfclf.record import read_json, record, write_json
-from nngpt_perfclf.tasks import (
-    anchor_recipes,
-    codes_of,
-    labelled_trials,
-    load_pairs,
-    load_task,
-    split_networks,
-    trials_of_part,
-)
+from nngpt_perfclf.files import read_json, write_json
+from nngpt_perfclf.run_folder import RunFolder, manifest
+from nngpt_perfclf.tasks import TaskData
 from nngpt_perfclf.types import PerfclfError, Question
 
-RUN = "run.json"
 RESULT = "evaluation.json"
 PREDICTIONS = "predictions.parquet"
 SHARDS = "shards"
@@ -57,45 +49,44 @@ def evaluate(config: Config, run: str | None = None) -> dict:
     results = {seed: evaluate_one(config, str(place), folder / place.name) for seed, place in seeds.items()}
     result = {"out": str(folder), "adviser": Path(name).name, **over_seeds(results)}
     first = next(iter(seeds.values()))
-    write_json(folder / RESULT, {**result, "record": {**read_json(folder / first.name / RUN), "adviser": name}})
+    write_json(folder / RESULT, {**result, "record": {**RunFolder(folder / first.name).manifest, "adviser": name}})
     return result
 
 
 def evaluate_one(config: Config, name: str, folder: Path) -> dict:
     """The figures of one adviser, written into `folder` and returned."""
-    refuse_taken(folder, config)
+    run = RunFolder(folder).claim(config.resume)
     refuse_leak(name, config)
-    corpus = load_corpus(config)
-    pairs = load_pairs(config, corpus)
-    prior = PairPrior.fit(pairs[pairs["part"] == "train"])
-    pairs = chosen_pairs(pairs, config)
-    begun = record("evaluation", plan(config), corpus.fingerprint, adviser=name, pairs=_fingerprint(pairs))
+    data = TaskData.load(config)
+    prior = PairPrior.fit(data.pairs(part="train"))
+    pairs = chosen_pairs(data.pairs(), config)
+    begun = manifest("evaluation", plan(config), data.fingerprint, adviser=name, pairs=_fingerprint(pairs))
     with processes.main_first():
-        begin(folder, begun)
+        run.begin(begun)
     if (folder / RESULT).is_file():
         return {key: value for key, value in read_json(folder / RESULT).items() if key != "record"}
 
-    trials = labelled_trials(corpus, load_task(config.task), config.epoch)
-    told = telling(config, trials, corpus)
+    told = telling(config, data)
 
-    def asked(one: str) -> pd.DataFrame:
-        adviser = load_advisor(one, config)
-        if one == "prior":  # the frequencies of these very pairs' training part, not of those that it was shipped with
+    def predicted(adviser_name: str) -> pd.DataFrame:
+        adviser = load_advisor(adviser_name, config)
+        if isinstance(adviser, PriorAdviser):  # the frequencies of these very pairs' training part
             adviser = replace(adviser, prior=prior)
-        return predict_in_shards(adviser, pairs, corpus.codes, folder / SHARDS / Path(one).name, prior, told)
+        return predict_in_shards(adviser, pairs, data.codes, folder / SHARDS / Path(adviser_name).name, prior, told)
 
     title = Path(name).name
-    predictions = asked(name)
+    predictions = predicted(name)
     others, left_out = {}, []
-    for other in config.evaluate.beside:
+    for other in config.evaluate.baselines:
         try:
             if Path(other).name != title:
                 refuse_leak(other, config)
-                others[Path(other).name] = asked(other)
+                others[Path(other).name] = predicted(other)
         except PerfclfError as error:
-            say(f"{other} does not stand beside: {error}")
+            say(f"baseline {other} is left out: {error}")
             left_out.append(f"{other}: {error}")
     figures = summary(predictions, others, title, config.evaluate.resamples, config.seed)
+    trials = data.trials
     ceiling = replicate_ceiling(trials[trials["nn"].isin(set(pairs["nn"]))], config.label, config.seed)
     result = {"out": str(folder), **figures, "replicate_ceiling": ceiling, "left_out": left_out}
     if processes.is_main():
@@ -118,23 +109,26 @@ def chosen_pairs(pairs: pd.DataFrame, config: Config) -> pd.DataFrame:
     return pairs.sample(wanted, random_state=config.seed)
 
 
-def telling(config: Config, trials: pd.DataFrame, corpus: Corpus) -> Telling:
-    """What advisers are told of a question's recipes, as `evaluate.recipes` says."""
-    if config.evaluate.recipes == "told":
+def telling(config: Config, data: TaskData) -> Telling:
+    """What advisers are given of a question's recipes, as `evaluate.recipes` says."""
+    if config.evaluate.recipes == "with_recipe":
         return lambda question: question
-    if config.evaluate.recipes == "none":
+    if config.evaluate.recipes == "code_only":
         return Question.without_recipes
-    networks = split_networks(codes_of(corpus, load_task(config.task)), config.split)
-    anchors = anchor_recipes(trials_of_part(trials, networks, config.split, "train"))
-    return lambda question: replace(question, recipe_a=anchors[question.ds_a], recipe_b=anchors[question.ds_b])
+    return lambda question: replace(question, recipe_a=data.anchors[question.ds_a],
+                                    recipe_b=data.anchors[question.ds_b])
 
 
 def refuse_leak(name: str, config: Config) -> None:
-    """Raise PerfclfError where the adviser learned from another split than the one by which it is to be judged."""
-    if name in LEARNED_NOTHING:
+    """Raise PerfclfError where the adviser learned from another split than the one by which it is to be judged.
+
+    A registered adviser without a run folder learned nothing from the task's trials, as far as can be told.
+    """
+    folder = Path(name) if Path(name).is_dir() else pretrained_folder(name)
+    if folder is None:
         return
-    trained = read_json(folder_of(name) / RUN).get("config", {}).get("split", {})
-    asked = json.loads(_as_written(to_dict(config)["split"]))
+    trained = RunFolder(folder).manifest.get("config", {}).get("split", {})
+    asked = json.loads(json.dumps(to_dict(config)["split"], default=str))
     if not trained:
         raise PerfclfError(f"{name} does not say from which split it learned, so it may have seen test pairs")
     other = {key: value for key, value in trained.items() if value != asked.get(key)}
@@ -146,7 +140,7 @@ def refuse_leak(name: str, config: Config) -> None:
 def over_seeds(results: dict[int, dict]) -> dict:
     """Mean and standard deviation (of a sample; None for one seed) of the accuracies, and a row for each seed."""
     accuracies = [result["accuracy"] for result in results.values()]
-    columns = ("n", "accuracy", "accuracy_low", "accuracy_high", "prior", "gbdt")
+    columns = ("n", "accuracy", "accuracy_low", "accuracy_high", "prior", "pairwise")
     return {
         "seeds": len(results), "n": next(iter(results.values()))["n"], "accuracy": statistics.mean(accuracies),
         "accuracy_deviation": statistics.stdev(accuracies) if len(accuracies) > 1 else None,
@@ -177,25 +171,6 @@ def run_folder(config: Config, name: str) -> Path:
     return Path("runs") / time.strftime(f"{stem}-%Y%m%d-%H%M%S")
 
 
-def refuse_taken(folder: Path, config: Config) -> None:
-    """Raise PerfclfError where the folder holds a run that is not to be resumed."""
-    if (folder / RUN).is_file() and not config.resume:
-        raise PerfclfError(f"{folder} already holds a run: name another out=, or go on with resume=true")
-
-
-def begin(folder: Path, begun: dict) -> None:
-    """Leave the plan in the folder, or see that the one that stands there is the same."""
-    file = folder / RUN
-    if not file.is_file():
-        write_json(file, begun)
-        return
-    same = ("kind", "data", "config", "adviser", "pairs")
-    there = read_json(file)
-    changed = [key for key in same if _as_written(there.get(key)) != _as_written(begun.get(key))]
-    if changed:
-        raise PerfclfError(f"{folder} was begun with another {', '.join(changed)}: name another out=")
-
-
 def plan(config: Config) -> dict:
     """The configuration without the settings that change no figure."""
     return to_dict(replace(config, out=None, resume=False, threads=None))
@@ -203,7 +178,3 @@ def plan(config: Config) -> dict:
 
 def _fingerprint(pairs: pd.DataFrame) -> str:
     return hashlib.sha256(pd.util.hash_pandas_object(pairs, index=False).to_numpy().tobytes()).hexdigest()[:16]
-
-
-def _as_written(value) -> str:
-    return json.dumps(value, sort_keys=True, default=str)

@@ -8,73 +8,61 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from nngpt_perfclf.config import Config, TrainConfig
+from nngpt_perfclf.config import Config
 from nngpt_perfclf.models.encoder import Encoder
 from nngpt_perfclf.prompts import Prompt
-from nngpt_perfclf.tasks import LABELS, make_pairs, trials_of_part
-from nngpt_perfclf.types import PerfclfError
+from nngpt_perfclf.tasks import LABELS, make_pairs
+from nngpt_perfclf.types import PerfclfError, Question
 
 DRAWS = 3
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """Questions about one network: `pairs` (its rows), `label` of each, `bare`: asked without the recipes, `teacher`: a
-    teacher's probabilities that `ds_a` is the better one, NaN where it says nothing."""
+    """Questions about one network: `pairs` (its rows), the `labels` asked about, and which have no recipes."""
 
     pairs: pd.DataFrame
     labels: tuple[str, ...]
-    bare: tuple[bool, ...]
-    teacher: np.ndarray | None = None
+    code_only: tuple[bool, ...]
 
 
 def draw_lessons(trials: pd.DataFrame, networks: pd.DataFrame, config: Config) -> list[Lesson]:
-    """`config.train.pairs` labels of the training part, `questions_per_code` about each drawn network.
+    """`config.train.labels_count` labels, `questions_per_code` about each drawn network.
 
-    trials: labelled ones at one epoch; networks: group and part by name. A network is drawn the rarer the more
-    near-duplicates it has (by the square root), so that the largest groups do not drown the rest. Raises PerfclfError
-    where the training part has no pair.
+    trials: labelled ones of the training part at one epoch; networks: group by name. A network is drawn the less often
+    the more near-duplicates it has (by the square root), so that the largest groups do not dominate. Raises
+    PerfclfError where the training part has no pair.
     """
     random = np.random.default_rng(config.seed)
-    part = trials_of_part(trials, networks, config.split, "train")
-    draws = [make_pairs(part, config.label, config.sides, config.seed + 1000 * draw) for draw in range(DRAWS)]
+    draws = [make_pairs(trials, config.label, config.trial, config.seed + 1000 * draw) for draw in range(DRAWS)]
     pool = pd.concat(draws, ignore_index=True)
     rows_of = {nn: rows.to_numpy() for nn, rows in pool.groupby("nn").groups.items()}
     names = sorted(rows_of)
     sizes = networks.loc[names, "group"].map(networks.loc[names, "group"].value_counts()).to_numpy(float)
     chance = sizes**-0.5 / (sizes**-0.5).sum()
-    lessons, left = [], config.train.pairs
+    lessons, left = [], config.train.labels_count
     while left > 0:
         rows = rows_of[names[random.choice(len(names), p=chance)]]
         count = min(config.train.questions_per_code, len(rows), left)
         chosen = random.choice(rows, count, replace=False)
         labels = tuple(random.choice(config.train.labels, count).tolist())
-        bare = tuple((random.random(count) < config.train.bare_share).tolist())
-        lessons.append(Lesson(pool.loc[chosen], labels, bare))
+        code_only = tuple((random.random(count) < config.train.code_only_share).tolist())
+        lessons.append(Lesson(pool.loc[chosen], labels, code_only))
         left -= count
     return lessons
 
 
-def targets(lesson: Lesson, train: TrainConfig) -> np.ndarray:
-    """What is to be learned of a lesson, shape (n,): its labels, and the teacher's probabilities at their share."""
-    own = soft_labels(lesson.pairs, lesson.labels, train.softness)
-    if lesson.teacher is None:
-        return own
-    said = np.where(np.isnan(lesson.teacher), own, lesson.teacher)
-    return (1 - train.teacher) * own + train.teacher * said
-
-
-def soft_labels(pairs: pd.DataFrame, labels: Sequence[str], softness: float) -> np.ndarray:
-    """How much `ds_a` is the better one, shape (n,): 1, 0, or 0.5 for a tie; with `softness` > 0 the logistic of the
-    labels' difference divided by it, which says how clear a case it was."""
+def soft_labels(pairs: pd.DataFrame, labels: Sequence[str], label_temperature: float) -> np.ndarray:
+    """The target, shape (n,): 1 where `ds_a` is the better one, 0 where it is not, 0.5 for a tie; with a
+    `label_temperature` > 0 the logistic of the labels' difference divided by it."""
     gap = np.array([row[f"{LABELS[label]}_a"] - row[f"{LABELS[label]}_b"]
                     for (_, row), label in zip(pairs.iterrows(), labels, strict=True)], float)
-    return 1 / (1 + np.exp(-gap / softness)) if softness > 0 else (np.sign(gap) + 1) / 2
+    return 1 / (1 + np.exp(-gap / label_temperature)) if label_temperature > 0 else (np.sign(gap) + 1) / 2
 
 
 def log_loss(log_odds: np.ndarray, target: np.ndarray) -> float:
     """The mean log-loss, in nats a question, of log-odds (n,) that `ds_a` is the better one; target: 0..1, as
-    `targets` gives it."""
+    `soft_labels` gives it."""
     return float(np.mean(np.logaddexp(0, log_odds) - target * log_odds))
 
 
@@ -104,5 +92,5 @@ def _check_length(length: int, longest: int) -> None:
                            "lower code_tokens or raise train.max_tokens; rows are never cut")
 
 
-# From pairs, the label of each and what is near by (n, 2): log-odds of `ds_a` that are known before reading, (n,).
-Offsets = Callable[[pd.DataFrame, Sequence[str], np.ndarray], np.ndarray]
+# From questions, the label of each and the labels near by (n, 2): log-odds of `ds_a` known before reading, (n,).
+Offsets = Callable[[Sequence[Question], Sequence[str], np.ndarray], np.ndarray]

@@ -22,10 +22,10 @@ from nngpt_perfclf import processes
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress, say
 from nngpt_perfclf.models.language import FUSED, LanguageModel
-from nngpt_perfclf.models.rows import Lesson, Offsets, completion_row, log_loss, option_row, targets
+from nngpt_perfclf.models.rows import Lesson, Offsets, completion_row, log_loss, option_row, soft_labels
 from nngpt_perfclf.models.trainer import CompletionTrainer, OptionsCollator, OptionsTrainer
 from nngpt_perfclf.prompts import Prompt
-from nngpt_perfclf.prompts.asker import Asker
+from nngpt_perfclf.prompts.builder import PromptBuilder
 from nngpt_perfclf.tasks import question_of
 from nngpt_perfclf.types import PerfclfError, Question
 
@@ -44,16 +44,16 @@ class Material:
     offsets: Offsets
 
 
-def fine_tune(model: LanguageModel, asker: Asker, material: Material, config: Config, out: Path) -> dict:
+def fine_tune(model: LanguageModel, builder: PromptBuilder, material: Material, config: Config, out: Path) -> dict:
     """Train an adapter, leave the best one by validation log-loss in ``out/adapter``, and say what happened.
 
     Goes on from the last checkpoint in `out` with `config.resume`. Raises PerfclfError where `out` already holds a run
     that is not to be resumed, where a row is too long, or where rows were lost on the way to the trainer.
     """
     checkpoint = _checkpoint(out, config)
-    rows = build_rows(model, asker, material, config)
+    rows = build_rows(model, builder, material, config)
     model = with_adapter(model, config)
-    watch = Watch(model, asker, material, config, out)
+    watch = Watch(model, builder, material, config, out)
     trainer = make_trainer(model, rows, config, out, [watch])
     result = trainer.train(resume_from_checkpoint=checkpoint)
     watch.finish()
@@ -101,20 +101,20 @@ def make_trainer(model: LanguageModel, rows: list[dict], config: Config, out: Pa
     if len(trainer.train_dataset) != len(rows):
         raise PerfclfError(f"{len(rows)} rows were sent and {len(trainer.train_dataset)} reached the trainer")
     if by_options:
-        trainer.reading = config.train.reading
+        trainer.lm_weight = config.train.lm_weight
     # The trainer's own printing would go to standard output, which belongs to results.
     trainer.remove_callback(PrinterCallback)
     return trainer
 
 
-def build_rows(model: LanguageModel, asker: Asker, material: Material, config: Config) -> list[dict]:
+def build_rows(model: LanguageModel, builder: PromptBuilder, material: Material, config: Config) -> list[dict]:
     """The lessons as the configured loss reads them: a row for each code (options) or for each label."""
     rows = []
     with progress() as bar:
         done = bar.add_task("prompts", total=len(material.lessons))
         for start in range(0, len(material.lessons), AT_ONCE):
             lessons = material.lessons[start:start + AT_ONCE]
-            for asked in ask_lessons(lessons, asker, material, config):
+            for asked in ask_lessons(lessons, builder, material, config):
                 rows += lesson_rows(model, *asked, config)
             bar.advance(done, len(lessons))
     return rows
@@ -135,39 +135,41 @@ def lesson_rows(model: LanguageModel, prompts: list[Prompt], target: np.ndarray,
             for prompt, aim in zip(prompts, target, strict=True)]
 
 
-def ask_lessons(lessons: Sequence[Lesson], asker: Asker, material: Material, config: Config) -> list[tuple]:
+def ask_lessons(lessons: Sequence[Lesson], builder: PromptBuilder, material: Material, config: Config) -> list[tuple]:
     """(prompts, targets, offsets) of each lesson, its own near-duplicates' trials hidden from the neighbours.
 
     They are asked together, since looking up neighbours costs little more for many than for one.
     """
-    questions = [_asked(row, bare, material.codes) for lesson in lessons
-                 for row, bare in zip(lesson.pairs.itertuples(), lesson.bare, strict=True)]
+    questions = [_asked(row, code_only, material.codes) for lesson in lessons
+                 for row, code_only in zip(lesson.pairs.itertuples(), lesson.code_only, strict=True)]
     labels = [label for lesson in lessons for label in lesson.labels]
     hidden = pd.concat([lesson.pairs["nn"] for lesson in lessons]).map(material.groups).to_numpy()
-    near = asker.near(questions, labels, hidden)
-    prompts = asker.ask(questions, labels, near)
+    near = builder.near(questions, labels, hidden)
+    prompts = builder.ask(questions, labels, near)
     ends = np.cumsum([len(lesson.labels) for lesson in lessons])
-    return [(prompts[end - len(lesson.labels):end], targets(lesson, config.train),
-             material.offsets(lesson.pairs, lesson.labels, near[end - len(lesson.labels):end]))
+    temperature = config.train.label_temperature
+    return [(prompts[end - len(lesson.labels):end], soft_labels(lesson.pairs, lesson.labels, temperature),
+             material.offsets(questions[end - len(lesson.labels):end], lesson.labels,
+                              near[end - len(lesson.labels):end]))
             for lesson, end in zip(lessons, ends, strict=True)]
 
 
-def _asked(row, bare: bool, codes: dict[str, str]) -> Question:
+def _asked(row, code_only: bool, codes: dict[str, str]) -> Question:
     question = question_of(row, codes)
-    return question.without_recipes() if bare else question
+    return question.without_recipes() if code_only else question
 
 
 class Watch(TrainerCallback):
     """Writes ``log.jsonl`` with the loss and the validation part's accuracy, shows progress, keeps the best adapter."""
 
-    def __init__(self, model: LanguageModel, asker: Asker, material: Material, config: Config, out: Path):
+    def __init__(self, model: LanguageModel, builder: PromptBuilder, material: Material, config: Config, out: Path):
         self.model, self.config, self.out = model, config, out
         labels = [config.train.labels[at % len(config.train.labels)] for at in range(len(material.checks))]
         lesson = Lesson(material.checks, tuple(labels), (False,) * len(labels))
-        hard = replace(config, train=replace(config.train, softness=0.0))
+        hard = replace(config, train=replace(config.train, label_temperature=0.0))
         nothing = ([], None, None)
         self.prompts, self.target, self.offset = (
-            ask_lessons([lesson], asker, material, hard)[0] if labels else nothing)
+            ask_lessons([lesson], builder, material, hard)[0] if labels else nothing)
         self.best: dict = _read_best(out)
         self.bar = progress()
 
@@ -187,7 +189,7 @@ class Watch(TrainerCallback):
             return
         self.model.network.eval()
         scores = self.model.score(self.prompts, self.config.advice.batch_tokens)
-        log_odds = self.config.train.reading * scores + self.offset
+        log_odds = self.config.train.lm_weight * scores + self.offset
         self.model.network.train()
         loss = log_loss(log_odds, self.target)
         right = float(np.mean((log_odds > 0) == (self.target > 0.5)))
@@ -216,7 +218,7 @@ class Watch(TrainerCallback):
 def save_adapter(network, folder: Path, score: dict, base: str) -> None:
     """The adapter in bfloat16 safetensors, whole or not at all, with the validation score that it reached and the name
     by which everybody knows the base weights (not the folder that they lie in here)."""
-    from nngpt_perfclf.record import read_json, write_json
+    from nngpt_perfclf.files import read_json, write_json
 
     unfinished = folder.with_name(folder.name + ".tmp")
     shutil.rmtree(unfinished, ignore_errors=True)
@@ -235,7 +237,7 @@ def _lora_state(network) -> dict[str, torch.Tensor]:
 
 
 def _read_best(out: Path) -> dict:
-    from nngpt_perfclf.record import read_json
+    from nngpt_perfclf.files import read_json
 
     score = out / "adapter" / "score.json"
     return read_json(score) if score.is_file() else {}

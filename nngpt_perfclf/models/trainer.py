@@ -52,11 +52,10 @@ class CompletionTrainer(SFTTrainer):
 
 
 class OptionsTrainer(CompletionTrainer):
-    """The loss over the two answers only, several questions about one code sharing its computation. `reading`: how much
-    the model's log-odds weigh beside the offset; a small weight keeps its first, unlearned preferences from drowning
-    what is known."""
+    """The loss over the two answers only, several questions about one code sharing its computation. `lm_weight`: of the
+    model's log-odds next to the offset; a small weight keeps its initial preferences from dominating what is known."""
 
-    reading = 1.0
+    lm_weight = 1.0
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         with self.headless():
@@ -68,7 +67,7 @@ class OptionsTrainer(CompletionTrainer):
                            position_ids=_positions(mask)[:, -inputs["question"].shape[1]:]).logits
         last = hidden[torch.arange(len(hidden), device=hidden.device), inputs["question_mask"].sum(1) - 1]
         parting = self.answers[inputs["first"]].float() - self.answers[inputs["second"]].float()
-        log_odds = self.reading * (last.float() * parting).sum(-1) + inputs["offset"]
+        log_odds = self.lm_weight * (last.float() * parting).sum(-1) + inputs["offset"]
         return functional.binary_cross_entropy_with_logits(log_odds, inputs["target"])
 
 

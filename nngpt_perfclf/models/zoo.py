@@ -9,7 +9,7 @@ from nngpt_perfclf.config import Config, ModelConfig, choices, home, load_config
 from nngpt_perfclf.console import say
 from nngpt_perfclf.types import PerfclfError
 
-WITHOUT_WEIGHTS = ("gbdt", "strength", "stack")
+WITHOUT_WEIGHTS = ("pairwise", "strength", "stack")
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 

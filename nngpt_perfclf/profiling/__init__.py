@@ -1,1 +1,1 @@
-"""What a network really is: it is built without training it, in a sandbox, and measured."""
+"""What a network really is: it is built in a sandbox without training it, and measured."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nngpt_perfclf.prompts.code_view import code_view, estimate_tokens
-from nngpt_perfclf.prompts.datasets import dataset_properties
-from nngpt_perfclf.prompts.nngpt import NngptTemplate, load_nngpt
+from nngpt_perfclf.code_view.view import code_view, estimate_tokens
+from nngpt_perfclf.datasets.properties import dataset_properties
+from nngpt_perfclf.nngpt_prompts.templates import NngptTemplate, load_nngpt
 from nngpt_perfclf.prompts.template import Prompt, Template, render, templates
 from nngpt_perfclf.types import PerfclfError, Question, Recipe
 

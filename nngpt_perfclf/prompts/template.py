@@ -13,10 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from nngpt_perfclf.code_view.view import View
+from nngpt_perfclf.datasets.properties import DatasetProperties
 from nngpt_perfclf.files import read_yaml
-from nngpt_perfclf.prompts.code_view import View
-from nngpt_perfclf.prompts.datasets import DatasetProperties
-from nngpt_perfclf.prompts.recipes import recipe_words
+from nngpt_perfclf.recipes import recipe_words
 from nngpt_perfclf.types import PerfclfError, Question
 
 FOLDER = Path(__file__).parent / "templates"

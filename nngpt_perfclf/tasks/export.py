@@ -21,19 +21,18 @@ def export(config: Config, out: str | None = None) -> dict:
 
     An existing file is replaced only by a complete one. Raises PerfclfError for any ending but .jsonl and .parquet.
     """
-    from nngpt_perfclf.corpus import load_corpus
-    from nngpt_perfclf.tasks import load_pairs
+    from nngpt_perfclf.tasks.data import TaskData
     from nngpt_perfclf.tasks.splits import PARTS
 
     out = out or config.out
     file = Path(out) if out else None
     if file is not None and file.suffix not in ENDINGS:
         raise PerfclfError(f"pairs are written to {' or '.join(ENDINGS)} files, not to {file.name}")
-    pairs = load_pairs(config, load_corpus(config))
+    pairs = TaskData.load(config).pairs()
     if file is not None:
         write_pairs(pairs, file)
     return {
-        "task": config.task, "epoch": config.epoch, "label": config.label, "sides": config.sides,
+        "task": config.task, "epoch": config.epoch, "label": config.label, "trial": config.trial,
         "split": config.split.by, **_counts(pairs), "out": str(file) if file else None,
         "parts": [{"part": part, **_counts(pairs[pairs["part"] == part])} for part in PARTS],
     }

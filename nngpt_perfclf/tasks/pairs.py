@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from nngpt_perfclf.tasks.task import Task
 
 LABELS = {"normalized": "norm", "rank": "rank"}
-SIDES = ("one", "best")
+TRIALS = ("random", "best")
 _OF_A_SIDE = {"accuracy": "acc", "norm": "norm", "rank": "rank", "trial": "trial", "lr": "lr", "momentum": "momentum",
               "batch": "batch", "dropout": "dropout", "transform": "transform"}
 PAIR_COLUMNS = ("nn", "epoch", "ds_a", "ds_b", "acc_a", "acc_b", "norm_a", "norm_b", "rank_a", "rank_b", "better",
@@ -52,22 +52,22 @@ def labelled_trials(corpus: Corpus, task: Task, epoch: int) -> pd.DataFrame:
     return at_epoch.assign(norm=at_epoch["accuracy"] / best, rank=accuracy.rank(pct=True)).reset_index(drop=True)
 
 
-def make_pairs(trials: pd.DataFrame, label: str, sides: str, seed: int) -> pd.DataFrame:
+def make_pairs(trials: pd.DataFrame, label: str, trial: str, seed: int) -> pd.DataFrame:
     """All pairs of datasets that a network has trials on, labelled; the columns are `PAIR_COLUMNS`.
 
-    trials: as `labelled_trials` gives them. label: normalized or rank. sides: ``best``, the network's most accurate
-    trial on each side, or ``one``, a trial drawn for each side of each pair. Which dataset is `ds_a` is drawn too.
+    trials: as `labelled_trials` gives them. label: normalized or rank. trial: ``best``, the network's most accurate
+    trial on each side, or ``random``, a trial drawn for each side of each pair. Which dataset is `ds_a` is drawn too.
     The draws come from hashes of `seed` and the names: the order of the rows does not matter, and further trials of
     one network change no other network's pairs. A `tie` goes to the dataset that is first in the alphabet, as in the
     reference. `margin`: the difference of the two labels, 0..1.
     """
     if label not in LABELS:
         raise PerfclfError(f"label={label}: known are {', '.join(LABELS)}")
-    if sides not in SIDES:
-        raise PerfclfError(f"sides={sides}: known are {', '.join(SIDES)}")
+    if trial not in TRIALS:
+        raise PerfclfError(f"trial={trial}: known are {', '.join(TRIALS)}")
     import pandas as pd
 
-    chosen = _best(trials) if sides == "best" else None
+    chosen = _best(trials) if trial == "best" else None
     pairs = [_joined(trials, chosen, pair, seed) for pair in combinations(sorted(trials["dataset"].unique()), 2)]
     pairs = [pair for pair in pairs if len(pair)]
     if not pairs:

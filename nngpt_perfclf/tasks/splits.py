@@ -27,8 +27,8 @@ def family_of(nn: str) -> str:
 def split_networks(codes: Mapping[str, str], split: SplitConfig) -> pd.DataFrame:
     """The group, family and part of each network: a table indexed by network name, for learning from single trials.
 
-    codes: as for `add_split`, which says what a part is. Under ``pairs`` and ``dataset`` a part belongs to a pair, not
-    to a network; the part here is then that of the network's group.
+    codes: of every network; `add_split` says what a part is. Under ``pairs`` and ``dataset`` a part belongs to a pair,
+    not to a network; the part here is then that of the network's group.
     """
     from nngpt_perfclf.tasks.groups import near_duplicate_groups
 
@@ -68,12 +68,12 @@ def trials_of_part(trials: pd.DataFrame, networks: pd.DataFrame, split: SplitCon
     return trials[kept & (trials["dataset"] != split.left_out)] if split.by == "dataset" else trials[kept]
 
 
-def add_split(pairs: pd.DataFrame, codes: Mapping[str, str], split: SplitConfig) -> pd.DataFrame:
+def add_split(pairs: pd.DataFrame, networks: pd.DataFrame, split: SplitConfig) -> pd.DataFrame:
     """The pairs with `group`, `family` and `part` (train, validation or test).
 
-    codes: of every network that is to be kept apart, also of those without a pair: near-duplicate groups are formed
-    over all of them, so that they do not depend on the epoch. A part is chosen by a hash of what it keeps apart, so
-    that it stays where it is when data is added. `split.by`:
+    networks: as `split_networks` gives them, of every network, also of those without a pair: near-duplicate groups are
+    formed over all of them, so that they do not depend on the epoch. A part is chosen by a hash of what it keeps apart,
+    so that it stays the same when data is added. `split.by`:
 
     - ``group``: no near-duplicate group stands in two parts; groups of more than `largest_held_out` networks train.
     - ``network``: no network stands in two parts.
@@ -83,7 +83,6 @@ def add_split(pairs: pd.DataFrame, codes: Mapping[str, str], split: SplitConfig)
 
     Raises PerfclfError for an unknown way or `left_out`, and for a network without code.
     """
-    networks = split_networks(codes, split)
     missing = set(pairs["nn"]) - set(networks.index)
     if missing:
         raise PerfclfError(f"no code for {len(missing)} networks with trials, such as {min(missing)}")

@@ -7,8 +7,8 @@ import textwrap
 import time
 
 import pytest
-
 from nngpt_perfclf.host import local
+
 from nngpt_perfclf.sandbox import process as sandbox
 from nngpt_perfclf.types import Candidate
 

@@ -1,0 +1,103 @@
+"""What is asked about, from files: a network's source, and JSON lines of questions or candidates."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+from nngpt_perfclf.code_view.parsing import LARGEST
+from nngpt_perfclf.config import RecipeConfig
+from nngpt_perfclf.hints import did_you_mean
+from nngpt_perfclf.recipes import recipe_words
+from nngpt_perfclf.types import Candidate, PerfclfError, Question, Recipe
+
+_RECIPE = {field.name: (str,) if field.name == "transform" else (int, float) for field in fields(Recipe)}
+_FIELDS = {"net": (str,), "arch_code": (str,), "ds_a": (str,), "ds_b": (str,), "recipe_a": (dict,),
+           "recipe_b": (dict,), "epoch": (int,)}
+_CANDIDATE = {"name": (str,), "net": (str,), "arch_code": (str,), "recipe": (dict,)}
+
+
+def read_network(file: Path) -> str:
+    """The source of a network; raises PerfclfError where the file is missing, empty, too large or no text in UTF-8."""
+    try:
+        if not file.is_file():
+            raise PerfclfError(f"{file} is a folder, not a network's file" if file.is_dir() else f"no file {file}")
+        if (size := file.stat().st_size) > 4 * LARGEST:  # a character takes at most four bytes
+            raise PerfclfError(f"{file} has {size:,} bytes: a network's code has at most {LARGEST:,} characters")
+        code = file.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise PerfclfError(f"cannot read {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise PerfclfError(f"{file} is not text in UTF-8: {error.reason} at byte {error.start}") from error
+    if not code.strip():
+        raise PerfclfError(f"{file} is empty")
+    return code
+
+
+def read_question(line: bytes, folder: Path, epoch: int, default_a: Recipe | None = None,
+                  default_b: Recipe | None = None) -> Question:
+    """The question of one JSON line; `folder`: to which its `net` is relative; `epoch` and the recipes: where it states
+    none.
+
+    Raises PerfclfError for whatever is not such a line, naming the field.
+    """
+    told = _checked(_parsed(line), _FIELDS, "the question")
+    for name in ("ds_a", "ds_b"):
+        if name not in told:
+            raise PerfclfError(f"the question has no {name}")
+    return Question(_code(told, folder, "the question"), told["ds_a"], told["ds_b"],
+                    _recipe(told, "recipe_a", default_a), _recipe(told, "recipe_b", default_b),
+                    told.get("epoch", epoch))
+
+
+def read_candidate(line: bytes, file: Path, number: int, default: Recipe) -> Candidate:
+    """The candidate in line `number` of `file`; `default`: its recipe where it states none.
+
+    Raises PerfclfError for whatever is not such a line, naming the line and the field.
+    """
+    try:
+        told = _checked(_parsed(line), _CANDIDATE, "the candidate")
+        recipe = _recipe(told, "recipe", default)
+        recipe_words(recipe)
+        name = told.get("name") or told.get("net") or f"{file.name}:{number}"
+        return Candidate(name, _code(told, file.parent, "the candidate"), recipe)
+    except PerfclfError as error:
+        raise PerfclfError(f"{file}, line {number}: {error}") from error
+
+
+def recipe_of(config: RecipeConfig) -> Recipe:
+    """The recipe of `recipe.*` words; raises PerfclfError for numbers that are no recipe."""
+    recipe = Recipe(config.lr, config.momentum, config.batch, config.dropout, config.transform)
+    recipe_words(recipe)
+    return recipe
+
+
+def _parsed(line: bytes) -> object:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise PerfclfError(f"not a line of JSON: {error}") from error
+
+
+def _code(told: dict, folder: Path, what: str) -> str:
+    if ("net" in told) == ("arch_code" in told):
+        raise PerfclfError(f"{what} needs either net or arch_code")
+    return told["arch_code"] if "arch_code" in told else read_network(folder / told["net"])
+
+
+def _recipe(told: dict, name: str, default: Recipe | None) -> Recipe | None:
+    return Recipe(**_checked(told[name], _RECIPE, name)) if name in told else default
+
+
+def _checked(content: object, kinds: dict[str, tuple[type, ...]], what: str) -> dict:
+    """The fields that are stated (not null), each of its kind; unknown ones are refused."""
+    if not isinstance(content, dict):
+        raise PerfclfError(f"{what} must be a JSON object, not {type(content).__name__}")
+    for name, value in content.items():
+        if name not in kinds:
+            raise PerfclfError(f"{what} has an unknown field {name}{did_you_mean(name, kinds)}")
+        if value is not None and type(value) not in kinds[name]:
+            raise PerfclfError(f"{name} of {what} must be {' or '.join(kind.__name__ for kind in kinds[name])}, "
+                               f"not {type(value).__name__}")
+    return {name: value for name, value in content.items() if value is not None}

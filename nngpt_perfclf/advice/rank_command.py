@@ -1,0 +1,47 @@
+"""The verb `rank`: network files, or JSON lines of candidates, ranked for one dataset."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nngpt_perfclf.advice.inputs import read_candidate, read_network, recipe_of
+from nngpt_perfclf.advice.ranking import rank as rank_candidates
+from nngpt_perfclf.config import Config
+from nngpt_perfclf.types import Candidate, PerfclfError, Ranked
+
+LINES = (".jsonl", ".ndjson")
+
+
+def rank(config: Config, *files: str, target: str | None = None) -> dict:
+    """Rank the networks of `files` for the dataset `target` with `config.scorer`, best first.
+
+    A file is a network's source, trained with the recipe of `recipe.*`, or JSON lines (.jsonl) with a candidate each:
+    `name`, `arch_code` or `net` (a path relative to the file's folder), and a `recipe`, by default that of `recipe.*`.
+    Returns target, adviser and rows with name, score, percentile, low, high, decided, status and reason. Raises
+    PerfclfError for a missing target, an unknown dataset, and a file that cannot be read.
+    """
+    if target is None:
+        raise PerfclfError("name the dataset, as in: rank net.py --target svhn")
+    candidates = [candidate for file in files for candidate in _candidates(Path(file), config)]
+    names = [candidate.name for candidate in candidates]
+    if twice := next((name for name in names if names.count(name) > 1), None):
+        raise PerfclfError(f"two candidates are called {twice!r}: names must differ")
+    rows = rank_candidates(candidates, target, config=config)
+    return {"target": target, "adviser": config.scorer, "rows": [_row(row) for row in rows]}
+
+
+def _candidates(file: Path, config: Config) -> list[Candidate]:
+    default = recipe_of(config.recipe)
+    if file.suffix not in LINES:
+        return [Candidate(str(file), read_network(file), default)]
+    if not file.is_file():
+        raise PerfclfError(f"no file of candidates {file}")
+    lines = [(number, line) for number, line in enumerate(file.read_bytes().splitlines(), 1) if line.strip()]
+    return [read_candidate(line, file, number, default) for number, line in lines]
+
+
+def _row(row: Ranked) -> dict:
+    score = row.score
+    return {"name": row.candidate.name, "score": score and score.value, "percentile": score and score.percentile,
+            "low": score and score.low, "high": score and score.high, "decided": bool(score and score.decided),
+            "status": row.status, "reason": row.reason}

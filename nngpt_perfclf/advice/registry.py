@@ -1,0 +1,74 @@
+"""Which adviser a name or a run folder stands for. Built-in and third-party advisers are registered the same way, by
+the hook `register_advisers`."""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+from dataclasses import replace
+from pathlib import Path
+
+from nngpt_perfclf.advice.run_folders import digest_of, pretrained_folder
+from nngpt_perfclf.config import Config, load_config
+from nngpt_perfclf.config.renamed import renamed_adviser
+from nngpt_perfclf.hints import did_you_mean
+from nngpt_perfclf.plugins import registered
+from nngpt_perfclf.run_folder import RunFolder
+from nngpt_perfclf.types import AdviserSpec, PerfclfError
+
+
+def specs() -> dict[str, AdviserSpec]:
+    """Every registered adviser by name. Raises PerfclfError where two plugins register one name."""
+    found: dict[str, AdviserSpec] = {}
+    for spec in registered("register_advisers"):
+        if spec.name in found:
+            raise PerfclfError(f"two plugins register an adviser called {spec.name!r}")
+        found[spec.name] = spec
+    return found
+
+
+def find_spec(folder_or_name: str | Path) -> AdviserSpec:
+    """The spec of a registered name, or of a run folder's kind.
+
+    Raises PerfclfError for an unknown or renamed name and for a folder that holds no adviser.
+    """
+    known, name = specs(), str(folder_or_name)
+    if name in known:
+        return known[name]
+    if Path(name).is_dir():
+        kind = RunFolder(Path(name)).manifest.get("kind")
+        for spec in known.values():
+            if spec.run_kind == kind:
+                return spec
+        kinds = ", ".join(spec.run_kind for spec in known.values() if spec.train is not None)
+        raise PerfclfError(f"{name} holds a run of kind {kind!r}, not an adviser ({kinds})")
+    if moved := renamed_adviser(name):
+        raise PerfclfError(f"adviser {name!r} was renamed to {moved}")
+    raise PerfclfError(f"no adviser {name!r}{did_you_mean(name, known) or ';'} known: {', '.join(known)}, "
+                       "or a run folder")
+
+
+def load_advisor(folder_or_name: str | Path, config: Config | None = None) -> object:
+    """The adviser of a registered name or a run folder: an object with ``advise_many(questions)`` or
+    ``score(candidates, target)`` or both. `config` (default: the defaults) says label, confidence, further datasets.
+
+    Raises PerfclfError for an unknown name, and for a run folder that is incomplete or holds no adviser.
+    """
+    config = config or load_config()
+    return find_spec(folder_or_name).load(replace(config, adviser=str(folder_or_name)))
+
+
+def identity_of(folder_or_name: str | Path, config: Config) -> str:
+    """A name with a digest of all that decides the adviser's answers: another adapter under the same name, or another
+    version of a plugin's module, is another adviser."""
+    name, spec = str(folder_or_name), find_spec(folder_or_name)
+    folder = pretrained_folder(name) if name in specs() else Path(name)
+    content = digest_of(folder, config) if folder else hashlib.sha256(config.label.encode())
+    source = inspect.getsourcefile(spec.load)
+    content.update(Path(source).read_bytes() if source else b"")
+    return f"{name}@{content.hexdigest()[:12]}"
+
+
+def place_of(part: str, folder: Path) -> str:
+    """The name or run folder of a stack's part, which is stored relative to the stack's own folder."""
+    return part if part in specs() else str(folder / part)

@@ -1,0 +1,59 @@
+"""Where an adviser's files lie: its run folder, or the place of a pretrained one inside the package."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from nngpt_perfclf import __version__
+from nngpt_perfclf.advice.answer_cache import AnswerCache
+from nngpt_perfclf.config import Config
+from nngpt_perfclf.datasets import dataset_properties
+from nngpt_perfclf.types import PerfclfError
+
+PRETRAINED = Path(__file__).parent / "pretrained"
+LANGUAGE_NAME, LANGUAGE = "pretrained", "language"  # the language model's name and kind
+_FILES_OF_ANSWERS = (".safetensors", ".npz", ".txt", ".gz", ".json")
+
+
+def folder_of(config: Config, name: str) -> Path:
+    """The run folder that `config.adviser` names; for the spec's own `name`, the pretrained one in the package.
+
+    Raises PerfclfError where the package has none.
+    """
+    if config.adviser != name:
+        return Path(config.adviser)
+    folder = pretrained_folder(name)
+    if folder is None:
+        raise PerfclfError(f"no pretrained adviser {name} in this package: train one, or install the package again")
+    return folder
+
+
+def pretrained_folder(name: str) -> Path | None:
+    """Where the package keeps the files of the adviser called `name`; None if it needs none."""
+    folder = PRETRAINED / (LANGUAGE if name == LANGUAGE_NAME else name)
+    return folder if folder.is_dir() else None
+
+
+def common(config: Config) -> dict:
+    """What every adviser is made with besides its files, by the names of `Adviser`'s fields."""
+    return {"datasets": dataset_properties(config.datasets), "confidence": config.advice.confidence}
+
+
+def cache_of(folder: Path, config: Config) -> AnswerCache | None:
+    """Where the answers of a run folder's adviser are kept: one file for every adapter and label."""
+    if not config.advice.answer_cache:
+        return None
+    return AnswerCache(digest_of(folder, config).hexdigest()[:32])
+
+
+def digest_of(folder: Path, config: Config) -> hashlib._Hash:
+    """A digest of everything that decides the answers of a run folder's adviser: its files, the label, the datasets,
+    whether networks are profiled."""
+    told = f"{__version__} {config.label} {config.datasets} {config.advice.profile}"
+    content = hashlib.sha256(told.encode())
+    for file in sorted(file for file in folder.rglob("*") if file.is_file() and file.suffix in _FILES_OF_ANSWERS):
+        if "checkpoints" not in file.parts:
+            with file.open("rb") as opened:
+                content.update(hashlib.file_digest(opened, "sha256").digest())
+    return content

@@ -1,0 +1,164 @@
+"""Gradient-boosted trees: fitted by LightGBM, kept as plain arrays, and evaluated with numpy alone.
+
+Importing LightGBM takes more than a second, so asking must not need it. The arrays follow LightGBM's text format;
+`tests/advice/test_trees.py` checks that both give the same predictions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nngpt_perfclf.types import PerfclfError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PARAMETERS = {
+    "objective": "binary", "learning_rate": 0.08, "num_leaves": 31, "min_data_in_leaf": 100, "lambda_l2": 5.0,
+    "feature_fraction": 0.3, "bagging_fraction": 0.7, "bagging_freq": 1, "max_bin": 63, "deterministic": True,
+    "force_row_wise": True, "verbosity": -1,
+}
+TREES = 200
+ROWS_AT_ONCE = 2048
+# LightGBM's codes in the bits of `decision_type`.
+_CATEGORICAL, _DEFAULT_LEFT, _MISSING_SHIFT, _MISSING_ZERO, _MISSING_NAN = 1, 2, 2, 1, 2
+_NODES = {"split_feature": np.int32, "threshold": np.float64, "decision_type": np.uint8, "left_child": np.int32,
+          "right_child": np.int32}
+
+
+@dataclass(frozen=True)
+class Forest:
+    """All trees of one model, (trees, nodes) arrays padded with zeros, `leaf_value` (trees, leaves).
+
+    A child below zero is a leaf, stored as its complement. The trees of `seeds` boosters are averaged.
+    """
+
+    split_feature: np.ndarray
+    threshold: np.ndarray
+    decision_type: np.ndarray
+    left_child: np.ndarray
+    right_child: np.ndarray
+    leaf_value: np.ndarray
+    seeds: int
+
+    @staticmethod
+    def fit(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray, objective: str, seeds: Sequence[int],
+            threads: int | None, parameters: Mapping[str, object] | None = None, trees: int | None = None) -> Forest:
+        """Fit one booster a seed on rows (n, width), labels (n,) and weights (n,). The same arguments give the same
+        trees, whatever the number of threads."""
+        import lightgbm
+
+        chosen = {**PARAMETERS, **(parameters or {}), "objective": objective, "num_threads": threads or 0}
+        data = lightgbm.Dataset(rows, labels, weight=weights, free_raw_data=False)
+        fitted = [lightgbm.train({**chosen, "seed": seed}, data, trees or TREES) for seed in seeds]
+        return Forest.of([booster.model_to_string() for booster in fitted])
+
+    @staticmethod
+    def of(texts: Sequence[str]) -> Forest:
+        """From LightGBM's texts, one a seed."""
+        trees = [tree for text in texts for tree in _trees(text)]
+        nodes = max(1, max(len(tree["split_feature"]) for tree in trees))
+        leaves = max(len(tree["leaf_value"]) for tree in trees)
+        columns = {name: _padded([tree[name] for tree in trees], nodes, kind) for name, kind in _NODES.items()}
+        return Forest(**columns, leaf_value=_padded([tree["leaf_value"] for tree in trees], leaves, np.float32),
+                      seeds=len(texts))
+
+    def predict(self, rows: np.ndarray) -> np.ndarray:
+        """Raw scores (n,) of rows (n, width); a row's score does not depend on the other rows."""
+        rows = np.asarray(rows, np.float64)
+        chunks = [self._scores(rows[start:start + ROWS_AT_ONCE]) for start in range(0, len(rows), ROWS_AT_ONCE)]
+        return np.concatenate(chunks) if chunks else np.zeros(0)
+
+    def save(self, file: Path) -> None:
+        """One compressed .npz file of plain arrays."""
+        np.savez_compressed(file, **{name: getattr(self, name) for name in (*_NODES, "leaf_value")}, seeds=self.seeds)
+
+    @staticmethod
+    def load(file: Path) -> Forest:
+        """Read what `save` wrote; raises PerfclfError for a missing or damaged file."""
+        if not file.is_file():
+            raise PerfclfError(f"no {file.name} in {file.parent}: it was not trained for that label")
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                forest = Forest(**{name: arrays[name] for name in (*_NODES, "leaf_value")}, seeds=int(arrays["seeds"]))
+            forest._check()
+        except (OSError, KeyError, ValueError, EOFError) as error:
+            raise PerfclfError(f"{file} is damaged: {error}") from error
+        return forest
+
+    def _check(self) -> None:
+        """Raise ValueError where evaluating would read outside the arrays or never end."""
+        trees, nodes = self.split_feature.shape
+        if any(getattr(self, name).shape != (trees, nodes) for name in _NODES) or self.seeds < 1:
+            raise ValueError("its arrays do not fit each other")
+        place = np.arange(nodes)
+        for child in (self.left_child, self.right_child):
+            inner = child >= 0
+            later = (child > place) | (child == 0)  # padding points to node 0 and is never reached
+            outside = (child >= nodes).any() or (~child[~inner] >= self.leaf_value.shape[1]).any()
+            if outside or not (later | ~inner).all():
+                raise ValueError("its trees are not trees")
+        if (self.split_feature < 0).any():
+            raise ValueError("it names a feature below zero")
+
+    def _scores(self, rows: np.ndarray) -> np.ndarray:
+        trees = np.arange(len(self.split_feature))
+        at = np.zeros((len(rows), len(trees)), np.int32)
+        # A tree that is a single leaf has no node; LightGBM stores its value as leaf 0.
+        at[:, self._constant] = ~0
+        active = at >= 0
+        sample = np.arange(len(rows))[:, None]
+        while active.any():
+            node = np.where(active, at, 0)
+            value = rows[sample, self.split_feature[trees, node]]
+            kind = self.decision_type[trees, node]
+            missing = kind >> _MISSING_SHIFT
+            unknown = np.isnan(value)
+            value = np.where(unknown & (missing != _MISSING_NAN), 0.0, value)
+            default = ((missing == _MISSING_NAN) & unknown) | ((missing == _MISSING_ZERO) & (np.abs(value) <= 1e-35))
+            left = np.where(default, kind & _DEFAULT_LEFT > 0, value <= self.threshold[trees, node])
+            child = np.where(left, self.left_child[trees, node], self.right_child[trees, node])
+            at = np.where(active, child, at)
+            active = at >= 0
+        return self.leaf_value[trees, ~at].astype(np.float64).sum(axis=1) / self.seeds
+
+    @property
+    def _constant(self) -> np.ndarray:
+        """Which trees (trees,) are a single leaf: both children of their first node are padding."""
+        return (self.left_child[:, 0] == 0) & (self.right_child[:, 0] == 0)
+
+
+def weights_of(networks: pd.Series, groups: pd.Series, power: float) -> np.ndarray:
+    """One over a power of the number of networks in each network's near-duplicate group; the mean is 1.
+
+    With power 1 near-duplicates together count as much as one network; on validation the weights mattered more than
+    any parameter of the trees.
+    """
+    sizes = networks.map(groups).map(groups.value_counts()).to_numpy(float)
+    return sizes**-power / np.mean(sizes**-power)
+
+
+def _trees(text: str) -> list[dict[str, list[float]]]:
+    """The trees of one LightGBM text: node and leaf lists by name."""
+    found = []
+    for block in text.split("\nTree=")[1:]:
+        lines = dict(line.split("=", 1) for line in block.split("\n\n")[0].splitlines()[1:] if "=" in line)
+        tree = {name: [float(word) for word in lines.get(name, "").split()] for name in (*_NODES, "leaf_value")}
+        if any(int(kind) & _CATEGORICAL for kind in tree["decision_type"]):
+            raise PerfclfError("trees with categorical splits are not supported")
+        found.append(tree)
+    if not found:
+        raise PerfclfError("LightGBM learned no tree: there is too little to learn from")
+    return found
+
+
+def _padded(lists: Sequence[Sequence[float]], width: int, kind: type) -> np.ndarray:
+    table = np.zeros((len(lists), width), kind)
+    for row, values in zip(table, lists, strict=True):
+        row[:len(values)] = values
+    return table

@@ -1,0 +1,94 @@
+"""How much each source of evidence counts: log-odds are a weighted sum of the sources' log-odds.
+
+The weights are those of a logistic regression without intercept, fitted on validation pairs. With one source this is
+temperature scaling for two options (Platt scaling without the intercept). An intercept would favour whichever dataset
+is named first, and the two orders of a question could no longer agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from nngpt_perfclf.files import read_json, write_json
+from nngpt_perfclf.types import PerfclfError
+
+FILE = "weights.json"
+MODES = ("with_recipe", "code_only")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One weight for each source (k,), for questions with recipes and for those without."""
+
+    with_recipe: tuple[float, ...]
+    code_only: tuple[float, ...]
+
+    @staticmethod
+    def ones(sources: Sequence[str]) -> Weights:
+        """Every source counts as it is."""
+        return Weights((1.0,) * len(sources), (1.0,) * len(sources))
+
+    def __call__(self, evidence: np.ndarray, has_recipes: np.ndarray) -> np.ndarray:
+        """Log-odds (n,) from evidence (n, k); `has_recipes` (n,) of bool. A row with NaN gives NaN: no opinion.
+
+        Each row is summed by itself, so that its result does not depend on the other rows.
+        """
+        weights = np.where(np.asarray(has_recipes, bool)[:, None], self.with_recipe, self.code_only)
+        return (np.asarray(evidence, float) * weights).sum(axis=1)
+
+
+def fit_weights(evidence: np.ndarray, first_won: np.ndarray, used: Sequence[bool] | None = None) -> tuple[float, ...]:
+    """The non-negative weights (k,) under which `first_won` (n,) is likeliest, given log-odds `evidence` (n, k) of the
+    first dataset; rows with a NaN are left out. A source that is not `used` (k,), or that points the wrong way, gets 0.
+
+    Each pair counts in both orders. Raises PerfclfError where there is no pair, or no source points the right way.
+    """
+    evidence = np.asarray(evidence, float)
+    known = np.isfinite(evidence).all(axis=1)
+    rows, won = evidence[known], np.asarray(first_won, bool)[known]
+    if not len(rows):
+        raise PerfclfError("calibration: no validation pairs with an opinion")
+    kept = np.ones(rows.shape[1], bool) if used is None else np.array(used, bool)
+    while kept.any():
+        weights = np.zeros(len(kept))
+        weights[kept] = _logistic(rows[:, kept], won)
+        if (weights >= 0).all() and (weights > 0).any():
+            return tuple(map(float, weights))
+        kept = weights > 0
+    raise PerfclfError("calibration: the scores point the wrong way on validation pairs")
+
+
+def save_weights(weights: Mapping[str, Weights], sources: Sequence[str], folder: Path) -> None:
+    """Write ``weights.json``: label -> mode -> source -> weight."""
+    write_json(folder / FILE, {label: {mode: dict(zip(sources, getattr(fitted, mode), strict=True)) for mode in MODES}
+                               for label, fitted in weights.items()})
+
+
+def load_weights(folder: Path, label: str, sources: Sequence[str] | None = None) -> Weights:
+    """The weights of one label, in the order of `sources` (default: as the file has them). Raises PerfclfError where
+    they are missing or damaged."""
+    content = read_json(folder / FILE)
+    try:
+        names = list(sources or content[label][MODES[0]])
+        return Weights(*(tuple(float(content[label][mode][name]) for name in names) for mode in MODES))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise PerfclfError(f"{folder / FILE} holds no weights for label={label}") from error
+
+
+def sources_of(folder: Path, label: str) -> list[str]:
+    """The names of the sources that have weights for a label; raises PerfclfError where there are none."""
+    content = read_json(folder / FILE).get(label)
+    if not isinstance(content, dict) or not isinstance(content.get(MODES[0]), dict) or not content[MODES[0]]:
+        raise PerfclfError(f"{folder / FILE} holds no weights for label={label}")
+    return list(content[MODES[0]])
+
+
+def _logistic(evidence: np.ndarray, first_won: np.ndarray) -> np.ndarray:
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(fit_intercept=False, C=1e6, max_iter=1000)
+    return model.fit(np.vstack([evidence, -evidence]), np.concatenate([first_won, ~first_won])).coef_[0]

@@ -1,0 +1,61 @@
+"""What is known of each dataset before any training; a user's file adds to it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from pathlib import Path
+
+from nngpt_perfclf.files import read_yaml
+from nngpt_perfclf.types import PerfclfError
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True)
+class DatasetProperties:
+    """`images`: of the training part; `size`: side of an image in pixels; `channels`; `classes`."""
+
+    images: int
+    size: int
+    channels: int
+    classes: int
+
+
+def dataset_properties(extra_file: str | Path | None = None) -> dict[str, DatasetProperties]:
+    """The properties by dataset name: those of LEMUR's seven, then those of `extra_file` (YAML of the same form).
+
+    Raises PerfclfError for a missing or malformed file, for a name that cannot stand in an answer, and for a dataset
+    that is already known.
+    """
+    known = dict(_read(Path(__file__).parent / "properties.yaml"))
+    if extra_file is None:
+        return known
+    further = _read(Path(extra_file))
+    if twice := sorted(known.keys() & further.keys()):
+        raise PerfclfError(f"{extra_file}: {', '.join(twice)} already known; give the dataset another name")
+    return known | further
+
+
+@lru_cache(maxsize=16)
+def _read_once(path: Path, changed: int) -> dict[str, DatasetProperties]:
+    return {str(name): _properties(path, str(name), entry)
+            for name, entry in read_yaml(path, "file of datasets").items()}
+
+
+def _read(path: Path) -> dict[str, DatasetProperties]:
+    if not path.is_file():
+        raise PerfclfError(f"no file of datasets {path}")
+    return _read_once(path, path.stat().st_mtime_ns)
+
+
+def _properties(path: Path, name: str, entry: object) -> DatasetProperties:
+    wanted = [field.name for field in fields(DatasetProperties)]
+    if not _NAME.fullmatch(name):
+        raise PerfclfError(f"{path}: {name!r} is no dataset name; use letters, digits, '.', '-' and '_', at most 64")
+    if not isinstance(entry, dict) or sorted(entry) != sorted(wanted):
+        raise PerfclfError(f"{path}: {name} needs exactly {', '.join(wanted)}")
+    if not all(type(value) is int and value > 0 for value in entry.values()):
+        raise PerfclfError(f"{path}: the properties of {name} must be positive whole numbers")
+    return DatasetProperties(**entry)

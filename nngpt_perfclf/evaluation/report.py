@@ -1,0 +1,190 @@
+"""The report: finished runs become one self-contained HTML page of tables, pictures and plain captions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from nngpt_perfclf.config import Config, load_config, to_dict
+from nngpt_perfclf.evaluation import captions
+from nngpt_perfclf.files import read_json, whole
+from nngpt_perfclf.types import PerfclfError
+
+FILES = {"evaluation": "evaluation.json", "log": "log.jsonl", "loop": "loop.json", "folds": "folds.json"}
+# The paper's headline and its conditions; the interval is Wilson's for 24 of 30.
+PAPER = {"accuracy": 0.80, "n": 30, "low": 0.627, "high": 0.905, "rounds": 15}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run folder holds: `record` (run.json or an evaluation's), `evaluation`, `log` rows, `loop`, `folds`; or
+    empty."""
+
+    name: str
+    record: dict
+    evaluation: dict
+    log: tuple[dict, ...]
+    loop: dict
+    folds: dict
+
+    @property
+    def config(self) -> dict:
+        return self.record.get("config") or self.loop.get("config") or {}
+
+    @property
+    def task(self) -> dict:
+        """The words that say what was compared and which pairs were held out."""
+        config = self.config
+        split = config["split"]
+        left_out = f" {split['left_out']}" if split.get("left_out") else ""
+        return {"label": f"{config['label']}, {config['trial']} trial, epoch {config['epoch']}",
+                "split": f"{split['by']}{left_out}, {config['evaluate']['part']} part"}
+
+
+def report(config: Config, *runs: str) -> dict:
+    """Write one HTML page about the runs (folders of training, evaluation or loop) and say where it lies.
+
+    The page goes to `config.out`, or to ``report.html`` in the first run's folder; it needs no network and no other
+    file. Raises PerfclfError for a folder without results.
+    """
+    found = [read_run(Path(run)) for run in runs]
+    out = Path(config.out) if config.out else Path(runs[0])
+    out = out / "report.html" if out.is_dir() or not out.suffix else out
+    content = sections(found)
+    with whole(out) as new:
+        new.write_text(render(content), encoding="utf-8")
+    return {"out": str(out), "bytes": out.stat().st_size, "runs": [run.name for run in found],
+            "sections": [key for key, value in content.items() if value], "says": content["headlines"]}
+
+
+def read_run(folder: Path) -> Run:
+    """The results in a run folder. Raises PerfclfError where there are none, or a file is damaged."""
+    evaluation, loop, folds = (read_json(folder / FILES[kind]) if (folder / FILES[kind]).is_file() else {}
+                               for kind in ("evaluation", "loop", "folds"))
+    log = _read_log(folder / FILES["log"]) if (folder / FILES["log"]).is_file() else ()
+    if not (evaluation or loop or log or folds):
+        raise PerfclfError(f"no results in {folder}: expected {', '.join(FILES.values())} of a finished run")
+    record = evaluation.get("record") or (read_json(folder / "run.json") if (folder / "run.json").is_file() else {})
+    return Run(folder.resolve().name, record, evaluation, log, loop, folds)
+
+
+def sections(runs: Sequence[Run]) -> dict:
+    """What stands in each section of the page; an empty one is left out."""
+    scored = [run for run in runs if run.evaluation.get("predictors")]
+    generated = [run for run in runs if run.evaluation.get("peaks")]
+    replayed = [(run, _lines(run.loop["rows"])) for run in runs if run.loop.get("rows")]
+    return {
+        "headlines": [captions.headline(run.evaluation) for run in scored]
+                     + [captions.paper(run.evaluation) for run in generated]
+                     + [captions.saving(lines) for _, lines in replayed],
+        "runs": [_about(run) for run in runs],
+        "predictors": _predictors(scored),
+        "folds": [{"title": run.name, "words": captions.folds(run.folds), **run.folds} for run in runs if run.folds],
+        "seeds": [run for run in runs if run.evaluation.get("runs")],
+        "learning": [_figure(run, "learning", captions.learning(run.log), run.log) for run in runs if run.log],
+        "datasets": [_figure(run, "by_dataset", captions.datasets(rows := run.evaluation["by_dataset"]), rows)
+                     for run in scored],
+        "reliability": [_figure(run, "reliability", captions.reliability(
+            rows := run.evaluation["reliability"], run.evaluation["predictors"][0]["calibration_error"]), rows)
+            for run in scored],
+        "coverage": [_figure(run, "coverage", captions.coverage(rows := run.evaluation["coverage"]), rows)
+                     for run in scored],
+        "pairs": [_figure(run, "pair_map", captions.pairs(rows := run.evaluation["by_pair"]), rows) for run in scored],
+        "rounds": [_figure(run, "rounds", captions.paper(run.evaluation), run.evaluation["rounds"])
+                   for run in generated],
+        "replays": [_figure(run, "saving_regret", captions.saving(lines), lines) for run, lines in replayed],
+        "paper": PAPER if scored else None,
+    }
+
+
+def render(content: dict) -> str:
+    """The page of these sections."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(loader=PackageLoader("nngpt_perfclf", "evaluation"), autoescape=True, trim_blocks=True,
+                              lstrip_blocks=True, undefined=StrictUndefined)
+    environment.filters |= {"percent": captions.percent, "interval": captions.interval, "signed": captions.signed,
+                            "number": _number}
+    return environment.get_template("report.html.j2").render(**content)
+
+
+def _figure(run: Run, picture: str, said: str, data) -> dict:
+    """A picture with its words; `rows` for the table under it."""
+    from nngpt_perfclf.evaluation import plots
+
+    return {"title": run.name, "words": said, "svg": getattr(plots, picture)(data), "rows": data,
+            "adviser": run.evaluation.get("adviser", run.name)}
+
+
+def _predictors(runs: Sequence[Run]) -> dict:
+    """Every predictor of every evaluation, and the picture of all of them."""
+    from nngpt_perfclf.evaluation import plots
+
+    if not runs:
+        return {}
+    rows = [{**run.task, **row, "prior": run.evaluation["prior"], "run": run.name,
+             "ceiling": run.evaluation["replicate_ceiling"]["agreement"]}
+            for run in runs for row in run.evaluation["predictors"]]
+    distinct = {(row["label"], row["split"], row["predictor"], row["n"]): row for row in rows}.values()
+    names = list(dict.fromkeys(row["predictor"] for row in distinct))
+    several = len({(row["label"], row["split"]) for row in distinct}) > 1
+    drawn = [{"label": f"{row['predictor']}\n{row['label'].split(',')[0]}, {row['split'].split(',')[0]}" if several
+              else row["predictor"], "accuracy": row["accuracy"], "low": row["group_low"], "high": row["group_high"],
+              "colour": names.index(row["predictor"]) % len(plots.COLOURS)} for row in distinct]
+    return {"rows": list(distinct), "svg": plots.accuracies(drawn),
+            "comparisons": [{**run.task, "adviser": run.evaluation["adviser"], **row}
+                            for run in runs for row in run.evaluation["comparisons"]]}
+
+
+def _about(run: Run) -> dict:
+    """What a reader needs to run it again."""
+    record, config = run.record, _flat(run.config)
+    defaults = _flat(json.loads(json.dumps(to_dict(load_config()))))
+    model = [f"model={config['model.name']}"] if config.get("model.name") != defaults["model.name"] and config else []
+    told = [f"{key}={_written(value)}" for key, value in config.items()
+            if key not in ("out", "resume", "threads") and not key.startswith("model.") and value != defaults.get(key)]
+    kind = record.get("kind") or ("loop" if run.loop else "?")
+    verb = {"evaluation": "evaluate", "folds": "evaluate", "paper": "evaluate", "loop": "loop"}.get(kind, "train")
+    adviser = [record["adviser"]] if record.get("adviser") else []
+    facts = [kind, *(f"{key} {str(record[key])[:12]}" for key in ("version", "commit", "data") if record.get(key)),
+             f"seed {config.get('seed')}"]
+    return {"name": run.name, "facts": facts, "versions": record.get("versions", {}),
+            "command": " ".join(["nngpt-perfclf", verb, *adviser, *model, *told]), "settings": config}
+
+
+def _lines(rows: Sequence[dict]) -> dict[str, list[dict]]:
+    """The rows of the mean over targets, by policy and, where it asks, adviser."""
+    lines: dict[str, list[dict]] = {}
+    for row in rows:
+        if row["target"] == "all":
+            alone = row["policy"] in ("nop", "random", "oracle")
+            lines.setdefault(row["policy"] if alone else f"{row['policy']}, {row['adviser']}", []).append(row)
+    return lines
+
+
+def _read_log(file: Path) -> tuple[dict, ...]:
+    try:
+        return tuple(json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip())
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise PerfclfError(f"{file} is damaged: {error}") from error
+
+
+def _flat(config: dict, prefix: str = "") -> dict:
+    """Nested settings with dotted names."""
+    flat: dict = {}
+    for key, value in config.items():
+        flat |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {f"{prefix}{key}": value}
+    return flat
+
+
+def _written(value) -> str:
+    """A setting as a word of the command line: no spaces within lists, which a shell would part."""
+    if isinstance(value, list):
+        return f"[{','.join(map(_written, value))}]"
+    return "null" if value is None else json.dumps(value) if isinstance(value, bool) else str(value)
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"

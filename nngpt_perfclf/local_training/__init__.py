@@ -1,0 +1,1 @@
+"""Real training of candidates on small image sets, in a sandbox."""

@@ -1,0 +1,152 @@
+"""The real trainer: any network with LEMUR's interface, trained for one epoch on a small image set, in a sandbox."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import itertools
+import json
+import re
+import shutil
+import tempfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+
+from nngpt_perfclf.config import Config
+from nngpt_perfclf.hookspecs import hookimpl
+from nngpt_perfclf.local_training import image_sets
+from nngpt_perfclf.sandbox import process as sandbox
+from nngpt_perfclf.sandbox.words import unicode_fault
+from nngpt_perfclf.types import Candidate, Outcome, PerfclfError, Recipe
+
+# What NNGPT's evaluation takes where a candidate does not say.
+UNSTATED = Recipe(lr=0.01, momentum=0.9, batch=64, dropout=0.2, transform="norm_256_flip")
+# The image sets have 1,024 training images: larger batches would leave an epoch of a few steps.
+LARGEST_BATCH = 32
+TRAIN_WORKER = Path(__file__).with_name("train_worker.py")
+
+
+def plugin(config: Config) -> LocalTrainer:
+    """The hooks `propose` and `train` for the built-in image sets."""
+    unknown = [target for target in config.loop.targets if target not in image_sets.names()]
+    if unknown:
+        raise PerfclfError(f"no local image set {unknown[0]!r}; loop.targets may name {', '.join(image_sets.names())}")
+    return LocalTrainer(config)
+
+
+class LocalTrainer:
+    """`propose` offers held-out LEMUR networks that are quick to train; `train` trains any code, for real."""
+
+    def __init__(self, config: Config):
+        self.config = config
+        self._candidates: list[Candidate] | None = None
+
+    @hookimpl
+    def propose(self, target: str, count: int, seed: int) -> list[Candidate] | None:
+        """`count` of the quickest held-out networks, each with a recipe that was recorded for it, none twice."""
+        if target not in image_sets.names():
+            return None
+        if self._candidates is None:
+            self._candidates = quick_candidates(self.config)
+        if count > len(self._candidates):
+            raise PerfclfError(f"only {len(self._candidates)} held-out networks are quick enough to train here, "
+                               f"not {count}; lower loop.candidates")
+        chosen = np.random.default_rng(seed).choice(len(self._candidates), size=count, replace=False)
+        return [self._candidates[index] for index in chosen]
+
+    @hookimpl
+    def train(self, candidate: Candidate, target: str) -> Outcome | None:
+        """One epoch in the sandbox; a candidate that fails, whatever it tries, gives an Outcome that says so."""
+        if target not in image_sets.names():
+            return None
+        loop = self.config.loop
+        limits = sandbox.Limits(loop.time_limit, loop.memory_limit, threads=self.config.threads or 1)
+        return train_in_sandbox(candidate, target, limits, self.config.seed)
+
+
+def train_in_sandbox(candidate: Candidate, target: str, limits: sandbox.Limits, seed: int) -> Outcome:
+    """Train `candidate` on the image set `target`; `seconds` is the wall time of the subprocess, its start included."""
+    if unreadable := unicode_fault(candidate.arch_code):
+        return Outcome(candidate.name, target, None, 0.0, unreadable)
+    images = image_sets.load(target)
+    folder = Path(tempfile.mkdtemp(prefix="perfclf-train-"))
+    try:
+        task = {"prm": parameters(candidate.recipe), "classes": images.classes, "threads": limits.threads,
+                "seed": _seed_of(candidate, target, seed)}
+        (folder / "net.py").write_text(candidate.arch_code, encoding="utf-8")
+        (folder / "task.json").write_text(json.dumps(task))
+        np.savez(folder / "images.npz", train=images.train_images, labels=images.train_labels, test=images.test_images)
+        finished = sandbox.run(TRAIN_WORKER, folder, limits, modules=("numpy", "torch", "torch.utils.data"))
+    finally:
+        shutil.rmtree(folder)
+    if finished.failure:
+        return Outcome(candidate.name, target, None, finished.seconds, finished.failure)
+    accuracy = accuracy_of(finished.output, images.test_labels, images.classes)
+    failure = "" if accuracy is not None else "handed back no list of predicted classes"
+    return Outcome(candidate.name, target, accuracy, finished.seconds, failure)
+
+
+def accuracy_of(answer: bytes, labels: np.ndarray, classes: int) -> float | None:
+    """The share of right classes in `answer`, a JSON list of as many integers as labels; None where it is not that."""
+    try:
+        predicted = json.loads(answer)
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(predicted, list) or len(predicted) != len(labels):
+        return None
+    if not all(type(one) is int and 0 <= one < classes for one in predicted):
+        return None
+    return float(np.mean(np.array(predicted) == labels))
+
+
+def parameters(recipe: Recipe) -> dict[str, object]:
+    """LEMUR's `prm` of a recipe: what is not stated is NNGPT's default, the batch is cut to the size of the data."""
+    stated = {name: getattr(UNSTATED, name) if getattr(recipe, name) is None else getattr(recipe, name)
+              for name in ("lr", "momentum", "batch", "dropout", "transform")}
+    return {**stated, "batch": min(int(stated["batch"]), LARGEST_BATCH), "epoch": 1}
+
+
+def quick_candidates(config: Config) -> list[Candidate]:
+    """The held-out networks whose recorded epochs were the shortest, `loop.pool` of them or as many as one generation
+    needs, ordered by name. Each has the recipe of its quickest trial at the size of the local images, which shows that
+    it can take them."""
+    from nngpt_perfclf.tasks import TaskData, recipe_of
+
+    data = TaskData.load(config)
+    trials = data.trials
+    held_out = trials["nn"].map(data.networks["part"]) == "test"
+    small = trials["transform"].map(_image_size) == image_sets.SIZE
+    quickest = trials[held_out & small].sort_values(["duration", "trial"]).drop_duplicates("nn").itertuples()
+    fitting = (Candidate(row.nn, data.codes[row.nn], recipe_of(row), {"trial": row.trial})
+               for row in quickest if runs_here(data.codes[row.nn]))
+    chosen = itertools.islice(fitting, max(config.loop.pool, config.loop.candidates))
+    return sorted(chosen, key=lambda candidate: candidate.name)
+
+
+def runs_here(code: str) -> bool:
+    """Whether `code`, by its text alone, imports only what is installed and asks `prm` only for what a recipe has."""
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError):
+        return False
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module or "." for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    asked = {node.slice.value for node in ast.walk(tree) if isinstance(node, ast.Subscript)
+             and isinstance(node.value, ast.Name) and node.value.id == "prm" and isinstance(node.slice, ast.Constant)}
+    installed = all(root != "ab" and root and find_spec(root) for root in {name.split(".")[0] for name in imported})
+    return installed and asked <= parameters(Recipe()).keys()
+
+
+def _image_size(transform: str) -> int | None:
+    """The pixels of a side that LEMUR's name of a plain image pipeline states: 32 for ``norm_32_flip``. Others, such as
+    ``complex_32``, make of images what is none any more."""
+    stated = re.match(r"(?:norm|echo)_(\d+)(?=_|$)", transform)
+    return int(stated[1]) if stated else None
+
+
+def _seed_of(candidate: Candidate, target: str, seed: int) -> int:
+    """The same candidate trains the same way whenever and in whatever order it is trained."""
+    text = f"{seed}\0{target}\0{candidate.name}\0{candidate.arch_code}"
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")

@@ -1,0 +1,1 @@
+"""The AutoML loop: propose, score, prune, train, record."""

@@ -1,0 +1,140 @@
+"""Scoring candidates through the hook: a few at a time, timed, recorded, nothing twice; a failure is no opinion."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import pluggy
+
+from nngpt_perfclf.advice.adapters import PairScorer, Scorer
+from nngpt_perfclf.config import Config
+from nngpt_perfclf.console import progress, say
+from nngpt_perfclf.hookspecs import hookimpl
+from nngpt_perfclf.loop.run_database import RunDatabase, Scored
+from nngpt_perfclf.plugins import get_plugin_manager
+from nngpt_perfclf.profiling.contract import fault_of
+from nngpt_perfclf.types import Candidate, PerfclfError, Recipe, Score
+
+# Candidates scored in one call: enough for a full batch, few enough to lose when the loop is killed.
+AT_ONCE = 20
+INSTALLED, NOBODY = "installed", "nobody"
+
+
+@dataclass(frozen=True)
+class ScorerPlugin:
+    """Gives a scorer the hook `score`, so that a loop asks it like any plugin."""
+
+    scorer: Scorer
+
+    @hookimpl
+    def score(self, candidates: list[Candidate], target: str) -> list[Score | None] | None:
+        return self.scorer.score(candidates, target)
+
+
+def manager_of(config: Config, adviser: str, *world: object, policy: str = "ask",
+               anchors: dict[str, Recipe] | None = None) -> pluggy.PluginManager:
+    """A plugin manager with the generators and trainers `world` and the named adviser, which is asked before others;
+    `INSTALLED`: whatever the installed plugins answer; `NOBODY`: for policies that do not ask.
+
+    anchors: the references' recipes for advisers that only compare pairs (default: those in the package). Under the
+    policy ``naive`` every adviser is asked pair questions with one recipe on both sides.
+    """
+    if adviser in (INSTALLED, NOBODY):
+        return get_plugin_manager(*world)
+    from nngpt_perfclf.advice import load_advisor, load_pair_adviser
+    from nngpt_perfclf.advice.adapters import as_scorer
+    from nngpt_perfclf.advice.anchors import load_anchors
+
+    # The run database remembers; an adviser with a cache would answer in no time, and the figures would flatter it.
+    uncached = replace(config, advice=replace(config.advice, answer_cache=False))
+    anchors = load_anchors() if anchors is None else anchors
+    references = config.advice.references or tuple(sorted(anchors))
+    if policy == "naive":
+        scorer: Scorer = PairScorer(load_pair_adviser(adviser, uncached), references, None, config.epoch)
+    else:
+        scorer = as_scorer(load_advisor(adviser, uncached), references, anchors, config.epoch)
+    return get_plugin_manager(ScorerPlugin(scorer), *world)
+
+
+def key_of(config: Config, adviser: str, policy: str = "ask") -> str:
+    """Under which name the run database keeps an adviser's scores: never those of another adapter or of another way of
+    asking it."""
+    if adviser in (INSTALLED, NOBODY):
+        return adviser
+    from nngpt_perfclf.advice.registry import identity_of
+
+    return f"{policy}:{identity_of(adviser, config)}"
+
+
+def ask(manager: pluggy.PluginManager, runs: RunDatabase | None, adviser: str, candidates: Sequence[Candidate],
+        target: str) -> list[Scored]:
+    """One Scored a candidate, in order, from the record `runs` (None: nothing is recorded) or from the hook `score`.
+
+    A candidate that breaks the interface is not asked about: its Scored says `broken` and why.
+    """
+    scored: list[Scored] = []
+    with progress() as bar:
+        asking = bar.add_task(f"scoring with {adviser} for {target}", total=len(candidates))
+        for start in range(0, len(candidates), AT_ONCE):
+            chunk = candidates[start:start + AT_ONCE]
+            known = runs.scores(adviser, target, chunk) if runs else {}
+            new = [candidate for candidate in chunk if candidate not in known]
+            fresh = dict(zip(new, _scored(manager, new, target), strict=True))
+            if runs and fresh:
+                runs.add_scores(adviser, target, fresh)
+            known |= fresh
+            scored += [known[candidate] for candidate in chunk]
+            bar.advance(asking, len(chunk))
+    return scored
+
+
+def _scored(manager: pluggy.PluginManager, candidates: Sequence[Candidate], target: str) -> list[Scored]:
+    if not candidates:
+        return []
+    started = time.perf_counter()
+    faults = [fault_of(candidate.arch_code) for candidate in candidates]
+    sound = [candidate for candidate, fault in zip(candidates, faults, strict=True) if fault is None]
+    scores, reason = _scores(manager, sound, target)
+    each, answers = (time.perf_counter() - started) / len(candidates), iter(scores)
+    return [Scored(None, each, fault, broken=True) if fault is not None else _one(next(answers), each, reason)
+            for fault in faults]
+
+
+def _one(score: Score | None, seconds: float, reason: str) -> Scored:
+    return Scored(score, seconds, score.reason if score else reason)
+
+
+def _scores(manager: pluggy.PluginManager, candidates: list[Candidate],
+            target: str) -> tuple[list[Score | None], str]:
+    """One score a candidate, and why there is none where there is none."""
+    nothing: list[Score | None] = [None] * len(candidates)
+    if not candidates:
+        return [], ""
+    try:
+        scores = manager.hook.score(candidates=candidates, target=target)
+    except PerfclfError:
+        raise  # a wrong configuration or a broken installation: the user can and must repair it
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong in a plugin must not prune a candidate
+        return nothing, _failed(f"{type(error).__name__}: {error}")
+    if scores is None:
+        return nothing, "no adviser has an opinion"
+    if not isinstance(scores, list) or len(scores) != len(candidates):
+        count = len(scores) if isinstance(scores, list) else type(scores).__name__
+        return nothing, _failed(f"{count} answers about {len(candidates)} candidates")
+    return [score if _usable(score) else None for score in scores], "no opinion"
+
+
+def _failed(why: str) -> str:
+    reason = f"the adviser failed: {' '.join(why.split())}"
+    say(f"{reason}; the candidates that it was asked about are kept")
+    return reason
+
+
+def _usable(score: object) -> bool:
+    """Whether this is a score; plugins may return anything."""
+    return isinstance(score, Score) and all(
+        isinstance(number, int | float) and math.isfinite(number)
+        for number in (score.value, score.percentile, score.low, score.high))

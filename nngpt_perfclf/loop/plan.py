@@ -1,0 +1,49 @@
+"""What a loop tries, as the configuration says: which policies, with which advisers and which shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from nngpt_perfclf.config import Config
+from nngpt_perfclf.loop.asking import NOBODY
+from nngpt_perfclf.loop.policies import ASKING, Rule, build_policy
+from nngpt_perfclf.types import PerfclfError
+
+
+def rule_of(config: Config) -> Rule:
+    """The pruning rule of the configuration, with the first of its shares to keep.
+
+    Raises PerfclfError for whatever is wrong with the loop's policies and rules, before anything is loaded or asked.
+    """
+    loop = config.loop
+    if not loop.keep:
+        raise PerfclfError("loop.keep is empty: give at least one share, or null")
+    rules = [Rule(share, loop.least_kept, loop.confidence, loop.miss_probability, loop.inverse_temperature)
+             for share in loop.keep]
+    for name in loop.policies:
+        build_policy(name, rules[0])
+    if loop.kind == "replay" and loop.candidates > loop.pool:
+        raise PerfclfError(f"loop.candidates={loop.candidates} cannot be drawn from loop.pool={loop.pool}")
+    return rules[0]
+
+
+def shares_of(policy: str, keep: Sequence[float | None]) -> list[float | None]:
+    """The shares to keep that mean something for a policy: nop keeps all, and only advice can tell the probability of a
+    miss (null)."""
+    if policy == "nop":
+        return [1.0]
+    return [share for share in keep if share is not None or policy in ASKING]
+
+
+def asked_by(config: Config, policy: str) -> Sequence[str]:
+    """The advisers that a policy is to be tried with: all for those that ask, nobody for the others."""
+    return config.loop.advisers if policy in ASKING else (NOBODY,)
+
+
+def trials(config: Config) -> Iterator[tuple[str, str, Rule]]:
+    """Every policy with every adviser that it may ask and every share that it may keep."""
+    rule = rule_of(config)
+    for name in config.loop.policies:
+        rules = [replace(rule, keep=share) for share in shares_of(name, config.loop.keep)]
+        yield from ((name, adviser, rule) for adviser in asked_by(config, name) for rule in rules)

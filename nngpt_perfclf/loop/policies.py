@@ -1,0 +1,186 @@
+"""Pruning policies: candidates and their scores in, kept and pruned candidates with reasons out.
+
+A policy turns what is known of the candidates into one number each (higher: more promising) and selects by one common
+rule, `keep_mask`. A candidate without a decided score is never pruned.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from nngpt_perfclf.types import Candidate, PerfclfError, Score
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How much may be pruned.
+
+    `keep`: share of the scored candidates to keep, or None: as few as hold the best one with probability
+    1 − `miss_probability`.
+    `least_kept`: never keep fewer of the scored ones. `confidence`: a candidate goes only where the best-scored one
+    beats it with a higher probability than this (0.5: where it scores lower at all).
+    `inverse_temperature`: log-odds of being the better of two candidates for one unit of difference in score.
+    """
+
+    keep: float | None = 0.5
+    least_kept: int = 1
+    confidence: float = 0.5
+    miss_probability: float = 0.1
+    inverse_temperature: float = 1.0
+
+    def __post_init__(self):
+        if self.keep is not None and not 0 < self.keep <= 1:
+            raise PerfclfError(f"keep must lie in (0, 1] or be null, not {self.keep}")
+        if self.least_kept < 0:
+            raise PerfclfError(f"least_kept must be at least 0, not {self.least_kept}")
+        if not 0.5 <= self.confidence < 1:
+            raise PerfclfError(f"the loop's confidence must lie in [0.5, 1), not {self.confidence}")
+        if not 0 < self.miss_probability < 1:
+            raise PerfclfError(f"miss_probability must lie in (0, 1), not {self.miss_probability}")
+        if self.inverse_temperature < 0:
+            raise PerfclfError(f"inverse_temperature must be at least 0, not {self.inverse_temperature}")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What a policy decided: `kept` in the order proposed; `pruned`: candidates with the reason; `values`: what each
+    candidate was ranked by, as given, None without a decided score."""
+
+    kept: tuple[Candidate, ...]
+    pruned: tuple[tuple[Candidate, str], ...]
+    values: tuple[float | None, ...]
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Base class, and the null policy: nothing is asked, so nothing is pruned."""
+
+    rule: Rule = Rule()
+
+    def values(self, candidates: Sequence[Candidate], scores: Sequence[Score | None],
+               seeds: Sequence[int]) -> np.ndarray:
+        """What candidates are ranked by, NaN without an opinion: (1, candidates), or (seeds, candidates) if random."""
+        return np.full((1, len(candidates)), np.nan)
+
+    def select(self, candidates: Sequence[Candidate], scores: Sequence[Score | None], seed: int) -> Selection:
+        """Decide on one generation; `scores[i]` is that of `candidates[i]`."""
+        if len(scores) != len(candidates):
+            raise PerfclfError(f"{len(candidates)} candidates, but {len(scores)} scores")
+        values = self.values(candidates, scores, [seed])[0]
+        mask = keep_mask(values[None], noise(candidates, [seed]), self.rule)[0]
+        return Selection(
+            kept=tuple(candidate for candidate, keep in zip(candidates, mask, strict=True) if keep),
+            pruned=tuple((candidates[place], self._reason(values, mask, place)) for place in np.flatnonzero(~mask)),
+            values=tuple(None if np.isnan(value) else float(value) for value in values))
+
+    def _reason(self, values: np.ndarray, mask: np.ndarray, place: int) -> str:
+        position = 1 + int(np.sum(values > values[place]))
+        limit = (f"miss_probability {self.rule.miss_probability:g}" if self.rule.keep is None
+                 else f"keep {self.rule.keep:g}")
+        return (f"score {values[place]:.3f} is number {position} of {np.sum(~np.isnan(values))}, "
+                f"the best is {np.nanmax(values):.3f}; {int(mask.sum())} of {len(mask)} kept ({limit})")
+
+
+class Nop(Policy):
+    """Prunes nothing: what every other policy is measured against."""
+
+
+class Ask(Policy):
+    """Ranks by the score of the adviser that is asked."""
+
+    def values(self, candidates, scores, seeds) -> np.ndarray:
+        return np.array([[score.value if score is not None and score.decided else np.nan for score in scores]], float)
+
+
+class Naive(Ask):
+    """As `Ask`, but scored by pair questions with the same recipe on both sides: a baseline that shows why
+    references need a fixed anchor recipe. A good candidate is good on both sides, and the difference says little."""
+
+
+class Random(Policy):
+    """Keeps a random share: what any advice must beat."""
+
+    def values(self, candidates, scores, seeds) -> np.ndarray:
+        # Not the noise that breaks ties, which would order equals the same way.
+        return noise(candidates, [~seed for seed in seeds])
+
+
+@dataclass(frozen=True)
+class Oracle(Policy):
+    """Knows every outcome, accuracy by candidate name: the bound of all advice. For replays only."""
+
+    outcomes: Mapping[str, float] = field(default_factory=dict)
+
+    def values(self, candidates, scores, seeds) -> np.ndarray:
+        missing = [candidate.name for candidate in candidates if candidate.name not in self.outcomes]
+        if missing:
+            raise PerfclfError(f"the oracle needs recorded outcomes, and {missing[0]} has none: use it in a replay")
+        return np.array([[self.outcomes[candidate.name] for candidate in candidates]], dtype=float)
+
+
+POLICIES = {"nop": Nop, "ask": Ask, "naive": Naive, "random": Random, "oracle": Oracle}
+ASKING = ("ask", "naive")
+
+
+def build_policy(name: str, rule: Rule, outcomes: Mapping[str, float] | None = None) -> Policy:
+    """The policy called `name`; `outcomes` for the oracle. Raises PerfclfError for an unknown name."""
+    if name not in POLICIES:
+        raise PerfclfError(f"unknown policy {name!r}; known: {', '.join(POLICIES)}")
+    return Oracle(rule, dict(outcomes or {})) if name == "oracle" else POLICIES[name](rule)
+
+
+def keep_mask(scores: np.ndarray, ties: np.ndarray, rule: Rule) -> np.ndarray:
+    """Which candidates stay, for many generations at once: (generations, candidates) of scores and of tie-breakers
+    give as many booleans. NaN scores always stay and count outside the share that is kept.
+
+    With `rule.keep` None the chance of each candidate to be the best is the softmax of inverse_temperature × score
+    (Luce's choice axiom: pairwise odds exp(inverse_temperature × difference), as in Bradley and Terry's model), and the
+    least promising ones go as long as their chances add up to at most `rule.miss_probability`.
+    """
+    scored = ~np.isnan(scores)
+    filled = np.where(scored, scores, -np.inf)
+    order = np.lexsort((ties, -filled), axis=-1)
+    place = np.argsort(order, axis=-1)
+    best = filled.max(axis=-1, keepdims=True)
+    behind = np.where(scored, scores, 0.0) - np.where(np.isfinite(best), best, 0.0)
+    logits = np.where(scored, rule.inverse_temperature * behind, -np.inf)
+    if rule.keep is None:
+        count = _enough(np.take_along_axis(logits, order, axis=-1), rule.miss_probability)
+    else:
+        # The small step back keeps 0.1 × 30 at 3 in floating point.
+        count = np.ceil(rule.keep * scored.sum(axis=-1) - 1e-9)
+    allowed = place < np.maximum(count, rule.least_kept)[..., None]
+    unsure = logits >= -np.log(rule.confidence / (1 - rule.confidence)) if rule.confidence > 0.5 else filled >= best
+    return allowed | unsure | ~scored
+
+
+def chances(logits: np.ndarray) -> np.ndarray:
+    """Softmax over the last axis; −inf gives 0, and a row of nothing but −inf gives zeros."""
+    weights = np.exp(logits)
+    return weights / np.maximum(weights.sum(axis=-1, keepdims=True), np.finfo(float).tiny)
+
+
+def noise(candidates: Sequence[Candidate], seeds: Sequence[int]) -> np.ndarray:
+    """Uniform numbers in [0, 1), (seeds, candidates), which depend on each seed and candidate alone, not on order."""
+    told = (repr((candidate.name, candidate.arch_code, candidate.recipe)).encode() for candidate in candidates)
+    keys = np.array([int.from_bytes(hashlib.sha256(text).digest()[:8]) for text in told], dtype=np.uint64)
+    masked = np.array([seed & (2**64 - 1) for seed in seeds], dtype=np.uint64)
+    return (_mix(keys[None, :] ^ _mix(masked)[:, None]) >> np.uint64(11)) * 2.0**-53
+
+
+def _enough(logits: np.ndarray, miss_probability: float) -> np.ndarray:
+    """How many of the candidates, most promising first, hold the best one with probability 1 − miss_probability."""
+    lost = 1.0 - np.cumsum(chances(logits), axis=-1)
+    return 1 + np.sum(lost > miss_probability + 1e-12, axis=-1)
+
+
+def _mix(x: np.ndarray) -> np.ndarray:
+    """Steele, Lea and Flood's SplitMix64 finaliser: neighbouring integers become unrelated ones."""
+    x = x + np.uint64(0x9E3779B97F4A7C15)
+    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return x ^ (x >> np.uint64(31))

@@ -1,0 +1,225 @@
+"""A loop's record: an SQLite file that receives every proposal, score, decision and outcome as it happens.
+
+One event is one transaction: a loop that is killed loses at most the event it was in, and continues from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.tasks import load_task
+from nngpt_perfclf.types import Candidate, Outcome, PerfclfError, Recipe, Score
+
+FILE = "loop.sqlite"
+# What is tried on the same candidates: a later command may try more of it, and asks only about what is new.
+TRIED = ("advisers", "policies", "keep", "resamples")
+# What decides the candidates and, besides an adviser's own files, the scores.
+WORLD = ("task", "epoch", "label", "seed", "datasets", "template", "code_only_template", "code_view", "code_tokens",
+         "corpus", "split", "model")
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY CHECK (id = 1), kind TEXT, task TEXT, metric TEXT,
+    epoch INTEGER, world TEXT, fingerprint TEXT, config TEXT, started REAL, finished REAL);
+CREATE TABLE IF NOT EXISTS proposal (target TEXT, seed INTEGER, position INTEGER, name TEXT, code TEXT, recipe TEXT,
+    meta TEXT, PRIMARY KEY (target, seed, position));
+CREATE TABLE IF NOT EXISTS score (adviser TEXT, target TEXT, candidate TEXT, value REAL, percentile REAL, low REAL,
+    high REAL, decided INTEGER, reason TEXT, seconds REAL, broken INTEGER, PRIMARY KEY (adviser, target, candidate));
+CREATE TABLE IF NOT EXISTS decision (search TEXT, seed INTEGER, name TEXT, position INTEGER, kept INTEGER, score REAL,
+    reason TEXT, PRIMARY KEY (search, seed, name));
+CREATE TABLE IF NOT EXISTS outcome (target TEXT, candidate TEXT, name TEXT, accuracy REAL, seconds REAL,
+    failure TEXT, trained REAL, code TEXT, recipe TEXT, PRIMARY KEY (target, candidate));
+CREATE VIEW IF NOT EXISTS trial AS
+    SELECT run.task AS task, target AS dataset, run.metric AS metric, name AS nn, run.epoch AS epoch, accuracy,
+           seconds AS duration, recipe ->> 'lr' AS lr, recipe ->> 'momentum' AS momentum, recipe ->> 'batch' AS batch,
+           recipe ->> 'dropout' AS dropout, recipe ->> 'transform' AS transform,
+           'loop-' || run.world || '-' || target || '-' || candidate AS trial, code
+    FROM outcome, run WHERE run.kind = 'local' AND accuracy IS NOT NULL;
+"""
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A candidate's score (None: no opinion) and the seconds that asking took; `broken`: it cannot be trained."""
+
+    score: Score | None
+    seconds: float
+    reason: str = ""
+    broken: bool = False
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What was decided about the candidate `name`, and why where it was pruned."""
+
+    name: str
+    kept: bool
+    score: float | None
+    reason: str
+
+
+class RunDatabase:
+    """One loop's record. The view `trial` gives what local training found, as rows of the corpus with their code."""
+
+    def __init__(self, file: Path, config: Config):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.file = file
+        try:
+            self._connection = sqlite3.connect(file, timeout=30)
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            # Safe against a killed process; a power failure may cost the last events, not the file.
+            self._connection.execute("PRAGMA synchronous=NORMAL")
+            self._connection.executescript(_SCHEMA)
+        except sqlite3.DatabaseError as error:
+            raise PerfclfError(f"{file} is not a run database: {error}") from error
+        self._begin(config)
+
+    def __enter__(self) -> RunDatabase:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._connection.close()
+
+    def candidates(self, target: str, seed: int) -> list[Candidate]:
+        """The generation proposed for this target and seed; empty if none was yet."""
+        rows = self._all("SELECT name, code, recipe, meta FROM proposal "
+                         "WHERE target = ? AND seed = ? ORDER BY position", target, seed)
+        return [Candidate(name, code, Recipe(**json.loads(recipe)), json.loads(meta))
+                for name, code, recipe, meta in rows]
+
+    def add_candidates(self, target: str, seed: int, candidates: Sequence[Candidate]) -> None:
+        self._insert("proposal", [(target, seed, position, one.name, one.arch_code, json.dumps(asdict(one.recipe)),
+                                   json.dumps(dict(one.meta), default=str)) for position, one in enumerate(candidates)])
+
+    def scores(self, adviser: str, target: str, candidates: Sequence[Candidate]) -> dict[Candidate, Scored]:
+        """Those of the candidates that this adviser was asked about, with or without an opinion."""
+        found = {}
+        for candidate in candidates:
+            for *numbers, decided, reason, seconds, broken in self._all(
+                    "SELECT value, percentile, low, high, decided, reason, seconds, broken FROM score "
+                    "WHERE adviser = ? AND target = ? AND candidate = ?", adviser, target, _identity(candidate)):
+                score = None if numbers[0] is None else Score(*numbers, bool(decided), reason)
+                found[candidate] = Scored(score, seconds, reason, bool(broken))
+        return found
+
+    def add_scores(self, adviser: str, target: str, scored: Mapping[Candidate, Scored]) -> None:
+        self._insert("score", [(adviser, target, _identity(candidate), *_columns(given), given.reason, given.seconds,
+                                given.broken) for candidate, given in scored.items()])
+
+    def decisions(self, search: str, seed: int) -> list[Decision]:
+        """The decisions on one generation, in the order of its candidates; empty if it is undecided."""
+        rows = self._all("SELECT name, kept, score, reason FROM decision "
+                         "WHERE search = ? AND seed = ? ORDER BY position", search, seed)
+        return [Decision(name, bool(kept), score, reason) for name, kept, score, reason in rows]
+
+    def add_decisions(self, search: str, seed: int, decisions: Sequence[Decision]) -> None:
+        self._insert("decision", [(search, seed, one.name, position, one.kept, one.score, one.reason)
+                                  for position, one in enumerate(decisions)])
+
+    def outcome(self, target: str, candidate: Candidate) -> Outcome | None:
+        """What training this candidate (its name, code and recipe) gave, if it was trained."""
+        for accuracy, seconds, failure in self._all(
+                "SELECT accuracy, seconds, failure FROM outcome WHERE target = ? AND candidate = ?",
+                target, _identity(candidate)):
+            return Outcome(candidate.name, target, accuracy, seconds, failure)
+        return None
+
+    def add_outcome(self, candidate: Candidate, outcome: Outcome) -> None:
+        self._insert("outcome", [(outcome.target, _identity(candidate), candidate.name, outcome.accuracy,
+                                  outcome.seconds, outcome.failure, time.time(), candidate.arch_code,
+                                  json.dumps(asdict(candidate.recipe)))])
+
+    def finish(self) -> None:
+        """Note that nothing is left to do."""
+        with self._connection:
+            self._connection.execute("UPDATE run SET finished = ?", (time.time(),))
+
+    def _begin(self, config: Config) -> None:
+        world, told = world_of(config), json.dumps(to_dict(config), default=str)
+        try:
+            known = self._all("SELECT world FROM run")
+        except sqlite3.OperationalError as error:
+            raise PerfclfError(f"{self.file} was written by another version: give another out=FOLDER") from error
+        if not known:
+            task = load_task(config.task)
+            self._insert("run", [(1, config.loop.kind, task.task, task.metric, config.epoch, world,
+                                  fingerprint(config), told, time.time(), None)])
+        elif known[0][0] != world:
+            raise PerfclfError(f"{self.file} belongs to a loop with another configuration (only "
+                               f"loop.{', loop.'.join(TRIED)} may differ): give another out=FOLDER, or repeat its "
+                               "command to go on with it")
+        else:
+            with self._connection:
+                self._connection.execute("UPDATE run SET fingerprint = ?, config = ?, finished = NULL",
+                                         (fingerprint(config), told))
+
+    def _all(self, query: str, *values: object) -> list[tuple]:
+        return self._connection.execute(query, values).fetchall()
+
+    def _insert(self, table: str, rows: Sequence[tuple]) -> None:
+        """One transaction. A row that stands already is an error: nothing is done twice."""
+        if rows:
+            with self._connection:
+                self._connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
+
+
+def fingerprint(config: Config) -> str:
+    """Hex digest of all that decides what a loop does: the configuration but for places and processor threads."""
+    return _digest({key: value for key, value in to_dict(config).items() if key not in ("out", "resume", "threads")})
+
+
+def world_of(config: Config) -> str:
+    """Hex digest of what two loops must share to go on with each other's answers and outcomes."""
+    told = to_dict(config)
+    loop = {key: value for key, value in told["loop"].items() if key not in TRIED}
+    return _digest({**{key: told[key] for key in WORLD}, "part": config.evaluate.part, "loop": loop,
+                    "confidence": config.advice.confidence, "profile": config.advice.profile})
+
+
+def run_folder(config: Config) -> Path:
+    """`config.out`; without it the folder under `runs` where the same command was stopped, or else a new one.
+
+    Raises PerfclfError for `resume=true` where there is nothing to resume.
+    """
+    if config.out is not None:
+        if config.resume and not (Path(config.out) / FILE).is_file():
+            raise PerfclfError(f"nothing to resume: no {FILE} in {config.out}")
+        return Path(config.out)
+    for folder in sorted(Path("runs").glob("loop-*"), reverse=True):
+        if (folder / FILE).is_file() and _state(folder / FILE) == (fingerprint(config), None):
+            return folder
+    if config.resume:
+        raise PerfclfError("nothing to resume: under runs/ is no unfinished loop of this configuration; say out=FOLDER")
+    return Path("runs") / time.strftime(f"loop-%Y%m%d-%H%M%S-{fingerprint(config)[:4]}")
+
+
+def _state(file: Path) -> tuple[str, float | None] | None:
+    """Fingerprint and time of the end (None: unfinished) of a recorded run; None where none was begun."""
+    connection = sqlite3.connect(file)
+    try:
+        return connection.execute("SELECT fingerprint, finished FROM run").fetchone()
+    except sqlite3.DatabaseError:
+        return None  # killed before its first event, or not ours: nothing to go on with
+    finally:
+        connection.close()
+
+
+def _digest(told: dict) -> str:
+    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def _identity(candidate: Candidate) -> str:
+    told = (candidate.name, candidate.arch_code, candidate.recipe)
+    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+
+
+def _columns(scored: Scored) -> tuple:
+    score = scored.score
+    if score is None:
+        return (None, None, None, None, None)
+    return (*map(float, (score.value, score.percentile, score.low, score.high)), bool(score.decided))

@@ -1,0 +1,135 @@
+"""The reference AutoML loop: propose, score, prune, train, record, all through the hooks of one plugin manager."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pluggy
+
+from nngpt_perfclf.console import progress
+from nngpt_perfclf.loop.asking import NOBODY, ask
+from nngpt_perfclf.loop.policies import Policy
+from nngpt_perfclf.loop.run_database import Decision, RunDatabase, Scored
+from nngpt_perfclf.types import Candidate, Outcome, PerfclfError
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One round of a search. `outcomes` of the kept candidates; `asking`: seconds spent asking about all of them."""
+
+    candidates: tuple[Candidate, ...]
+    decisions: tuple[Decision, ...]
+    outcomes: tuple[Outcome, ...]
+    asking: float
+
+    @property
+    def best(self) -> Outcome | None:
+        """The most accurate outcome; None where every training failed."""
+        worked = [outcome for outcome in self.outcomes if outcome.accuracy is not None]
+        return max(worked, key=lambda outcome: outcome.accuracy, default=None)
+
+    @property
+    def training(self) -> float:
+        """Seconds spent training."""
+        return sum(outcome.seconds for outcome in self.outcomes)
+
+    @property
+    def failed(self) -> int:
+        return sum(outcome.accuracy is None for outcome in self.outcomes)
+
+
+@dataclass(frozen=True)
+class Search:
+    """A policy at work on one target. `name` tells searches of one run apart; `adviser` names who is asked."""
+
+    name: str
+    target: str
+    adviser: str
+    policy: Policy
+    manager: pluggy.PluginManager
+    runs: RunDatabase
+
+    def generation(self, count: int, seed: int) -> Generation:
+        """Propose `count` candidates, score, prune, train the rest. What the run database knows is not done again."""
+        candidates = self._proposed(count, seed)
+        scored = self._scored(candidates)
+        decisions = self._decided(candidates, scored, seed)
+        kept = [candidate for candidate, decision in zip(candidates, decisions, strict=True) if decision.kept]
+        outcomes = self._trained(kept)
+        asking = sum(given.seconds for given in scored)
+        return Generation(tuple(candidates), tuple(decisions), tuple(outcomes), asking)
+
+    def _proposed(self, count: int, seed: int) -> list[Candidate]:
+        recorded = self.runs.candidates(self.target, seed)
+        if recorded:
+            return recorded
+        candidates = self.manager.hook.propose(target=self.target, count=count, seed=seed)
+        if not candidates:
+            raise PerfclfError(f"no plugin proposes candidates for {self.target!r}")
+        names = [candidate.name for candidate in candidates]
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice is not None:
+            raise PerfclfError(f"the generator proposed two candidates called {twice!r}; names must differ")
+        self.runs.add_candidates(self.target, seed, candidates)
+        return list(candidates)
+
+    def _scored(self, candidates: Sequence[Candidate]) -> list[Scored]:
+        if self.adviser == NOBODY:
+            return [Scored(None, 0.0, "nobody was asked")] * len(candidates)
+        return ask(self.manager, self.runs, self.adviser, candidates, self.target)
+
+    def _decided(self, candidates: Sequence[Candidate], scored: Sequence[Scored], seed: int) -> list[Decision]:
+        recorded = self.runs.decisions(self.name, seed)
+        if recorded:
+            return recorded
+        decisions = decide(self.policy, candidates, scored, seed)
+        self.runs.add_decisions(self.name, seed, decisions)
+        for candidate, decision in zip(candidates, decisions, strict=True):
+            self.manager.hook.candidate_advised(candidate=candidate, target=self.target, score=decision.score)
+        for candidate, decision in zip(candidates, decisions, strict=True):
+            if not decision.kept:
+                self.manager.hook.candidate_pruned(candidate=candidate, target=self.target, reason=decision.reason)
+        return decisions
+
+    def _trained(self, kept: Sequence[Candidate]) -> list[Outcome]:
+        outcomes = []
+        with progress() as bar:
+            for candidate in bar.track(kept, description=f"training for {self.target}"):
+                outcome = self.runs.outcome(self.target, candidate)
+                if outcome is None:
+                    outcome = self._train(candidate)
+                    self.runs.add_outcome(candidate, outcome)
+                    self.manager.hook.candidate_trained(candidate=candidate, outcome=outcome)
+                outcomes.append(outcome)
+        return outcomes
+
+    def _train(self, candidate: Candidate) -> Outcome:
+        started = time.perf_counter()
+        try:
+            outcome = self.manager.hook.train(candidate=candidate, target=self.target)
+        except PerfclfError:
+            raise  # a wrong configuration, not a bad candidate
+        except Exception as error:  # noqa: BLE001 - one candidate that breaks its trainer must not end the search
+            failure = f"the trainer failed: {type(error).__name__}: {error}"
+            return Outcome(candidate.name, self.target, None, time.perf_counter() - started, failure)
+        if outcome is None:
+            raise PerfclfError(f"no plugin trains candidates for {self.target!r}")
+        if (outcome.candidate, outcome.target) != (candidate.name, self.target):
+            raise PerfclfError(f"asked to train {candidate.name!r} for {self.target!r}, the trainer reported on "
+                               f"{outcome.candidate!r} for {outcome.target!r}")
+        return outcome
+
+
+def decide(policy: Policy, candidates: Sequence[Candidate], scored: Sequence[Scored], seed: int) -> list[Decision]:
+    """One decision a candidate, in order. Broken candidates are never trained and take no place in the share that the
+    policy keeps."""
+    sound = [place for place, given in enumerate(scored) if not given.broken]
+    selection = policy.select([candidates[place] for place in sound], [scored[place].score for place in sound], seed)
+    values = dict(zip(sound, selection.values, strict=True))
+    reasons = {candidate.name: reason for candidate, reason in selection.pruned}
+    return [Decision(candidate.name, False, None, f"broken: {given.reason}") if given.broken
+            else Decision(candidate.name, candidate.name not in reasons, values[place],
+                          reasons.get(candidate.name, ""))
+            for place, (candidate, given) in enumerate(zip(candidates, scored, strict=True))]

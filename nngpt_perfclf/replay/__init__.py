@@ -1,0 +1,1 @@
+"""Pruning measured on recorded trials: what it costs in accuracy and what it saves in time."""

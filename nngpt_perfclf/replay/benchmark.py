@@ -1,0 +1,106 @@
+"""The replay benchmark: every target × adviser × policy × share kept, over many generations of recorded trials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.console import progress, say
+from nngpt_perfclf.files import write_json
+from nngpt_perfclf.loop.asking import NOBODY, ask, key_of, manager_of
+from nngpt_perfclf.loop.plan import asked_by, rule_of, shares_of
+from nngpt_perfclf.loop.policies import ASKING, Policy, Rule, build_policy
+from nngpt_perfclf.loop.run_database import RunDatabase
+from nngpt_perfclf.replay import regret
+from nngpt_perfclf.replay.pools import Pool, Replay, load_replay
+from nngpt_perfclf.run_folder import manifest
+from nngpt_perfclf.types import Score
+
+INTERVAL = ("95 %: bootstrap of the pools' near-duplicate groups, fresh generations from each sample; covers the "
+            "choice of held-out networks and of generations, not the training of the adviser")
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One adviser with one policy: by target the policy, and the pool's scores and the seconds that they took."""
+
+    adviser: str
+    policy: str
+    policies: Mapping[str, Policy]
+    scores: Mapping[str, list[Score | None]]
+    asking: Mapping[str, np.ndarray]
+
+
+def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
+    """Score every candidate of every pool once, then resample generations. Writes `loop.json` and `rows.csv` into
+    `folder`; the result's `rows` hold regret in accuracy points and shares in 0..1."""
+    rule = rule_of(config)
+    replay = load_replay(config)
+    draws = regret.draw_generations(list(replay.pools.values()), config.loop.candidates, config.loop.resamples,
+                                    config.seed)
+    rows, temperatures = [], []
+    for contender in _contenders(config, replay, rule, runs):
+        say(f"measuring {contender.policy} by {contender.adviser}")
+        rows += _rows(contender, draws, rule, config.loop.keep)
+        if contender.policy in ASKING:
+            fitted = regret.fit_inverse_temperature(draws, contender.policies, contender.scores)
+            temperatures.append({"adviser": contender.adviser, "policy": contender.policy, **fitted})
+    result = {
+        "out": str(folder), "part": config.evaluate.part, "epoch": config.epoch, "pool": config.loop.pool,
+        "candidates": config.loop.candidates, "resamples": config.loop.resamples, "interval": INTERVAL,
+        "pools": [_described(pool) for pool in replay.pools.values()], "inverse_temperature": temperatures,
+        "rows": rows}
+    _write(config, folder, replay.data, result)
+    return result
+
+
+def _contenders(config: Config, replay: Replay, rule: Rule, runs: RunDatabase) -> Iterator[Contender]:
+    for name in config.loop.policies:
+        for adviser in asked_by(config, name):
+            manager = manager_of(config, adviser, replay, policy=name, anchors=replay.anchors)
+            policies, scores, asking = {}, {}, {}
+            for target, pool in replay.pools.items():
+                policies[target] = build_policy(name, rule, pool.outcomes)
+                if adviser == NOBODY:
+                    scores[target], asking[target] = [None] * len(pool.candidates), np.zeros(len(pool.candidates))
+                    continue
+                scored = ask(manager, runs, key_of(config, adviser, name), pool.candidates, target)
+                scores[target] = [given.score for given in scored]
+                asking[target] = np.array([given.seconds for given in scored], float)
+            yield Contender(adviser, name, policies, scores, asking)
+
+
+def _rows(contender: Contender, draws: Mapping[str, regret.Draws], rule: Rule,
+          keep: Sequence[float | None]) -> list[dict]:
+    shares = shares_of(contender.policy, keep)
+    rules = [replace(rule, keep=share) for share in shares]
+    by_target = {}
+    with progress() as bar:
+        for target in bar.track(draws, description=f"{contender.policy} by {contender.adviser}"):
+            by_target[target] = regret.measure(draws[target], contender.policies[target], contender.scores[target],
+                                               contender.asking[target], rules)
+    rows = []
+    for place, share in enumerate(shares):
+        measured = {target: found[place] for target, found in by_target.items()}
+        measured["all"] = regret.mean_over_targets(list(measured.values()))
+        rows += [{"target": target, "adviser": contender.adviser, "policy": contender.policy, "keep": share,
+                  **regret.summarise(figures)} for target, figures in measured.items()]
+    return rows
+
+
+def _described(pool: Pool) -> dict:
+    networks = {candidate.meta["nn"] for candidate in pool.candidates}
+    return {"target": pool.target, "candidates": len(pool.candidates), "networks": len(networks),
+            "groups": len(set(pool.groups)), "best_accuracy": round(float(pool.accuracy.max()), 4),
+            "median_seconds": round(float(np.median(pool.seconds)), 1)}
+
+
+def _write(config: Config, folder: Path, data: str, result: dict) -> None:
+    import pandas as pd
+
+    pd.DataFrame(result["rows"]).to_csv(folder / "rows.csv", index=False)
+    write_json(folder / "loop.json", manifest("loop", to_dict(config), data, **result))

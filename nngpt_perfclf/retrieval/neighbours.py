@@ -1,0 +1,248 @@
+"""What recorded trials say about an untrained network: the nearest ones by code and recipe, under a learned metric.
+
+A trial is a point: its recipe's numbers and a 16-dimensional embedding of its network's code, without comments and
+string literals, so that no words put there move it. The metric scales blocks of those numbers; the scales are searched
+so that the nearest training trials' mean predicts validation trials best.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nngpt_perfclf.code_view.parsing import quiet
+from nngpt_perfclf.recipes import transform_parts
+from nngpt_perfclf.types import PerfclfError, Recipe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+NEAREST = 20
+BLOCKS = {"lr": 1, "momentum": 1, "batch": 1, "dropout": 1, "size": 1, "flip": 1, "kind": 4, "lr_per_image": 1,
+          "effective_lr": 1, "code": 16}
+KINDS = ("norm", "echo", "complex")
+_START = np.array([0.9, 1.4, 0.5, 0.2, 0.2, 0.1, 0.4, 0.9, 1.4, 1.5])
+_HASHED = 4096
+_VERSION = 2  # of the file; in version 1 the words of comments and literals counted
+
+
+def recipe_numbers(recipes: Sequence[Recipe], native_sizes: Sequence[float]) -> np.ndarray:
+    """The recipes as rows of the metric's numbers, shape (n, 12): logarithms where the field thinks in factors.
+
+    `native_sizes`: image size in pixels where the transform states none. What a recipe does not state takes the
+    middle of what LEMUR uses (lr 0.01, momentum 0.5, batch 64) or, for dropout, a place of its own.
+    """
+    rows = np.zeros((len(recipes), 12), np.float32)
+    for row, recipe, native in zip(rows, recipes, native_sizes, strict=True):
+        parts = transform_parts(recipe.transform or "")
+        lr = np.log10(max(recipe.lr, 1e-7)) if recipe.lr is not None else -2.0
+        momentum = recipe.momentum if recipe.momentum is not None else 0.5
+        batch = np.log2(recipe.batch) if recipe.batch else 6.0
+        dropout = recipe.dropout if recipe.dropout is not None else -0.2
+        kind = KINDS.index(parts.kind) if parts.kind in KINDS else len(KINDS)
+        row[:6] = lr, momentum, batch, dropout, np.log2(parts.size or native), parts.flip
+        row[6 + kind] = 1.0
+        row[10:] = lr - batch * np.log10(2.0), -np.log10(1.0 - min(momentum, 0.99))
+    return _finite(rows)
+
+
+def _finite(rows: np.ndarray) -> np.ndarray:
+    """Refuse numbers that would make every distance meaningless."""
+    if not np.isfinite(rows).all():
+        raise PerfclfError("a recipe holds a value that is not a finite number")
+    return rows
+
+
+@dataclass(frozen=True)
+class CodeEmbedding:
+    """Hashed token counts, weighted by idf and projected: `idf` (4096,), `components` (16, 4096)."""
+
+    idf: np.ndarray
+    components: np.ndarray
+
+    @staticmethod
+    def fit(codes: Sequence[str], seed: int) -> CodeEmbedding:
+        from sklearn.decomposition import TruncatedSVD
+
+        counts = _counts(codes)
+        idf = np.log((1 + len(codes)) / (1 + np.asarray((counts > 0).sum(axis=0)).ravel())) + 1
+        svd = TruncatedSVD(min(BLOCKS["code"], len(codes)), random_state=seed).fit(_weighted(counts, idf))
+        components = np.zeros((BLOCKS["code"], _HASHED), np.float16)  # fewer codes than components leave some at zero
+        components[:len(svd.components_)] = svd.components_
+        return CodeEmbedding(idf.astype(np.float32), components)
+
+    def __call__(self, codes: Sequence[str]) -> np.ndarray:
+        """Unit vectors, shape (n, 16)."""
+        vectors = _weighted(_counts(codes), self.idf) @ self.components.astype(np.float32).T
+        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+
+
+@dataclass(frozen=True)
+class Neighbours:
+    """The training trials as points. `numbers` (n, 12), `code` (n,) row of `vectors` (m, 16), `dataset` (n,) index into
+    `datasets`, `labels` (n, 2): norm and rank in 0..1, `group` (n,) near-duplicate group, `scales` (10,) of the blocks,
+    `sizes`: native image size of each dataset."""
+
+    embedding: CodeEmbedding
+    datasets: tuple[str, ...]
+    sizes: np.ndarray
+    numbers: np.ndarray
+    code: np.ndarray
+    vectors: np.ndarray
+    dataset: np.ndarray
+    labels: np.ndarray
+    group: np.ndarray
+    scales: np.ndarray
+
+    @staticmethod
+    def fit(trials: pd.DataFrame, codes: dict[str, str], groups: pd.Series, sizes: dict[str, int],
+            seed: int = 0) -> Neighbours:
+        """Points of the labelled `trials` (of the training part only) with the metric's first scales."""
+        networks = sorted(trials.nn.astype(str).unique())
+        embedding = CodeEmbedding.fit([codes[nn] for nn in networks], seed)
+        names = tuple(sorted(trials.dataset.astype(str).unique()))
+        row_of = {nn: row for row, nn in enumerate(networks)}
+        recipes = recipes_of(trials)
+        return Neighbours(
+            embedding, names, np.array([sizes[name] for name in names], np.float32),
+            recipe_numbers(recipes, [sizes[name] for name in trials.dataset.astype(str)]).astype(np.float16),
+            trials.nn.astype(str).map(row_of).to_numpy(np.int32),
+            embedding([codes[nn] for nn in networks]).astype(np.float16),
+            trials.dataset.astype(str).map({name: at for at, name in enumerate(names)}).to_numpy(np.int8),
+            trials[["norm", "rank"]].to_numpy(np.float16),
+            groups.reindex(trials.nn.astype(str)).to_numpy(np.int64), _START.copy())
+
+    def learn_metric(self, trials: pd.DataFrame, codes: dict[str, str], seed: int = 0,
+                     proposals: int = 120) -> Neighbours:
+        """Scales searched by hill climbing: those whose neighbours explain most of the rank of validation `trials`."""
+        random = np.random.default_rng(seed)
+        sample = trials.sample(min(len(trials), 2500), random_state=seed)
+        truth, names = sample["rank"].to_numpy(), sample.dataset.astype(str).to_numpy()
+        question = ([codes[nn] for nn in sample.nn.astype(str)], names.tolist(), recipes_of(sample))
+        thin = self._subset(random.random(len(self.dataset)) < 20000 / len(self.dataset))
+        points = thin._points(*question)
+
+        telling = [name for name in thin.datasets if (names == name).sum() > 10 and truth[names == name].std() > 0]
+        if not telling:
+            raise PerfclfError("too few validation trials to learn from which recorded trials are near")
+
+        def explained(scales: np.ndarray) -> float:
+            missed = (truth - replace(thin, scales=scales)._average(points, None)[:, 1]) ** 2
+            return float(np.mean([1 - missed[names == name].mean() / truth[names == name].var() for name in telling]))
+
+        best, score = self.scales, explained(self.scales)
+        for _ in range(proposals):
+            tried = best * np.exp(random.normal(0, 0.35, len(best)))
+            value = explained(tried)
+            if value > score:
+                best, score = tried, value
+        return replace(self, scales=best)
+
+    def lookup(self, codes: Sequence[str], datasets: Sequence[str], recipes: Sequence[Recipe],
+               not_in: np.ndarray | None = None) -> np.ndarray:
+        """Distance-weighted mean (norm, rank) of the nearest trials on the same dataset, shape (n, 2); NaN where the
+        dataset has none. `not_in` (n,): a near-duplicate group whose trials must not answer, so that a training
+        question sees what a question about a new network would see."""
+        return self._average(self._points(codes, datasets, recipes), not_in)
+
+    def _points(self, codes, datasets, recipes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        at = np.array([self.datasets.index(name) if name in self.datasets else -1 for name in datasets])
+        distinct = list(dict.fromkeys(codes))
+        vectors = self.embedding(distinct) if distinct else np.zeros((0, BLOCKS["code"]))
+        row_of = {code: row for row, code in enumerate(distinct)}
+        sizes = np.where(at >= 0, self.sizes[at], 32)
+        return at, recipe_numbers(recipes, sizes), vectors[[row_of[code] for code in codes]].astype(np.float32)
+
+    def _average(self, points, not_in: np.ndarray | None) -> np.ndarray:
+        at, numbers, vectors = points
+        result = np.full((len(at), 2), np.nan, np.float32)
+        for index in range(len(self.datasets)):
+            asked = np.flatnonzero(at == index)
+            if len(asked) == 0:
+                continue
+            there, length, labels, group = self._places[index]
+            here = self._scaled(numbers[asked], vectors[asked])
+            for start in range(0, len(asked), 1024):
+                rows = slice(start, start + 1024)
+                apart = (here[rows] ** 2).sum(1)[:, None] + length - 2 * here[rows] @ there.T
+                if not_in is not None:
+                    apart[group[None, :] == not_in[asked[rows]][:, None]] = np.inf
+                result[asked[rows]] = _weighted_mean(apart, labels)
+        return result
+
+    @cached_property
+    def _places(self) -> list[tuple[np.ndarray, ...]]:
+        """For each dataset its trials' scaled points, their squared lengths, labels and groups."""
+        places = []
+        for index in range(len(self.datasets)):
+            known = np.flatnonzero(self.dataset == index)
+            points = self._scaled(self.numbers[known], self.vectors[self.code[known]])
+            places.append((points, (points**2).sum(1), self.labels[known].astype(np.float32), self.group[known]))
+        return places
+
+    def _scaled(self, numbers: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+        scales = np.repeat(self.scales, list(BLOCKS.values())).astype(np.float32)
+        return np.hstack([numbers, vectors]).astype(np.float32) * scales
+
+    def _subset(self, keep: np.ndarray) -> Neighbours:
+        return replace(self, **{name: getattr(self, name)[keep]
+                                for name in ("numbers", "code", "dataset", "labels", "group")})
+
+    def save(self, path: Path) -> None:
+        """One compressed .npz file, plain arrays only."""
+        arrays = {name: getattr(self, name) for name in _ARRAYS}
+        np.savez_compressed(path, version=_VERSION, idf=self.embedding.idf, components=self.embedding.components,
+                            datasets=np.array(self.datasets), **arrays)
+
+    @staticmethod
+    def load(path: Path) -> Neighbours:
+        """Read what `save` wrote; raises PerfclfError for a missing or foreign file."""
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                version = int(file["version"]) if "version" in file.files else 1
+                if version != _VERSION:
+                    raise ValueError(f"it has version {version}, not {_VERSION}; train again")
+                return Neighbours(CodeEmbedding(file["idf"], file["components"]), tuple(file["datasets"].tolist()),
+                                  **{name: file[name] for name in _ARRAYS})
+        except (OSError, KeyError, ValueError) as error:
+            raise PerfclfError(f"{path} is not a table of recorded trials: {error}") from error
+
+
+_ARRAYS = ("sizes", "numbers", "code", "vectors", "dataset", "labels", "group", "scales")
+
+
+def recipes_of(trials: pd.DataFrame) -> list[Recipe]:
+    """The recipe of each trial, in order; what was not recorded is None."""
+    columns = [[None if value != value or value is None else value for value in trials[name].astype(object)]
+               for name in ("lr", "momentum", "batch", "dropout", "transform")]
+    return [Recipe(*values) for values in zip(*columns, strict=True)]
+
+
+def _weighted_mean(apart: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    count = min(NEAREST, apart.shape[1])
+    near = np.argpartition(apart, count - 1, axis=1)[:, :count]
+    distance = np.sqrt(np.maximum(np.take_along_axis(apart, near, axis=1), 0)) + 1e-3
+    weight = np.where(np.isfinite(distance), 1 / distance, 0)
+    with np.errstate(invalid="ignore"):
+        return (labels[near] * weight[:, :, None]).sum(1) / weight.sum(1, keepdims=True)
+
+
+def _counts(codes: Sequence[str]):
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    hashing = HashingVectorizer(n_features=_HASHED, token_pattern=r"\w+", lowercase=False, norm=None,
+                                alternate_sign=False)
+    return hashing.transform(map(quiet, codes))
+
+
+def _weighted(counts, idf: np.ndarray):
+    from sklearn.preprocessing import normalize
+
+    counts = counts.astype(np.float32)
+    counts.data = 1 + np.log(counts.data)
+    return normalize(counts.multiply(idf).tocsr())

@@ -1,0 +1,128 @@
+"""The verb `loop`: the AutoML loop on recorded trials or with real training, with and without advice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.files import write_json
+from nngpt_perfclf.loop.asking import key_of, manager_of
+from nngpt_perfclf.loop.plan import rule_of, trials
+from nngpt_perfclf.loop.policies import build_policy
+from nngpt_perfclf.loop.run_database import FILE, RunDatabase, run_folder
+from nngpt_perfclf.loop.search import Generation, Search
+from nngpt_perfclf.replay.benchmark import benchmark
+from nngpt_perfclf.replay.pools import Pool, load_replay
+from nngpt_perfclf.run_folder import manifest
+from nngpt_perfclf.types import PerfclfError, Recipe
+
+# What advisers must know of the local image sets.
+IMAGE_SETS = Path(__file__).with_name("local_training") / "image_sets.yaml"
+
+
+def run_loop(config: Config) -> dict:
+    """Propose, score, prune, train. ``loop=replay`` measures policies and advisers over many generations of recorded
+    trials, or with ``loop.resamples=1`` plays a single one; ``loop=local`` trains for real.
+
+    Every event is recorded in `loop.sqlite` in the run folder: a stopped loop continues with the same command.
+    """
+    ways = {"replay": play_replay if config.loop.resamples == 1 else benchmark, "local": play_local}
+    if config.loop.kind not in ways:
+        raise PerfclfError(f"unknown loop.kind {config.loop.kind!r}; known: {', '.join(ways)}")
+    folder = run_folder(config)
+    with RunDatabase(folder / FILE, config) as runs:
+        result = ways[config.loop.kind](config, folder, runs)
+        runs.finish()
+    return result
+
+
+@dataclass(frozen=True)
+class World:
+    """Where a loop plays: the `plugin` that proposes and trains for the `targets`, the references' anchor recipes
+    (None: those in the package), the fingerprint of the corpus (`data`) and in a replay the pools by target."""
+
+    plugin: object
+    targets: Sequence[str]
+    data: str
+    anchors: Mapping[str, Recipe] | None = None
+    pools: Mapping[str, Pool] = field(default_factory=dict)
+
+
+def play_replay(config: Config, folder: Path, runs: RunDatabase) -> dict:
+    """One generation for each target, policy, adviser and share, compared with training all of it."""
+    rule_of(config)
+    replay = load_replay(config)
+    return _play(config, folder, runs, World(replay, list(replay.pools), replay.data, replay.anchors, replay.pools))
+
+
+def play_local(config: Config, folder: Path, runs: RunDatabase) -> dict:
+    """`loop.rounds` generations for each local image set, trained for real."""
+    from nngpt_perfclf.corpus import load_corpus
+    from nngpt_perfclf.local_training import trainer
+
+    rule_of(config)
+    if "oracle" in config.loop.policies:
+        raise PerfclfError("the oracle knows recorded outcomes only: leave it out of loop.policies")
+    if config.datasets is None:
+        config = replace(config, datasets=str(IMAGE_SETS))
+    plugin = trainer.plugin(config)
+    return _play(config, folder, runs, World(plugin, config.loop.targets, load_corpus(config).fingerprint))
+
+
+def _play(config: Config, folder: Path, runs: RunDatabase, world: World) -> dict:
+    rows, pruned = [], []
+    for name, adviser, rule in trials(config):
+        manager = manager_of(config, adviser, world.plugin, policy=name, anchors=world.anchors)
+        key = key_of(config, adviser, name)
+        for target in world.targets:
+            pool = world.pools.get(target)
+            told = {"target": target, "adviser": adviser, "policy": name, "keep": rule.keep}
+            policy = build_policy(name, rule, pool.outcomes if pool else None)
+            search = Search(json.dumps({**told, "adviser": key}), target, key, policy, manager, runs)
+            for turn in range(config.loop.rounds):
+                generation = search.generation(config.loop.candidates, config.seed + turn)
+                compared = _compared(generation, pool) if pool else {}
+                rows.append({**told, "round": turn + 1, **_summary(generation), **compared})
+                pruned += [{**told, "candidate": decision.name, "score": decision.score, "reason": decision.reason}
+                           for decision in generation.decisions if not decision.kept]
+    result = {"out": str(folder), "database": str(runs.file), "generations": rows, "totals": _totals(rows)}
+    write_json(folder / "loop.json", manifest("loop", to_dict(config), world.data, **result, pruned=pruned))
+    return result
+
+
+def _totals(rows: Sequence[dict]) -> list[dict]:
+    """Over all targets and rounds: what each policy trained, and in a replay what it saved and lost (the mean)."""
+    groups: dict[tuple, list[dict]] = {}
+    for row in rows:
+        groups.setdefault((row["adviser"], row["policy"], row["keep"]), []).append(row)
+    totals = []
+    for (adviser, policy, keep), some in groups.items():
+        total = {name: sum(row[name] for row in some) for name in ("proposed", "trained", "pruned", "failed",
+                                                                   "training_seconds", "asking_seconds")}
+        if "seconds_saved" in some[0]:
+            total |= {"seconds_saved": sum(row["seconds_saved"] for row in some),
+                      "time_saved": round(sum(row["time_saved"] for row in some) / len(some), 4),
+                      "regret_points": round(sum(row["regret_points"] for row in some) / len(some), 3)}
+        totals.append({"adviser": adviser, "policy": policy, "keep": keep, **total})
+    return totals
+
+
+def _summary(generation: Generation) -> dict:
+    best = generation.best
+    return {"proposed": len(generation.candidates), "trained": len(generation.outcomes),
+            "pruned": len(generation.candidates) - len(generation.outcomes), "failed": generation.failed,
+            "training_seconds": round(generation.training, 2), "asking_seconds": round(generation.asking, 2),
+            "best_accuracy": best.accuracy if best else None, "best_candidate": best.candidate if best else None}
+
+
+def _compared(generation: Generation, pool: Pool) -> dict:
+    """Against the same generation without asking, where everything is trained."""
+    places = [pool.index[candidate.name] for candidate in generation.candidates]
+    seconds, best = float(pool.seconds[places].sum()), float(pool.accuracy[places].max())
+    found = generation.best.accuracy if generation.best else 0.0
+    spent = generation.training + generation.asking
+    return {"best_without_asking": best, "regret_points": round(100 * (best - found), 3),
+            "seconds_saved": round(seconds - spent, 1), "time_saved": round(1 - spent / seconds, 4)}

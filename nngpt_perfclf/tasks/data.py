@@ -1,0 +1,94 @@
+"""Everything that learning and measuring need to know of a task's recorded trials, in one object that is passed in."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from nngpt_perfclf.corpus import load_corpus
+from nngpt_perfclf.datasets import dataset_properties
+from nngpt_perfclf.tasks.pairs import anchor_recipes, labelled_trials, make_pairs
+from nngpt_perfclf.tasks.splits import add_split, split_networks, trials_of_part
+from nngpt_perfclf.tasks.task import load_task
+from nngpt_perfclf.types import PerfclfError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nngpt_perfclf.config import Config
+    from nngpt_perfclf.corpus import Corpus
+    from nngpt_perfclf.datasets import DatasetProperties
+    from nngpt_perfclf.tasks.task import Task
+    from nngpt_perfclf.types import Recipe
+
+
+@dataclass(frozen=True, eq=False)
+class TaskData:
+    """A task's recorded trials under one configuration (epoch, seed, split)."""
+
+    config: Config
+    corpus: Corpus
+    task: Task
+
+    @staticmethod
+    def load(config: Config) -> TaskData:
+        """The data of a configuration; raises PerfclfError where no LEMUR or no such task is found."""
+        return TaskData(config, load_corpus(config), load_task(config.task))
+
+    @cached_property
+    def trials(self) -> pd.DataFrame:
+        """The trials at the configured epoch with both labels, `norm` and `rank`, in 0..1."""
+        return labelled_trials(self.corpus, self.task, self.config.epoch)
+
+    @cached_property
+    def codes(self) -> dict[str, str]:
+        """The code of every network that has trials of the task, at any epoch."""
+        trials, task = self.corpus.trials, self.task
+        networks = trials.loc[(trials["task"] == task.task) & (trials["metric"] == task.metric), "nn"].unique()
+        return {nn: self.corpus.codes[nn] for nn in networks if nn in self.corpus.codes}
+
+    @cached_property
+    def networks(self) -> pd.DataFrame:
+        """Near-duplicate group, family and part of every network, indexed by name."""
+        return split_networks(self.codes, self.config.split)
+
+    @cached_property
+    def anchors(self) -> dict[str, Recipe]:
+        """The recipe of each dataset's median training trial."""
+        return anchor_recipes(self.part("train"))
+
+    @cached_property
+    def datasets(self) -> Mapping[str, DatasetProperties]:
+        """The properties of the datasets; raises PerfclfError where one of the trials' has none."""
+        known = dataset_properties(self.config.datasets)
+        if unknown := set(self.trials["dataset"]) - set(known):
+            raise PerfclfError(f"no properties of {', '.join(sorted(unknown))}: give them in a file, datasets=FILE")
+        return known
+
+    @property
+    def fingerprint(self) -> str:
+        """Hex digest of the corpus."""
+        return self.corpus.fingerprint
+
+    def part(self, name: str) -> pd.DataFrame:
+        """The single trials of one part (train, validation or test); raises as `trials_of_part` does."""
+        return trials_of_part(self.trials, self.networks, self.config.split, name)
+
+    def pairs(self, label: str | None = None, draws: int = 1, part: str | None = None,
+              ties: bool = True) -> pd.DataFrame:
+        """Labelled pairs with their group, family and part.
+
+        label: the configured one by default. draws: how many pairs of random trials for each network and pair of
+        datasets (one for best trials). part: only that part's. ties: whether tied pairs are included.
+        """
+        import pandas as pd
+
+        config = self.config
+        draws = draws if config.trial == "random" else 1
+        tables = [make_pairs(self.trials, label or config.label, config.trial, config.seed + 1000 * draw)
+                  for draw in range(draws)]
+        pairs = add_split(pd.concat(tables, ignore_index=True), self.networks, config.split)
+        kept = pairs if part is None else pairs[pairs["part"] == part]
+        return kept if ties else kept[~kept["tie"]]
