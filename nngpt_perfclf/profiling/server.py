@@ -6,7 +6,6 @@ take too long and passes the bytes on unread. Frames on both streams: a line of 
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import gc
 import json
@@ -16,7 +15,6 @@ import signal
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import BinaryIO
 
 from nngpt_perfclf.sandbox.lock import die_with_parent, lock
 
@@ -25,7 +23,7 @@ _CHUNK = 1 << 16
 
 @dataclass
 class Child:
-    """One network that is being profiled; `deadline` on the monotonic clock."""
+    """One network that is being profiled; `deadline` on the monotonic clock; `answer`: what it has said so far."""
 
     number: int
     process: int
@@ -35,54 +33,96 @@ class Child:
     stopped: str = ""
 
 
-def read_frame(stream: BinaryIO) -> tuple[dict, bytes] | None:
-    """The next frame's head and body, None at the end of the stream."""
-    line = stream.readline()
-    if not line:
-        return None
+class Server:
+    """Answers requests until their stream ends. `requests`, `answers`: file descriptors; `limits`: ``seconds``,
+    ``output`` in bytes, and those of `lock`.
+
+    Answers wait in memory until they are taken: a server that waited for its reader could not read its next request,
+    which the reader may be writing.
+    """
+
+    def __init__(self, requests: int, answers: int, limits: dict):
+        self.requests, self.answers, self.limits = requests, answers, limits
+        self._children: dict[int, Child] = {}
+        self._outgoing = bytearray()
+
+    def serve(self) -> None:
+        """Until the requests end."""
+        os.set_blocking(self.answers, False)
+        with selectors.DefaultSelector() as self._selector:
+            self._selector.register(self.requests, selectors.EVENT_READ)
+            while True:
+                for key, _ in self._selector.select(self._wait()):
+                    if key.fd == self.requests:
+                        asked = read_frame(self.requests)
+                        if asked is None:
+                            return
+                        self._start(*asked)
+                    elif key.fd == self.answers:
+                        self._send()
+                    elif _hear(self._children[key.fd], key.fd, self.limits):
+                        self._finish(key.fd)
+                self._stop_late()
+
+    def _wait(self) -> float | None:
+        soonest = min((child.deadline for child in self._children.values()), default=None)
+        return None if soonest is None else max(0.0, soonest - time.monotonic())
+
+    def _start(self, head: dict, body: bytes) -> None:
+        reading, writing = os.pipe()
+        began = time.monotonic()
+        process = os.fork()
+        if process == 0:
+            _become_child(writing, head, body, self.limits)
+        os.close(writing)
+        os.set_blocking(reading, False)
+        self._children[reading] = Child(head["number"], process, began, began + self.limits["seconds"])
+        self._selector.register(reading, selectors.EVENT_READ)
+
+    def _stop_late(self) -> None:
+        now = time.monotonic()
+        for pipe in [pipe for pipe, child in self._children.items() if child.deadline <= now]:
+            self._children[pipe].stopped = "time"
+            self._finish(pipe)
+
+    def _finish(self, pipe: int) -> None:
+        child = self._children.pop(pipe)
+        self._selector.unregister(pipe)
+        os.close(pipe)
+        died_of = _ended(child.process)
+        head = {"number": child.number, "stopped": child.stopped, "signal": died_of,
+                "seconds": round(time.monotonic() - child.began, 4)}
+        if not self._outgoing:
+            self._selector.register(self.answers, selectors.EVENT_WRITE)
+        self._outgoing += frame(head, b"" if child.stopped else bytes(child.answer))
+
+    def _send(self) -> None:
+        del self._outgoing[:os.write(self.answers, self._outgoing[:_CHUNK])]
+        if not self._outgoing:
+            self._selector.unregister(self.answers)
+
+
+def read_frame(stream: int) -> tuple[dict, bytes] | None:
+    """The next frame's head and body, None at the end of the stream. No byte beyond it is read."""
+    line = bytearray()
+    while not line.endswith(b"\n"):
+        byte = os.read(stream, 1)
+        if not byte:
+            return None
+        line += byte
     head = json.loads(line)
-    return head, stream.read(head["length"])
+    body = bytearray()
+    while len(body) < head["length"]:
+        chunk = os.read(stream, min(_CHUNK, head["length"] - len(body)))
+        if not chunk:
+            return None
+        body += chunk
+    return head, bytes(body)
 
 
 def frame(head: dict, body: bytes) -> bytes:
     """`head` and `body` as one frame."""
     return json.dumps({**head, "length": len(body)}).encode() + b"\n" + body
-
-
-def serve(requests: BinaryIO, answers: BinaryIO, limits: dict) -> None:
-    """Answer requests until their stream ends. `limits`: ``seconds``, ``output`` in bytes, and those of `lock`."""
-    with selectors.DefaultSelector() as selector:
-        selector.register(requests, selectors.EVENT_READ)
-        children: dict[int, Child] = {}
-        while True:
-            soonest = min((child.deadline for child in children.values()), default=None)
-            wait = None if soonest is None else max(0.0, soonest - time.monotonic())
-            for key, _ in selector.select(wait):
-                if key.fileobj is requests:
-                    asked = read_frame(requests)
-                    if asked is None:
-                        return
-                    pipe, child = _start(asked, limits)
-                    children[pipe] = child
-                    selector.register(pipe, selectors.EVENT_READ)
-                elif _heard(children[key.fd], key.fd, limits):
-                    _finish(selector, children, key.fd, answers)
-            late = [pipe for pipe, child in children.items() if child.deadline <= time.monotonic()]
-            for pipe in late:
-                children[pipe].stopped = "time"
-                _finish(selector, children, pipe, answers)
-
-
-def _start(asked: tuple[dict, bytes], limits: dict) -> tuple[int, Child]:
-    head, body = asked
-    reading, writing = os.pipe()
-    began = time.monotonic()
-    process = os.fork()
-    if process == 0:
-        _become_child(writing, head, body, limits)
-    os.close(writing)
-    os.set_blocking(reading, False)
-    return reading, Child(head["number"], process, began, began + limits["seconds"])
 
 
 def _become_child(answer: int, head: dict, body: bytes, limits: dict) -> None:
@@ -104,31 +144,17 @@ def _become_child(answer: int, head: dict, body: bytes, limits: dict) -> None:
         os._exit(0)
 
 
-def _heard(child: Child, pipe: int, limits: dict) -> bool:
+def _hear(child: Child, pipe: int, limits: dict) -> bool:
     """Read what is there; True: there is no more to come, or it is too much."""
-    with contextlib.suppress(BlockingIOError):
-        chunk = os.read(pipe, _CHUNK)
-        child.answer += chunk
-        if len(child.answer) > limits["output"]:
-            child.stopped = "output"
-        return not chunk or bool(child.stopped)
-    return False
-
-
-def _finish(selector, children: dict[int, Child], pipe: int, answers: BinaryIO) -> None:
-    child = children.pop(pipe)
-    selector.unregister(pipe)
-    os.close(pipe)
-    # What closed its stream has nothing more to say, whether it goes on or not.
-    ended = _ended(child.process)
-    seconds = time.monotonic() - child.began
-    head = {"number": child.number, "stopped": child.stopped, "signal": ended, "seconds": round(seconds, 4)}
-    answers.write(frame(head, b"" if child.stopped else bytes(child.answer)))
-    answers.flush()
+    chunk = os.read(pipe, _CHUNK)
+    child.answer += chunk
+    if len(child.answer) > limits["output"]:
+        child.stopped = "output"
+    return not chunk or bool(child.stopped)
 
 
 def _ended(process: int) -> int:
-    """Wait for the child, which is killed if it has not ended yet; the signal that it died of by itself, or 0."""
+    """The signal that the child died of by itself, or 0. Whatever goes on after its last word is killed."""
     ended, status = os.waitpid(process, os.WNOHANG)
     if ended:
         return os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
@@ -144,14 +170,14 @@ def main() -> None:
     if os.getppid() != limits["parent"]:
         return
     # Nothing that a library prints may mix with the answers.
-    requests, answers = sys.stdin.buffer.raw, os.fdopen(os.dup(1), "wb")
+    answers = os.dup(1)
     os.dup2(2, 1)
     from nngpt_perfclf.profiling.warm_up import warm_up
 
     warm_up()
     gc.collect()
     gc.freeze()
-    serve(requests, answers, limits)
+    Server(0, answers, limits).serve()
 
 
 if __name__ == "__main__":
