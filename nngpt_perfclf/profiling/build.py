@@ -72,7 +72,7 @@ def _facts(module, request: dict, way: str, stage: Stage) -> dict:
         "status": "built", "way": way,
         "parameters": sum(one.numel() for one in parameters),
         "trainable": sum(one.numel() for one in parameters if one.requires_grad),
-        "executed": sum(one.numel() for one in parameters if id(one) in recorder.executed),
+        "executed": recorder.executed,
         "buffers": sum(one.numel() for one in network.buffers()),
         "macs": recorder.macs // BATCH, "activations": recorder.activations // BATCH,
         "depth": recorder.depth, "shortest": shortest, "receptive_field": recorder.receptive_field,

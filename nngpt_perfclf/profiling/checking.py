@@ -16,7 +16,7 @@ _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 _NO_PROFILE = "handed back no valid profile"
 
 
-class Forged(ValueError):
+class ForgedError(ValueError):
     """An answer that the profiler's own code cannot have given."""
 
 
@@ -35,7 +35,7 @@ def read_answer(answer: bytes) -> Structure | tuple[str, str]:
 
 
 def structure_from(found: dict) -> Structure:
-    """A structure from plain values. Raises Forged where any is missing or out of its range."""
+    """A structure from plain values. Raises ForgedError where any is missing or out of its range."""
     counts = ("parameters", "trainable", "executed", "buffers", "macs", "activations", "depth", "shortest",
               "layers_left_out")
     return Structure(
@@ -57,7 +57,7 @@ def without_addresses(reason: str) -> str:
 
 def _layer(found: object) -> Layer:
     if not isinstance(found, list) or len(found) != 5:
-        raise Forged
+        raise ForgedError
     name, kind, shape, parameters, macs = found
     return Layer(printable(_text(name, 2000), 200), _name(kind), _tuple(shape, _count, _DIMENSIONS),
                  _count(parameters), _count(macs))
@@ -65,7 +65,7 @@ def _layer(found: object) -> Layer:
 
 def _setup(found: object) -> TrainingSetup:
     if not isinstance(found, dict):
-        raise Forged
+        raise ForgedError
     names = ("optimizer", "scheduler", "loss")
     numbers = ("lr", "momentum", "weight_decay", "beta1", "beta2", "label_smoothing")
     values = {name: _optional(found.get(name), _name) for name in names}
@@ -81,51 +81,51 @@ def _optional(value: object, check: Callable):
 
 def _tuple(value: object, check: Callable, most: int, least: int = 0) -> tuple:
     if not isinstance(value, list) or not least <= len(value) <= most:
-        raise Forged
+        raise ForgedError
     return tuple(map(check, value))
 
 
 def _counts(value: object) -> dict[str, int]:
     if not isinstance(value, dict) or len(value) > _NAMES:
-        raise Forged
+        raise ForgedError
     return {_name(name): _count(number) for name, number in sorted(value.items())}
 
 
 def _count(value: object) -> int:
     if type(value) is not int or not 0 <= value <= LARGEST_NUMBER:
-        raise Forged
+        raise ForgedError
     return value
 
 
 def _number(value: object) -> float:
     if type(value) not in (int, float) or not math.isfinite(value) or abs(value) > LARGEST_NUMBER:
-        raise Forged
+        raise ForgedError
     return float(value)
 
 
 def _bool(value: object) -> bool:
     if type(value) is not bool:
-        raise Forged
+        raise ForgedError
     return value
 
 
 def _name(value: object) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[A-Za-z_][\w:.]{0,79}", value, re.ASCII):
-        raise Forged
+        raise ForgedError
     return value
 
 
 def _text(value: object, most: int) -> str:
     if not isinstance(value, str) or len(value) > most:
-        raise Forged
+        raise ForgedError
     return value
 
 
 def _choice(value: object, known: tuple[str, ...]) -> str:
     if value not in known:
-        raise Forged
+        raise ForgedError
     return value
 
 
 def _refuse(word: str) -> None:
-    raise Forged(word)
+    raise ForgedError(word)

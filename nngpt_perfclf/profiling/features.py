@@ -13,7 +13,8 @@ OPERATORS = {
     "batch_norms": ("native_batch_norm", "_native_batch_norm_legit", "_native_batch_norm_legit_no_training",
                     "cudnn_batch_norm"),
     "layer_norms": ("native_layer_norm",), "group_norms": ("native_group_norm",),
-    "relus": ("relu", "relu6", "threshold", "hardtanh"), "leaky_relus": ("leaky_relu", "prelu", "_prelu_kernel", "rrelu"),
+    "relus": ("relu", "threshold", "hardtanh"),
+    "leaky_relus": ("leaky_relu", "prelu", "_prelu_kernel", "rrelu"),
     "gelus": ("gelu",), "silus": ("silu", "hardswish", "mish"), "elus": ("elu", "celu"),
     "sigmoids": ("sigmoid", "hardsigmoid", "log_sigmoid_forward"), "tanhs": ("tanh",),
     "softmaxes": ("_softmax", "_safe_softmax", "_log_softmax"),
@@ -31,7 +32,6 @@ KINDS = {
     "pointwise": "op:conv_pointwise", "large_kernels": "op:conv_large", "strided": "op:conv_strided",
     "transposed": "op:conv_transposed", "linears": "op:linear", "products": "op:product",
     "skip_additions": "op:skip_add", "concatenations": "op:concat", "gates": "op:gate",
-    "dropout_layers": "Dropout", "attention_layers": "MultiheadAttention", "recurrent_layers": "LSTM",
 }
 WORDS = ("optimizer", "scheduler", "loss")
 
@@ -48,6 +48,8 @@ def features(structure: Structure, shapes: Shapes) -> dict[str, float | None]:
     counts = {name: sum(structure.operators.get(operator, 0) for operator in operators)
               for name, operators in OPERATORS.items()}
     kinds = {name: structure.kinds.get(kind, 0) for name, kind in KINDS.items()}
+    kinds["attention_layers"] = structure.kinds.get("MultiheadAttention", 0)
+    kinds["recurrent_layers"] = sum(structure.kinds.get(kind, 0) for kind in ("RNN", "LSTM", "GRU"))
     return {**size, "layers": len(structure.layers) + structure.layers_left_out,
             "operators": sum(structure.operators.values()), **counts, **kinds, **_layers(structure),
             **_trace(structure, shapes), **_dropouts(structure), **_setup(structure)}

@@ -1,4 +1,4 @@
-"""The fork server's other end: hands out networks to it, as many at a time as there are processors, and reads answers."""
+"""The fork server's client: sends it networks, one for each processor at a time, and reads the answers."""
 
 from __future__ import annotations
 

@@ -39,14 +39,16 @@ class Recorder(TorchDispatchMode):
         self.operators, self.kinds = Counter(), Counter()
         self.layers, self.layers_left_out, self.trace = [], 0, []
         self.depth, self.receptive_field = 0, 1.0
-        self.executed = set()
         self._edges = {}
         self._frames = []
         self._names = {}
+        self._weights = {}
+        self._used = set()
 
     def watch(self, network: torch.nn.Module, images: torch.Tensor):
         """Run the forward pass and return its result."""
         self._names = {id(module): name for name, module in network.named_modules()}
+        self._weights = {_storage(one): one.numel() for one in network.parameters()}
         self._edges[_storage(images)] = EDGE
         hooks = torch.nn.modules.module
         handles = [hooks.register_module_forward_pre_hook(self._enter), hooks.register_module_forward_hook(self._leave)]
@@ -56,6 +58,11 @@ class Recorder(TorchDispatchMode):
         finally:
             for handle in handles:
                 handle.remove()
+
+    @property
+    def executed(self) -> int:
+        """Parameters that an operator has read."""
+        return sum(self._weights[storage] for storage in self._used)
 
     def edge(self, tensor: torch.Tensor):
         """How the tensor follows from the network's input, None where it does not."""
@@ -70,9 +77,12 @@ class Recorder(TorchDispatchMode):
         if not self._frames:
             return
         _, macs = self._frames.pop()
+        if isinstance(module, torch.nn.RNNBase):
+            for tensor in _tensors([output]):
+                if edge := self.edge(tensor):
+                    self._edges[_storage(tensor)] = through_product(edge, weighted=True)
         inside_attention = any(isinstance(frame[0], torch.nn.MultiheadAttention) for frame in self._frames)
         whole = isinstance(module, torch.nn.MultiheadAttention) or next(module.children(), None) is None
-        self.executed.update(id(one) for one in module.parameters(recurse=whole))
         if not inside_attention and (whole or macs):
             self._list(module, macs, output, whole)
 
@@ -92,7 +102,9 @@ class Recorder(TorchDispatchMode):
         output = function(*args, **kwargs)
         operator = function.overloadpacket
         inputs = _tensors([*args, *kwargs.values()])
-        edges = [edge for edge in map(self.edge, inputs) if edge is not None]
+        storages = [_storage(tensor) for tensor in inputs]
+        self._used.update(storage for storage in storages if storage in self._weights)
+        edges = [self._edges[storage] for storage in storages if storage in self._edges]
         outputs = _tensors([output])
         if not edges:
             for tensor in outputs:
@@ -100,7 +112,10 @@ class Recorder(TorchDispatchMode):
             return output
         self._count_macs(operator, args, kwargs, output)
         self.operators[operator.__name__.rstrip("_")] += 1
-        edge = self._passed(operator, args, inputs, joined(edges), len(edges), outputs)
+        edge = joined(edges)
+        # A recurrent layer is one layer, whatever it does at each step.
+        if not any(isinstance(frame[0], torch.nn.RNNBase) for frame in self._frames):
+            edge = self._passed(operator, args, inputs, edge, len(edges), outputs)
         aliases = [result.alias_info is not None for result in function._schema.returns]
         for place, tensor in enumerate(outputs):
             self._edges[_storage(tensor)] = edge

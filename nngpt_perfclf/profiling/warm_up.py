@@ -10,8 +10,8 @@ import torch
 from nngpt_perfclf.profiling.build import profile
 
 _OPTIONAL = ("torchvision",)
-_STANDARD = ("abc", "copy", "dataclasses", "enum", "functools", "gc", "inspect", "itertools", "logging", "math", "numbers",
-             "random", "traceback", "typing", "warnings", "numpy", "torch.utils.data", "torch.utils.checkpoint",
+_STANDARD = ("abc", "copy", "dataclasses", "enum", "functools", "gc", "inspect", "itertools", "logging", "math",
+             "numbers", "random", "traceback", "typing", "warnings", "numpy", "torch.utils.data", "torch.utils.checkpoint",
              "torch.nn.utils.parametrizations", "torch.distributions", "torch.fft", "torch.cuda.amp", "torch.amp")
 
 _TRUSTED = '''
