@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -18,39 +19,55 @@ _OVERRIDE = re.compile(r"[A-Za-z_][\w.]*=")
 class Verb:
     """`operands`: names of the positional words, the last ending in … if it takes any number, in ? if it may be
     absent; `options`: flag -> (metavar or None for a switch, help); `call`: "module:function", given the
-    configuration, the operands and the options by keyword; `config`: the file in conf/ that --config stands for."""
+    configuration, the operands and the options by keyword; `keys`: the configuration keys, or groups of them, that the
+    verb reads; `config`: the file in conf/ that --config stands for."""
 
     help: str
     call: str
     operands: tuple[str, ...] = ()
     options: tuple[tuple[str, str | None, str], ...] = ()
+    keys: tuple[str, ...] = ()
     config: str | None = None
 
 
+_DATA = ("task", "epoch", "label", "trial", "seed", "corpus", "split")
+_PROMPT = ("template", "code_only_template", "code_view", "code_tokens", "datasets")
+_ADVICE = ("advice.confidence", "advice.batch_tokens", "advice.answer_cache", "advice.profile", "advice.references")
 VERBS = {
-    "corpus": Verb("read LEMUR's recorded trials and say what is in them", "corpus:describe"),
+    "corpus": Verb("read LEMUR's recorded trials and say what is in them", "corpus:describe", keys=("corpus",)),
     "pairs": Verb("make the labelled dataset pairs and their split", "tasks:export",
-                  options=(("--out", "FILE", "write the pairs: .jsonl or .parquet"),)),
+                  options=(("--out", "FILE", "write the pairs: .jsonl or .parquet"),), keys=(*_DATA, "out")),
     "models": Verb("list the models and which are ready", "models:describe",
-                   options=(("--fetch", None, "fetch and convert the configured model first"),)),
+                   options=(("--fetch", None, "fetch and convert the configured model first"),), keys=("model",)),
     "prompts": Verb("list the templates, or render those of an NNGPT file", "prompts:describe", ("name?",),
                     (("--nngpt", "FILE", "read an NNGPT prompt JSON instead"),
-                     ("--views", None, "measure the code views of the task's networks instead"))),
+                     ("--views", None, "measure the code views of the task's networks instead")),
+                    (*_PROMPT, "task", "epoch", "corpus", "model")),
     "train": Verb("fine-tune an adapter, or fit another adviser (model=pointwise, pairwise, stack), and calibrate it",
-                  "advice:train"),
+                  "advice:train", keys=(*_DATA, "seeds", *_PROMPT, "out", "resume", "threads", "model", "lora", "train",
+                                        "advice.features", "advice.parts", "advice.profile")),
     "advise": Verb("ask about one network's code", "advice:answer", ("net.py?", "ds_a?", "ds_b?"),
-                   (("--batch", "FILE", "read questions as JSON lines instead"),)),
+                   (("--batch", "FILE", "read questions as JSON lines instead"),),
+                   ("adviser", "epoch", "label", "datasets", *_ADVICE, "recipe", "recipe_a", "recipe_b", "out")),
     "rank": Verb("rank networks for one dataset, best first", "advice:rank", ("net.py…",),
-                 (("--target", "DATASET", "the dataset that they would be trained on"),)),
-    "evaluate": Verb("measure an adviser on held-out pairs, with its baselines", "evaluation:evaluate", ("run?",)),
-    "report": Verb("write the HTML page of finished runs", "evaluation:report", ("run…",)),
-    "bench": Verb("measure how fast advice and training are on this machine", "models:bench", ("net.py?",)),
-    "loop": Verb("run the AutoML loop: propose, ask, prune, train", "simulate:run_loop"),
+                 (("--target", "DATASET", "the dataset that they would be trained on"),),
+                 ("scorer", "epoch", "label", "datasets", *_ADVICE, "recipe")),
+    "evaluate": Verb("measure an adviser on held-out pairs, with its baselines", "evaluation:evaluate", ("run?",),
+                     keys=("adviser", *_DATA, *_PROMPT, "out", "resume", "threads", *_ADVICE, "evaluate",
+                           "train.labels", "train.precision", "model")),
+    "report": Verb("write the HTML page of finished runs", "evaluation:report", ("run…",), keys=("out",)),
+    "bench": Verb("measure how fast advice and training are on this machine", "models:bench", ("net.py?",),
+                  keys=("task", "code_view", "code_tokens", "threads", "model", "lora", "train", "evaluate.new_tokens",
+                        "evaluate.temperature", "evaluate.top_k", "evaluate.top_p")),
+    "loop": Verb("run the AutoML loop: propose, score, prune, train", "simulate:run_loop",
+                 keys=(*_DATA, "datasets", "out", "resume", "threads", *_ADVICE, "evaluate.part", "loop")),
     "nngpt": Verb("prune or undo in an NNGPT run's epoch folder, or enable an NNGPT checkout", "nngpt:command",
                   ("action", "path"),
                   (("--target", "DATASET", "prune: the dataset, instead of each candidate's own"),
                    ("--keep", "SHARE", "prune: the share of the candidates to keep"),
-                   ("--dry-run", None, "prune, undo: only say what would be moved")), config="nngpt.yaml"),
+                   ("--dry-run", None, "prune, undo: only say what would be moved")),
+                  ("scorer", "label", "datasets", "out", *_ADVICE, "loop.keep", "loop.least_kept", "loop.confidence",
+                   "loop.miss_probability", "loop.inverse_temperature"), config="nngpt.yaml"),
 }
 
 
@@ -86,24 +103,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
+class _VerbParser(argparse.ArgumentParser):
+    """A parser whose help ends with the configuration keys of its verb, read only when the help is shown."""
+
+    def __init__(self, *arguments, keys: Sequence[str] = (), **named):
+        super().__init__(*arguments, **named)
+        self.keys = keys
+
+    def format_help(self) -> str:
+        from nngpt_perfclf.config.keys import keys
+
+        rows = [f"  {key.name}={key.default}\n{_wrapped(f'{key.type}. {key.meaning}'.rstrip('. '))}"
+                for key in keys(self.keys)]
+        return super().format_help() + ("\nsettings, key=default:\n" + "\n".join(rows) + "\n" if rows else "")
+
+
+def _wrapped(text: str) -> str:
+    return textwrap.fill(text, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
+
+
 def _parser() -> argparse.ArgumentParser:
     from nngpt_perfclf import __version__
 
     parser = argparse.ArgumentParser(
-        prog="nngpt-perfclf", description="Ask before you train: on which dataset will this network do better?",
-        epilog="Every verb takes key=value overrides of conf/perfclf.yaml; see VERB --help.")
+        prog="nngpt-perfclf", description="Predicts, before training, how well a network will do on an image dataset.",
+        epilog="VERB --help lists the key=value settings that a verb reads.")
     parser.add_argument("--version", action="version", version=__version__)
-    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True)
+    verbs = parser.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_VerbParser)
     for name, verb in VERBS.items():
-        one = verbs.add_parser(name, help=verb.help, description=verb.help,
-                               usage=f"nngpt-perfclf {' '.join([name, *map(_shown, verb.operands)])} "
-                                     "[key=value …] [options]")
-        one.add_argument("words", nargs="*", metavar="WORD", help="operands, and key=value overrides")
-        one.add_argument("--config", metavar="FILE", help="a YAML file of overrides")
-        one.add_argument("--json", action="store_true", help="the result as JSON on standard output")
+        verb_parser = verbs.add_parser(name, help=verb.help, description=verb.help, keys=verb.keys,
+                                       usage=f"nngpt-perfclf {' '.join([name, *map(_shown, verb.operands)])} "
+                                             "[key=value …] [options]")
+        verb_parser.add_argument("words", nargs="*", metavar="WORD", help="operands, and key=value overrides")
+        verb_parser.add_argument("--config", metavar="FILE", help="a YAML file of overrides")
+        verb_parser.add_argument("--json", action="store_true", help="the result as JSON on standard output")
         for flag, metavar, text in verb.options:
             kind = {"action": "store_true"} if metavar is None else {"metavar": metavar}
-            one.add_argument(flag, help=text, **kind)
+            verb_parser.add_argument(flag, help=text, **kind)
     return parser
 
 

@@ -14,9 +14,10 @@ from nngpt_perfclf.files import write_json
 from nngpt_perfclf.loop.asking import NOBODY, ask, key_of, manager_of
 from nngpt_perfclf.loop.plan import asked_by, rule_of, shares_of
 from nngpt_perfclf.loop.policies import ASKING, Policy, Rule, build_policy
-from nngpt_perfclf.loop.run_database import RunDatabase
+from nngpt_perfclf.loop.run_database import RunDatabase, Scored
 from nngpt_perfclf.replay import regret
 from nngpt_perfclf.replay.pools import Pool, Replay, load_replay
+from nngpt_perfclf.replay.unseen import adviser_without
 from nngpt_perfclf.run_folder import manifest
 from nngpt_perfclf.types import Score
 
@@ -43,7 +44,7 @@ def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
     draws = regret.draw_generations(list(replay.pools.values()), config.loop.candidates, config.loop.resamples,
                                     config.seed)
     rows, temperatures = [], []
-    for contender in _contenders(config, replay, rule, runs):
+    for contender in _contenders(config, replay, rule, runs, folder):
         say(f"measuring {contender.policy} by {contender.adviser}")
         rows += _rows(contender, draws, rule, config.loop.keep)
         if contender.policy in ASKING:
@@ -52,26 +53,31 @@ def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
     result = {
         "out": str(folder), "part": config.evaluate.part, "epoch": config.epoch, "pool": config.loop.pool,
         "candidates": config.loop.candidates, "resamples": config.loop.resamples, "interval": INTERVAL,
+        "unseen_target": config.loop.unseen_target,
         "pools": [_described(pool) for pool in replay.pools.values()], "inverse_temperature": temperatures,
         "rows": rows}
     _write(config, folder, replay.data, result)
     return result
 
 
-def _contenders(config: Config, replay: Replay, rule: Rule, runs: RunDatabase) -> Iterator[Contender]:
+def _contenders(config: Config, replay: Replay, rule: Rule, runs: RunDatabase, folder: Path) -> Iterator[Contender]:
     for name in config.loop.policies:
         for adviser in asked_by(config, name):
-            manager = manager_of(config, adviser, replay, policy=name, anchors=replay.anchors)
             policies, scores, asking = {}, {}, {}
             for target, pool in replay.pools.items():
                 policies[target] = build_policy(name, rule, pool.outcomes)
-                if adviser == NOBODY:
-                    scores[target], asking[target] = [None] * len(pool.candidates), np.zeros(len(pool.candidates))
-                    continue
-                scored = ask(manager, runs, key_of(config, adviser, name), pool.candidates, target)
-                scores[target] = [given.score for given in scored]
-                asking[target] = np.array([given.seconds for given in scored], float)
+                scored = [] if adviser == NOBODY else _scored(config, replay, runs, folder, name, adviser, target)
+                scores[target] = [given.score for given in scored] or [None] * len(pool.candidates)
+                asking[target] = np.array([given.seconds for given in scored] or [0.0] * len(pool.candidates))
             yield Contender(adviser, name, policies, scores, asking)
+
+
+def _scored(config: Config, replay: Replay, runs: RunDatabase, folder: Path, policy: str, adviser: str,
+            target: str) -> list[Scored]:
+    """What the adviser says of the target's pool, or one like it that learned nothing about the target."""
+    asked = adviser_without(config, adviser, target, folder) if config.loop.unseen_target else adviser
+    manager = manager_of(config, asked, replay, policy=policy, anchors=replay.anchors)
+    return ask(manager, runs, key_of(config, asked, policy), replay.pools[target].candidates, target)
 
 
 def _rows(contender: Contender, draws: Mapping[str, regret.Draws], rule: Rule,
