@@ -22,7 +22,7 @@ def rank(config: Config, *files: str, target: str | None = None) -> dict:
     """
     if target is None:
         raise PerfclfError("name the dataset, as in: rank net.py --target svhn")
-    candidates = [candidate for file in files for candidate in _candidates(Path(file), config)]
+    candidates = [candidate for file in files for candidate in candidates_of(Path(file), config)]
     names = [candidate.name for candidate in candidates]
     if twice := next((name for name in names if names.count(name) > 1), None):
         raise PerfclfError(f"two candidates are called {twice!r}: names must differ")
@@ -30,7 +30,8 @@ def rank(config: Config, *files: str, target: str | None = None) -> dict:
     return {"target": target, "adviser": config.scorer, "rows": [_row(row) for row in rows]}
 
 
-def _candidates(file: Path, config: Config) -> list[Candidate]:
+def candidates_of(file: Path, config: Config) -> list[Candidate]:
+    """The candidates of one file: a network's source, or JSON lines of several. Raises PerfclfError as `rank` does."""
     default = recipe_of(config.recipe)
     if file.suffix not in LINES:
         return [Candidate(str(file), read_network(file), default)]

@@ -11,8 +11,9 @@ from nngpt_perfclf.profiling.build import profile
 
 _OPTIONAL = ("torchvision",)
 _STANDARD = ("abc", "copy", "dataclasses", "enum", "functools", "gc", "inspect", "itertools", "logging", "math",
-             "numbers", "random", "traceback", "typing", "warnings", "numpy", "torch.utils.data", "torch.utils.checkpoint",
-             "torch.nn.utils.parametrizations", "torch.distributions", "torch.fft", "torch.cuda.amp", "torch.amp")
+             "numbers", "random", "traceback", "typing", "warnings", "numpy", "torch.amp", "torch.cuda.amp",
+             "torch.distributions", "torch.fft", "torch.nn.utils.parametrizations", "torch.utils.checkpoint",
+             "torch.utils.data")
 
 _TRUSTED = '''
 import torch
