@@ -116,11 +116,11 @@ class Recorder(TorchDispatchMode):
         # A recurrent layer is one layer, whatever it does at each step.
         if not any(isinstance(frame[0], torch.nn.RNNBase) for frame in self._frames):
             edge = self._passed(operator, args, inputs, edge, len(edges), outputs)
-        aliases = [result.alias_info is not None for result in function._schema.returns]
-        for place, tensor in enumerate(outputs):
+        for tensor in outputs:
             self._edges[_storage(tensor)] = edge
-            if not (aliases[place] if place < len(aliases) else aliases[-1]):
-                self.activations += tensor.numel()
+        # A view, a change in place, positions of maxima and a normalisation's statistics are no new activations.
+        if outputs and not _whole(outputs[0]) and function._schema.returns[0].alias_info is None:
+            self.activations += outputs[0].numel()
         self.depth = max(self.depth, edge.longest)
         return output
 
@@ -198,6 +198,10 @@ def torch_class(thing: object) -> str:
     """The nearest class of PyTorch's own that it is an instance of: the candidate's names say nothing."""
     own = (kind.__name__ for kind in type(thing).__mro__ if kind.__module__.split(".")[0] == "torch")
     return next(own, "object")
+
+
+def _whole(tensor: torch.Tensor) -> bool:
+    return not (tensor.is_floating_point() or tensor.is_complex())
 
 
 def _storage(tensor: torch.Tensor) -> int:
