@@ -106,7 +106,7 @@ def test_large_codes_and_large_answers_do_not_wait_for_each_other():
 
 def test_a_server_that_ends_is_an_error_with_its_last_words(monkeypatch):
     monkeypatch.setattr(pool, "SERVER", "nngpt_perfclf.no_such_module")
-    with pytest.raises(PerfclfError, match="the profiling server ended: .*no_such_module"), Pool() as running:
+    with pytest.raises(PerfclfError, match=r"the profiling server ended: .*no_such_module"), Pool() as running:
         list(running.run([Task(network(), SHAPES)]))
 
 

@@ -6,10 +6,12 @@ from nngpt_perfclf.profiling.checking import structure_from
 from nngpt_perfclf.profiling.settings import setup_at
 from nngpt_perfclf.types import Recipe
 
+RECIPE = Recipe(lr=0.5, momentum=0.25)
 
-def setup(body, recipe=Recipe(lr=0.5, momentum=0.25)):
+
+def setup(body):
     found = build.profile(network(setup=body), SHAPES)
-    return setup_at(structure_from(found), recipe)
+    return setup_at(structure_from(found), RECIPE)
 
 
 def test_sgd_as_the_recipe_says():
