@@ -1,1 +1,1 @@
-"""What a network really is, found by building it without training it."""
+"""What a network really is: it is built in a sandbox without training it, and measured."""
