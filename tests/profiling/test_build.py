@@ -68,7 +68,8 @@ def test_the_receptive_field_follows_stride_dilation_and_pooling():
 
 def test_convolutions_are_told_apart():
     found = profile(build="""
-        self.layers = nn.Sequential(nn.Conv2d(channels, 4, 1), nn.Conv2d(4, 4, 3, groups=4), nn.Conv2d(4, 4, 3, groups=2))
+        self.layers = nn.Sequential(nn.Conv2d(channels, 4, 1), nn.Conv2d(4, 4, 3, groups=4),
+                                    nn.Conv2d(4, 4, 3, groups=2))
     """, forward="return self.layers(x).mean((2, 3))")
     assert {name: n for name, n in found["kinds"].items() if name.startswith("op:")} == {
         "op:conv": 3, "op:conv_pointwise": 1, "op:conv_depthwise": 1, "op:conv_grouped": 1}
@@ -95,7 +96,8 @@ def test_a_recurrent_layer_is_one_layer_however_long_its_sequence():
     assert (found["depth"], found["shortest"]) == (1, 1)
     assert "op:gate" not in found["kinds"]
     steps = 32 * 32
-    assert found["macs"] == steps * 4 * 4 * 3 + (steps - 1) * 4 * 4 * 4  # the first state does not follow from the input
+    # The first state does not follow from the input.
+    assert found["macs"] == steps * 4 * 4 * 3 + (steps - 1) * 4 * 4 * 4
 
 
 def test_a_network_without_any_layer_is_built():

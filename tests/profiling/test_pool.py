@@ -57,9 +57,11 @@ def secrets(tmp_path_factory):
 @pytest.fixture(scope="module")
 def answers(secrets):
     """Every attack between two networks that behave."""
+    before = BEFORE.replace("'SECRETS'", repr(str(secrets)))
+
     def attack(line):
         return network(build=f"{line}\nself.head = nn.Linear(channels, classes)",
-                       forward="return self.head(x.mean((2, 3)))", before=BEFORE.replace("'SECRETS'", repr(str(secrets))))
+                       forward="return self.head(x.mean((2, 3)))", before=before)
 
     codes = {line: attack(line) for line in ("pass", *REFUSED, *ENDLESS, NOISE, "1")}
     with Pool(LIMITS, workers=2) as running:
