@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from nngpt_perfclf.datasets import DatasetProperties, dataset_properties
+from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.profiling.cache import ProfileCache
 from nngpt_perfclf.profiling.contract import fault_of
+from nngpt_perfclf.profiling.images import shapes_of
 from nngpt_perfclf.profiling.pool import LIMITS, Answer, Pool, Task
 from nngpt_perfclf.profiling.settings import dropouts_at, setup_at
 from nngpt_perfclf.profiling.types import Profile, Shapes
-from nngpt_perfclf.recipes import transform_parts
 from nngpt_perfclf.sandbox.process import Limits, available
 from nngpt_perfclf.sandbox.words import printable
-from nngpt_perfclf.types import Candidate, PerfclfError, Recipe
+from nngpt_perfclf.types import Candidate, Recipe
 
 _KEPT_AT_ONCE = 32
 NO_SANDBOX = "no sandbox on this machine: nothing was run"
@@ -27,18 +27,10 @@ def profile(candidates: Sequence[Candidate], target: str, datasets: str | None =
     does; raises PerfclfError for a dataset that is not known.
     """
     known = dataset_properties(datasets)
-    if target not in known:
-        raise PerfclfError(f"unknown dataset {target!r}; known: {', '.join(sorted(known))}")
-    asked = [(candidate.arch_code, shapes_of(candidate.recipe, known[target])) for candidate in candidates]
+    asked = [(candidate.arch_code, shapes_of(candidate.recipe, target, known)) for candidate in candidates]
     answers = answers_to(asked, limits)
     return [_profile(candidate.recipe, shapes, answers[code, shapes])
             for candidate, (code, shapes) in zip(candidates, asked, strict=True)]
-
-
-def shapes_of(recipe: Recipe, dataset: DatasetProperties) -> Shapes:
-    """What the recipe makes of the dataset's images; the dataset's own size where it says nothing."""
-    parts = transform_parts(recipe.transform or "")
-    return Shapes(dataset.channels, parts.size or dataset.size, dataset.classes, parts.kind == "complex")
 
 
 def answers_to(asked: Iterable[tuple[str, Shapes]], limits: Limits = LIMITS,

@@ -6,7 +6,6 @@ from collections import Counter
 from math import prod
 
 import torch
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -22,8 +21,6 @@ _POOLS = {_ATEN.max_pool2d_with_indices, _ATEN.avg_pool2d, _ATEN.max_pool1d, _AT
           _ATEN.max_pool3d_with_indices, _ATEN.avg_pool3d}
 _SUMS = {_ATEN.add, _ATEN.add_, _ATEN.sub, _ATEN.sub_}
 _GATES = {_ATEN.mul, _ATEN.mul_}
-_DROPOUTS = {getattr(torch.nn.functional, name): 0.5 for name in
-             ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")}
 
 
 class Recorder(TorchDispatchMode):
@@ -112,6 +109,7 @@ class Recorder(TorchDispatchMode):
             return output
         self._count_macs(operator, args, kwargs, output)
         self.operators[operator.__name__.rstrip("_")] += 1
+        self.kinds["op:inputs"] += len(edges)
         edge = joined(edges)
         # A recurrent layer is one layer, whatever it does at each step.
         if not any(isinstance(frame[0], torch.nn.RNNBase) for frame in self._frames):
@@ -177,21 +175,6 @@ class Recorder(TorchDispatchMode):
             step = list(output.shape[1:])
             if len(self.trace) < MOST_TRACED and (not self.trace or self.trace[-1] != step):
                 self.trace.append(step)
-
-
-class Dropouts(TorchFunctionMode):
-    """The probabilities with which the forward pass drops, in the order in which it does."""
-
-    def __init__(self):
-        super().__init__()
-        self.probabilities = []
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        if function in _DROPOUTS and len(self.probabilities) < MOST_LAYERS:
-            probability = args[1] if len(args) > 1 else kwargs.get("p", _DROPOUTS[function])
-            self.probabilities.append(float(probability))
-        return function(*args, **kwargs)
 
 
 def torch_class(thing: object) -> str:

@@ -11,13 +11,18 @@ Status = Literal["built", "failed", "timed out", "no sandbox"]
 
 @dataclass(frozen=True)
 class Shapes:
-    """What a network is built for: images of `channels` × `size` × `size`, of complex numbers if `complex`, and
-    `classes`."""
+    """What a network is built for: images of `channels` × `size` × `width` (None: as wide as high), of complex numbers
+    if `complex`, and `classes`."""
 
     channels: int
     size: int
     classes: int
     complex: bool = False
+    width: int | None = None
+
+    def __post_init__(self):
+        if self.width is None:
+            object.__setattr__(self, "width", self.size)
 
 
 @dataclass(frozen=True)
@@ -59,8 +64,8 @@ class Structure:
     """What follows from the code and the shapes alone, for one image where nothing else is said.
 
     `way`: how it was built (meta, mixed, real); `executed`: parameters of modules that the forward pass runs;
-    `activations`: numbers that the operators make; `depth`, `shortest`: layers with weights on the longest and the
-    shortest path from input to output; `receptive_field`: pixels that a position of the last feature map sees; `trace`:
+    `activations`: numbers that the operators make; `depth`, `shortest`, `mean_depth`: layers with weights on the
+    longest, the shortest and the mean path from input to output; `log_paths`: natural logarithm of their number; `receptive_field`: pixels that a position of the last feature map sees; `trace`:
     (channels, height, width) after each convolution and pooling, repetitions left out; `operators`: ATen's, on what
     follows from the input; `kinds`: classes of the layers, and ``op:…`` of operators by use. `dropouts` and `setups`
     are those of two recipes (`settings`), since they follow from the recipe.
@@ -75,6 +80,8 @@ class Structure:
     activations: int
     depth: int
     shortest: int
+    mean_depth: float
+    log_paths: float
     receptive_field: float
     layers: tuple[Layer, ...]
     layers_left_out: int
