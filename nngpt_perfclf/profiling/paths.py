@@ -12,8 +12,8 @@ _FARTHEST = 1e6  # pixels; a network of dilated layers may see more than any ima
 @dataclass(frozen=True, slots=True)
 class Edge:
     """`longest`, `shortest`, `mean`: layers with weights on the longest, the shortest and the mean path from the input;
-    `paths`: natural logarithm of the number of paths; `field`: pixels of the input that one position sees, by direction;
-    `step`: pixels between two positions."""
+    `paths`: natural logarithm of the number of paths; `field`: pixels of the input that one position sees, by
+    direction; `step`: pixels between two positions."""
 
     longest: int
     shortest: int
@@ -33,7 +33,8 @@ def joined(edges: list[Edge]) -> Edge:
     most = max(edge.paths for edge in edges)
     shares = [exp(edge.paths - most) for edge in edges]
     mean = sum(share * edge.mean for share, edge in zip(shares, edges, strict=True)) / sum(shares)
-    return Edge(max(edge.longest for edge in edges), min(edge.shortest for edge in edges), mean, most + log(sum(shares)),
+    return Edge(max(edge.longest for edge in edges), min(edge.shortest for edge in edges), mean,
+                most + log(sum(shares)),
                 tuple(max(edge.field[way] for edge in edges) for way in (0, 1)),
                 tuple(max(edge.step[way] for edge in edges) for way in (0, 1)))
 

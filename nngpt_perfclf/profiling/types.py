@@ -63,12 +63,13 @@ class TrainingSetup:
 class Structure:
     """What follows from the code and the shapes alone, for one image where nothing else is said.
 
-    `way`: how it was built (meta, mixed, real); `executed`: parameters of modules that the forward pass runs;
-    `activations`: numbers that the operators make; `depth`, `shortest`, `mean_depth`: layers with weights on the
-    longest, the shortest and the mean path from input to output; `log_paths`: natural logarithm of their number; `receptive_field`: pixels that a position of the last feature map sees; `trace`:
-    (channels, height, width) after each convolution and pooling, repetitions left out; `operators`: ATen's, on what
-    follows from the input; `kinds`: classes of the layers, and ``op:…`` of operators by use. `dropouts` and `setups`
-    are those of two recipes (`settings`), since they follow from the recipe.
+    `way`: how it was built (meta, mixed, real); `executed`: parameters that an operator reads; `activations`: numbers
+    that the operators make; `depth`, `shortest`, `mean_depth`: layers with weights on the longest, the shortest and the
+    mean path from input to output; `log_paths`: natural logarithm of the number of paths; `receptive_field`: pixels
+    that a position of the last feature map sees; `trace`: (channels, height, width) after each convolution and pooling,
+    repetitions left out; `operators`: ATen's, on what follows from the input; `kinds`: classes of the layers, and
+    ``op:…`` of operators by use. `dropouts` and `setups` are those of two recipes (`settings`), since they follow from
+    the recipe.
     """
 
     way: str
