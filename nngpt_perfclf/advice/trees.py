@@ -83,7 +83,7 @@ class Forest:
     def load(file: Path) -> Forest:
         """Read what `save` wrote; raises PerfclfError for a missing or damaged file."""
         with read_arrays(file, "file of trees") as arrays:
-            forest = Forest(**{name: arrays[name] for name in _NODES | _LEAVES}, seeds=int(arrays["seeds"]))
+            forest = Forest(**{name: arrays[name] for name in _NODES | _LEAVES}, seeds=arrays["seeds"].item())
             forest._check()
         return forest
 
