@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.profiling.cache import ProfileCache
 from nngpt_perfclf.profiling.contract import fault_of
 from nngpt_perfclf.profiling.images import shapes_of
-from nngpt_perfclf.profiling.pool import LIMITS, Answer, Pool, Task
+from nngpt_perfclf.profiling.pool import LIMITS, Answer, NoSandboxError, Pool, Task
 from nngpt_perfclf.profiling.settings import dropouts_at, setup_at
 from nngpt_perfclf.profiling.types import Profile, Shapes
 from nngpt_perfclf.sandbox.process import Limits, available
@@ -52,7 +53,8 @@ def answers_to(asked: Iterable[tuple[str, Shapes]], limits: Limits = LIMITS,
     answers = cache.read(tasks)
     unknown = [task for task in tasks if task not in answers]
     if unknown and available():
-        answers |= dict(build(unknown, limits, cache))
+        with suppress(NoSandboxError):
+            answers |= dict(build(unknown, limits, cache))
     missing = {(task.code, task.shapes): Profile("no sandbox", task.shapes, reason=NO_SANDBOX) for task in unknown}
     return found | missing | {(task.code, task.shapes): answer for task, answer in answers.items()}
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+_ENVIRONMENT = re.compile(r"(ModuleNotFound|Import|OS|IO|Permission|FileNotFound|Connection|URL|Timeout|Memory)Error\b"
+                          r"|.*DefaultCPUAllocator")
 Status = Literal["built", "failed", "timed out", "no sandbox"]
 
 
@@ -113,8 +116,9 @@ class Profile:
 
     @property
     def broken(self) -> bool:
-        """Whether training it would fail."""
-        return self.status == "failed"
+        """Whether training it would fail wherever it is trained. What may lie in this machine or the sandbox does not
+        count: a package that is not installed, a file, a download, memory."""
+        return self.status == "failed" and not _ENVIRONMENT.match(self.reason)
 
     @property
     def activation_bytes(self) -> int | None:

@@ -5,11 +5,11 @@ import sys
 import pytest
 from profiled_networks import network
 
-from nngpt_perfclf.profiling import profiler
+from nngpt_perfclf.profiling import pool, profiler
 from nngpt_perfclf.profiling.cache import ProfileCache
 from nngpt_perfclf.profiling.pool import Answer, Task
 from nngpt_perfclf.profiling.profiler import profile
-from nngpt_perfclf.profiling.types import Shapes
+from nngpt_perfclf.profiling.types import Profile, Shapes
 from nngpt_perfclf.types import Candidate, PerfclfError, Recipe
 
 PLAIN = network()
@@ -60,6 +60,22 @@ def test_without_a_sandbox_nothing_is_run_and_the_status_says_so(monkeypatch):
     assert not found[0].broken
     assert found[0].reason == "no sandbox on this machine: nothing was run"
     assert ProfileCache().read([Task(PLAIN, Shapes(1, 28, 10))]) == {}
+
+
+def test_a_lock_that_fails_when_it_is_tried_is_no_fault_of_the_network(monkeypatch):
+    impossible = {"cpu_seconds": -5, "memory_bytes": 1 << 30, "readable": []}
+    monkeypatch.setattr(pool, "lock_limits", lambda limits, folder: impossible)
+    found = profile([Candidate("net", PLAIN)], "svhn")[0]
+    assert (found.status, found.broken) == ("no sandbox", False)
+
+
+@pytest.mark.parametrize(("reason", "broken"), [
+    ("ModuleNotFoundError: No module named 'torchvision'", False), ("PermissionError: [Errno 1] no", False),
+    ("RuntimeError: [enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory", False),
+    ("MemoryError", False), ("RuntimeError: shapes do not fit", True), ("died of SIGSEGV", True),
+])
+def test_what_may_lie_in_the_machine_does_not_break_a_network(reason, broken):
+    assert Profile("failed", Shapes(3, 32, 10), "build", reason).broken == broken
 
 
 @pytest.mark.usefixtures("no_pool")
