@@ -42,7 +42,8 @@ def test_json_tells_everything_and_the_table_what_fits(profile):
 @pytest.mark.parametrize(("words", "error"), [
     ((), "name the networks and the dataset, as in: profile net.py --dataset cifar-10"),
     (("net.py",), "name the networks and the dataset"), (("--dataset", "svhn"), "name the networks and the dataset"),
-    (X, "--dataset", "svhn"), "no file gone.py"),
+    (("net.py", "--dataset", "cifar"), "unknown dataset 'cifar'"),
+    (("gone.py", "--dataset", "svhn"), "no file gone.py"),
     (("net.py", "--corpus"), "--corpus profiles LEMUR's networks"),
     (("net.py", "--dataset", "svhn", "--out", "x"), "--out takes the table of --corpus"),
     (("net.py", "--dataset", "svhn", "recipe.lr=-1"), "learning rate must be a positive number"),
