@@ -173,7 +173,7 @@ def _check_lock(limits: dict) -> None:
         try:
             lock(limits)
             status = 0
-        except (OSError, ValueError) as error:
+        except OSError as error:
             print(f"no sandbox: {error}", file=sys.stderr, flush=True)
         finally:
             os._exit(status)
