@@ -64,7 +64,7 @@ class ProfileCache:
 def key_of(task: Task) -> str:
     """Hex digest of the code, the shapes, and the versions that a profile depends on."""
     digest = hashlib.sha256(f"{FORMAT} {_versions()} {astuple(task.shapes)}\0".encode())
-    digest.update(task.code.encode())
+    digest.update(task.code.encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 

@@ -38,25 +38,25 @@ def answers_to(asked: Iterable[tuple[str, Shapes]], limits: Limits = LIMITS,
                cache: ProfileCache | None = None) -> dict[tuple[str, Shapes], Answer | Profile]:
     """What is found of each (code, shapes): from the cache, or by building it.
 
-    A Profile stands where the code was not run.
+    A Profile stands where the code was not run: its text shows that it is broken, or there is no sandbox.
     """
     cache = cache or ProfileCache()
-    found, tasks = {}, []
-    faults = {}
-    for code, shapes in dict.fromkeys(asked):
-        if code not in faults:
-            faults[code] = fault_of(code)
-        if faults[code] is not None:
-            found[code, shapes] = Profile("failed", shapes, "contract", printable(faults[code]))
-        else:
-            tasks.append(Task(code, shapes))
+    tasks = [Task(code, shapes) for code, shapes in dict.fromkeys(asked)]
     answers = cache.read(tasks)
     unknown = [task for task in tasks if task not in answers]
-    if unknown and available():
+    faults = {code: fault_of(code) for code in dict.fromkeys(task.code for task in unknown)}
+    unbuilt = [task for task in unknown if faults[task.code] is None]
+    if unbuilt and available():
         with suppress(NoSandboxError):
-            answers |= dict(build(unknown, limits, cache))
-    missing = {(task.code, task.shapes): Profile("no sandbox", task.shapes, reason=NO_SANDBOX) for task in unknown}
-    return found | missing | {(task.code, task.shapes): answer for task, answer in answers.items()}
+            answers |= dict(build(unbuilt, limits, cache))
+    not_run = {task: _not_run(task.shapes, faults[task.code]) for task in unknown if task not in answers}
+    return {(task.code, task.shapes): answers.get(task) or not_run[task] for task in tasks}
+
+
+def _not_run(shapes: Shapes, fault: str | None) -> Profile:
+    if fault is not None:
+        return Profile("failed", shapes, "contract", printable(fault))
+    return Profile("no sandbox", shapes, reason=NO_SANDBOX)
 
 
 def build(tasks: Sequence[Task], limits: Limits, cache: ProfileCache) -> Iterator[tuple[Task, Answer]]:
