@@ -20,6 +20,7 @@ import torch
 from nngpt_perfclf.profiling.modes import Dropouts, OnMeta
 from nngpt_perfclf.profiling.paths import EDGE
 from nngpt_perfclf.profiling.recorder import Recorder
+from nngpt_perfclf.profiling.sites import CODE, Sites
 from nngpt_perfclf.profiling.training_setup import setup_of
 
 WAYS = ("meta", "mixed", "real")
@@ -61,11 +62,13 @@ def profile(code: str, request: dict) -> dict:
 
 
 def _facts(module, request: dict, way: str, stage: Stage) -> dict:
-    network, prm = _built(module, request, way, PROBES[0], stage)
+    sites = Sites()
+    with sites.watching_construction():
+        network, prm = _built(module, request, way, PROBES[0], stage)
     stage.name = "forward"
-    recorder, dropouts = Recorder(BATCH), Dropouts()
+    recorder, dropouts = Recorder(BATCH, sites), Dropouts()
     images = _images(request, way)
-    with dropouts, _device(way, "forward"):
+    with dropouts, _device(way, "forward"), sites:
         output = recorder.watch(network, images)
     result = output[0] if isinstance(output, tuple | list) and output else output
     end = (recorder.edge(result) if isinstance(result, torch.Tensor) else None) or EDGE
@@ -80,7 +83,8 @@ def _facts(module, request: dict, way: str, stage: Stage) -> dict:
         "depth": recorder.depth, "shortest": end.shortest,
         "mean_depth": round(end.mean, 6), "log_paths": round(end.paths, 6), "receptive_field": recorder.receptive_field,
         "layers": recorder.layers, "layers_left_out": recorder.layers_left_out, "trace": recorder.trace,
-        "operators": dict(recorder.operators), "kinds": {name: n for name, n in recorder.kinds.items() if n},
+        "operators": dict(recorder.operators),
+        "kinds": {name: count for name, count in (recorder.kinds + sites.counts()).items() if count},
         "output": list(result.shape) if isinstance(result, torch.Tensor) else [],
     }
     setups = [_setup(network, prm, way, stage)]
@@ -163,10 +167,10 @@ def _uninitialised(way: str):
 def _module(code: str):
     """The candidate's code as a module; TorchScript finds its source."""
     module = types.ModuleType("net")
-    module.__file__ = "net.py"
-    linecache.cache["net.py"] = (len(code), None, code.splitlines(keepends=True), "net.py")
+    module.__file__ = CODE
+    linecache.cache[CODE] = (len(code), None, code.splitlines(keepends=True), CODE)
     sys.modules["net"] = module
-    exec(compile(code, "net.py", "exec"), module.__dict__)
+    exec(compile(code, CODE, "exec"), module.__dict__)
     return module
 
 

@@ -18,7 +18,7 @@ from nngpt_perfclf.profiling.checking import read_answer
 from nngpt_perfclf.profiling.pool import Answer, Task
 from nngpt_perfclf.profiling.types import Structure
 
-FORMAT = 3  # to be raised whenever a profile of the same network would come out otherwise
+FORMAT = 4  # to be raised whenever a profile of the same network would come out otherwise
 _AT_ONCE = 500  # SQLite's limit on variables in one statement was 999 for long
 _WAIT = 60.0  # seconds for another process's writing
 

@@ -10,6 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from nngpt_perfclf.profiling.paths import EDGE, joined, through_convolution, through_pool, through_product
+from nngpt_perfclf.profiling.sites import Sites
 
 MOST_LAYERS, MOST_TRACED = 2000, 400
 _ATEN = torch.ops.aten
@@ -24,14 +25,16 @@ _GATES = {_ATEN.mul, _ATEN.mul_}
 
 
 class Recorder(TorchDispatchMode):
-    """Counts what is computed from the network's input; `batch`: images in it. One forward pass each.
+    """Counts what is computed from the network's input; `batch`: images in it; `sites`: told of
+    every layer that runs. One forward pass each.
 
     A tensor is known by its storage, so that views and changes in place need no bookkeeping.
     """
 
-    def __init__(self, batch: int):
+    def __init__(self, batch: int, sites: Sites):
         super().__init__()
         self.batch = batch
+        self.sites = sites
         self.macs = self.activations = 0
         self.operators, self.kinds = Counter(), Counter()
         self.layers, self.layers_left_out, self.trace = [], 0, []
@@ -86,6 +89,7 @@ class Recorder(TorchDispatchMode):
     def _list(self, module, macs: int, output, whole: bool) -> None:
         kind = torch_class(module)
         self.kinds[kind] += 1
+        self.sites.executed(module, kind)
         if len(self.layers) >= MOST_LAYERS:
             self.layers_left_out += 1
             return
