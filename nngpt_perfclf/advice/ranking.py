@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nngpt_perfclf.advice.base import check_dataset
 from nngpt_perfclf.profiling.contract import fault_of
-from nngpt_perfclf.types import Candidate, PerfclfError, Ranked, Score
+from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Ranked, Score
 
 if TYPE_CHECKING:
     from nngpt_perfclf.config import Config
@@ -18,28 +18,30 @@ OK, BROKEN, UNKNOWN = "ok", "broken", "unknown"
 
 
 def rank(candidates: Sequence[Candidate], target: str, adviser: str | Path | object | None = None,
-         config: Config | None = None) -> list[Ranked]:
+         config: Config | None = None, outcomes: Sequence[Observation] = ()) -> list[Ranked]:
     """The candidates for the dataset `target`, best first; then those without a score, then the broken ones.
 
     adviser: a registered name, a run folder, or an adviser's object; None: whatever the installed plugins answer, by
-    default the configured `scorer`. Candidates may have different recipes. Raises PerfclfError for an unknown adviser
-    or dataset.
+    default the configured `scorer`. Candidates may have different recipes. outcomes: candidates that were trained on
+    the target already; they correct the scores, and unusable ones are reported. Raises PerfclfError for an unknown
+    adviser or dataset.
     """
     faults = [fault_of(candidate.arch_code) for candidate in candidates]
     sound = [candidate for candidate, fault in zip(candidates, faults, strict=True) if fault is None]
-    scores = iter(_scores(sound, target, adviser, config))
+    scores = iter(_scores(sound, target, adviser, config, outcomes))
     rows = [Ranked(candidate, None, BROKEN, fault) if fault is not None else _ranked(candidate, next(scores))
             for candidate, fault in zip(candidates, faults, strict=True)]
     return sorted(rows, key=_order)
 
 
 def select(candidates: Sequence[Candidate], target: str, keep: float = 0.5,
-           adviser: str | Path | object | None = None, config: Config | None = None) -> list[Candidate]:
+           adviser: str | Path | object | None = None, config: Config | None = None,
+           outcomes: Sequence[Observation] = ()) -> list[Candidate]:
     """The candidates that are worth training, best first: the share `keep` (0 < keep <= 1, rounded up) of those with a
     decided score, and all others that are not broken, since an unsure adviser never prunes."""
     if not 0 < keep <= 1:
         raise PerfclfError(f"keep must lie in (0, 1], not {keep}")
-    rows = rank(candidates, target, adviser, config)
+    rows = rank(candidates, target, adviser, config, outcomes)
     decided = [place for place, row in enumerate(rows) if row.score is not None and row.score.decided]
     # The small step back keeps 0.1 of 30 at 3 in floating point.
     skipped = set(decided[math.ceil(keep * len(decided) - 1e-9):])
