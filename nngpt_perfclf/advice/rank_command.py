@@ -20,8 +20,8 @@ def rank(config: Config, *files: str, target: str | None = None, outcomes: str |
     A file is a network's source, trained with the recipe of `recipe.*`, or JSON lines (.jsonl) with a candidate each:
     `name`, `arch_code` or `net` (a path relative to the file's folder), and a `recipe`, by default that of `recipe.*`.
     `outcomes`: a file of candidates that were trained on the target already, as JSON lines with `accuracy` or the run
-    database of a loop. Returns target, adviser and rows with name, score, percentile, low, high, decided, status and reason. Raises
-    PerfclfError for a missing target, an unknown dataset, and a file that cannot be read.
+    database of a loop. Returns target, adviser and rows with name, score, percentile, low, high, decided, status and
+    reason. Raises PerfclfError for a missing target, an unknown dataset, and a file that cannot be read.
     """
     if target is None:
         raise PerfclfError("name the dataset, as in: rank net.py --target svhn")

@@ -48,23 +48,44 @@ def select(candidates: Sequence[Candidate], target: str, keep: float = 0.5,
     return [row.candidate for place, row in enumerate(rows) if row.status != BROKEN and place not in skipped]
 
 
-def _scores(candidates: list[Candidate], target: str, adviser: str | Path | object | None,
-            config: Config | None) -> list[Score | None]:
+class _Installed:
+    """Whatever the installed plugins answer."""
+
+    def score(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
+        from nngpt_perfclf.plugins import get_plugin_manager
+
+        given = get_plugin_manager().hook.score(candidates=list(candidates), target=target)
+        return given or [None] * len(candidates)
+
+
+def _scores(candidates: list[Candidate], target: str, adviser: str | Path | object | None, config: Config | None,
+            outcomes: Sequence[Observation]) -> list[Score | None]:
     from nngpt_perfclf.advice import load_scorer
     from nngpt_perfclf.datasets import dataset_properties
-    from nngpt_perfclf.plugins import get_plugin_manager
 
     if not candidates:
         return []
-    if adviser is None and config is None:
-        given = get_plugin_manager().hook.score(candidates=candidates, target=target) or [None] * len(candidates)
-    else:
-        given = load_scorer(adviser or config.scorer, config).score(candidates, target)
+    asks_plugins = adviser is None and config is None
+    scorer = _Installed() if asks_plugins else load_scorer(adviser or config.scorer, config)
+    if outcomes:
+        scorer = _informed(scorer, target, outcomes, config)
+    given = scorer.score(candidates, target)
     if not any(given):
         check_dataset(target, dataset_properties(config and config.datasets))
     if len(given) != len(candidates):
         raise PerfclfError(f"the adviser gave {len(given)} scores for {len(candidates)} candidates")
     return list(given)
+
+
+def _informed(scorer: object, target: str, outcomes: Sequence[Observation], config: Config | None) -> object:
+    from nngpt_perfclf.advice.outcomes import checked, informed
+    from nngpt_perfclf.config import load_config
+
+    config = config or load_config()
+    good, complaints = checked(outcomes, config.epoch)
+    for complaint in complaints:
+        say(complaint)
+    return informed(scorer, {target: good}, config)
 
 
 def _ranked(candidate: Candidate, score: Score | None) -> Ranked:
