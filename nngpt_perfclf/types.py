@@ -85,6 +85,15 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """An expected value with its 80 % interval `low`..`high`."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Score:
     """How well a candidate is expected to do on its target.
 
@@ -92,6 +101,7 @@ class Score:
     expected rank among the dataset's recorded trials, 0..1, with the 80 % interval `low`..`high`. `decided`: the
     adviser knows more than nothing (a pointwise one: the interval is narrower than that of a network about which
     nothing is known); an undecided candidate is never pruned.
+    `accuracy`: what it is expected to reach, 0..1, where the adviser can tell.
     """
 
     value: float
@@ -100,6 +110,16 @@ class Score:
     high: float
     decided: bool
     reason: str
+    accuracy: Interval | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A candidate that was trained on a dataset for `epoch` epochs, and the `accuracy` in 0..1 that it reached."""
+
+    candidate: Candidate
+    accuracy: float
+    epoch: int = 1
 
 
 @dataclass(frozen=True)
