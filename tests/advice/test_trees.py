@@ -95,6 +95,11 @@ def test_many_rows_are_predicted_in_chunks_and_no_rows_give_nothing(forest, monk
     assert forest.predict(np.zeros((0, WIDTH))).shape == (0,)
 
 
+def test_rows_of_other_features_are_refused(forest):
+    with pytest.raises(PerfclfError, match="fitted by another version"):
+        forest.predict(np.zeros((3, 1)))
+
+
 def test_the_same_seeds_give_the_same_trees_and_other_seeds_others():
     first, again, other = (Forest.fit(ROWS, LABELS, np.ones(len(ROWS)), "regression", seeds, 1, trees=5)
                            for seeds in ([0, 1], [0, 1], [2, 3]))
