@@ -17,7 +17,6 @@ from nngpt_perfclf.advice.weights import MODES, Weights, accuracy, fit_weights, 
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
 from nngpt_perfclf.datasets import dataset_properties
-from nngpt_perfclf.prompts import templates
 from nngpt_perfclf.retrieval import Neighbours
 from nngpt_perfclf.run_folder import RunFolder, manifest
 from nngpt_perfclf.tasks import LABELS, TaskData, question_of
@@ -75,8 +74,8 @@ def _note(config: Config, out: Path, data: TaskData, **more) -> None:
 
 
 def _fit_neighbours(config: Config, out: Path, data: TaskData, groups: pd.Series) -> None:
-    known = templates()
-    shown = {*known[config.template].fields, *known[config.code_only_template].fields}
+    builder = prompt_builder(None, config, config)
+    shown = {*builder.template.fields, *builder.code_only.fields}
     needed = {"near_a", "near_b"} & shown or config.train.offset == "near"
     if not needed or (out / "neighbours.npz").is_file():
         return
