@@ -22,6 +22,10 @@ NAMES = st.text("abcdefgh", min_size=1, max_size=4)
 FAMILY = st.sampled_from(["ga-", "ast-", "alt-", "rag-", "FractalNet-", ""])
 
 
+def parted(pairs, codes, split):
+    return add_split(pairs, split_networks(codes, split), split)
+
+
 @st.composite
 def grouped(draw, most=40):
     """Networks of any families in any near-duplicate groups."""
@@ -137,7 +141,7 @@ def pairs(tiny, task):
 
 @pytest.mark.parametrize("dataset", ["cifar-10", "mnist", "svhn"])
 def test_a_dataset_left_out_is_in_every_test_pair_and_in_no_other(tiny, pairs, split_by, dataset):
-    table = add_split(pairs, tiny.codes, split_by("dataset", left_out=dataset))
+    table = parted(pairs, tiny.codes, split_by("dataset", left_out=dataset))
     touches = (table["ds_a"] == dataset) | (table["ds_b"] == dataset)
     assert ((table["part"] == "test") == touches).all()
 
@@ -157,14 +161,14 @@ def test_who_learns_from_single_trials_sees_none_of_a_network_or_dataset_that_is
 
 
 def test_near_duplicates_stay_together(tiny, pairs, split_by):
-    table = add_split(pairs, tiny.codes, split_by("group"))
+    table = parted(pairs, tiny.codes, split_by("group"))
     assert table["group"].nunique() == 4
     assert (table.groupby("group")["part"].nunique() == 1).all()
     assert (table["family"] == table["nn"].map(family_of)).all()
 
 
 def test_a_network_has_one_part(tiny, pairs, split_by):
-    table = add_split(pairs, tiny.codes, split_by("network"))
+    table = parted(pairs, tiny.codes, split_by("network"))
     assert (table.groupby("nn")["part"].nunique() == 1).all()
     assert table["part"].nunique() == 3
 
@@ -173,7 +177,7 @@ def test_the_leaky_split_keeps_nothing_apart_but_the_pair_whichever_side_it_is_a
     trials = labelled_trials(tiny, task, 1)
     parts = []
     for seed in (0, 1):  # other sides, the same pair
-        table = add_split(make_pairs(trials, "rank", "best", seed), tiny.codes, split_by("pairs"))
+        table = parted(make_pairs(trials, "rank", "best", seed), tiny.codes, split_by("pairs"))
         names = table[["ds_a", "ds_b"]]
         parts.append(table.set_index([table["nn"], names.min(axis=1), names.max(axis=1)])["part"].sort_index())
     pd.testing.assert_series_equal(*parts)
@@ -181,7 +185,7 @@ def test_the_leaky_split_keeps_nothing_apart_but_the_pair_whichever_side_it_is_a
 
 
 def test_the_pairs_themselves_are_untouched(tiny, pairs, split_by):
-    table = add_split(pairs, tiny.codes, split_by("group"))
+    table = parted(pairs, tiny.codes, split_by("group"))
     pd.testing.assert_frame_equal(table[list(pairs.columns)], pairs)
 
 
@@ -193,7 +197,7 @@ def test_the_pairs_themselves_are_untouched(tiny, pairs, split_by):
 ])
 def test_a_split_that_cannot_be_made_is_refused(tiny, pairs, split_by, settings, complaint):
     with pytest.raises(PerfclfError, match=complaint):
-        add_split(pairs, tiny.codes, split_by(**settings))
+        parted(pairs, tiny.codes, split_by(**settings))
 
 
 def test_a_network_without_code_is_named(tiny, pairs, split_by):
