@@ -13,11 +13,10 @@ from nngpt_perfclf import processes
 from nngpt_perfclf.advice.language import KIND, LanguageAdviser, known_evidence, load, load_untrained, prompt_builder
 from nngpt_perfclf.advice.prior import PairPrior, save_priors
 from nngpt_perfclf.advice.run_folders import LANGUAGE_NAME
-from nngpt_perfclf.advice.weights import MODES, Weights, fit_weights, save_weights
+from nngpt_perfclf.advice.weights import MODES, Weights, accuracy, fit_weights, save_weights
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
 from nngpt_perfclf.datasets import dataset_properties
-from nngpt_perfclf.prompts import templates
 from nngpt_perfclf.retrieval import Neighbours
 from nngpt_perfclf.run_folder import RunFolder, manifest
 from nngpt_perfclf.tasks import LABELS, TaskData, question_of
@@ -75,8 +74,8 @@ def _note(config: Config, out: Path, data: TaskData, **more) -> None:
 
 
 def _fit_neighbours(config: Config, out: Path, data: TaskData, groups: pd.Series) -> None:
-    known = templates()
-    shown = {*known[config.template].fields, *known[config.code_only_template].fields}
+    builder = prompt_builder(None, config, config)
+    shown = {*builder.template.fields, *builder.code_only.fields}
     needed = {"near_a", "near_b"} & shown or config.train.offset == "near"
     if not needed or (out / "neighbours.npz").is_file():
         return
@@ -152,8 +151,7 @@ def _fitted(adviser: LanguageAdviser, weights: tuple[float, ...], questions: lis
     fitted = fit_weights(evidence, won, used=[weight != 0 for weight in weights])
     log_odds = (evidence * fitted).sum(axis=1)
     before = (evidence[:, 1:] * weights[1:]).sum(axis=1)
-    accuracy, without_model = (float(np.mean((found > 0) == won)) for found in (log_odds, before))
-    return fitted, {"": accuracy, "_n": len(questions), "_without_model": without_model,
+    return fitted, {"": accuracy(log_odds, won), "_n": len(questions), "_without_model": accuracy(before, won),
                     "_log_loss": log_loss(log_odds, won)}
 
 
