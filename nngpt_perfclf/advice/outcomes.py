@@ -77,8 +77,8 @@ def checked(observations: Iterable[Observation], epoch: int) -> tuple[list[Obser
 
 def read_outcomes(file: Path, target: str, epoch: int) -> list[Observation]:
     """The usable outcomes on the dataset `target` of a file: JSON lines (`name`, `arch_code` or `net`, `recipe`,
-    `accuracy`, `epoch`), all of that dataset, or the run database of a loop. What cannot be used is reported in one line
-    each on standard error.
+    `accuracy`, `epoch`), all of that dataset, or the run database of a loop. What cannot be used is reported in one
+    line each on standard error.
 
     Raises PerfclfError for a file that is missing or is neither.
     """

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nngpt_perfclf.advice.base import check_dataset
+from nngpt_perfclf.console import say
 from nngpt_perfclf.profiling.contract import fault_of
 from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Ranked, Score
 

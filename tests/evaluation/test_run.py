@@ -18,11 +18,11 @@ from nngpt_perfclf.corpus import load_corpus
 from nngpt_perfclf.evaluation import evaluate, run
 from nngpt_perfclf.evaluation.predict import SHARD, predict, predict_in_shards
 from nngpt_perfclf.evaluation.run import chosen_pairs, over_seeds, seed_folders, telling
-from nngpt_perfclf.record import read_json, write_json
-from nngpt_perfclf.tasks import labelled_trials, load_pairs, load_task
+from nngpt_perfclf.files import read_json, write_json
+from nngpt_perfclf.tasks import TaskData, labelled_trials, load_task
 from nngpt_perfclf.types import PerfclfError, Question, Recipe
 
-SIDES = ("lr", "momentum", "batch", "dropout", "transform")
+TRIALS = ("lr", "momentum", "batch", "dropout", "transform")
 
 
 class Length(Adviser):
@@ -37,7 +37,7 @@ class Length(Adviser):
 
 def pairs_and_codes(networks=60):
     table = predictions(networks).drop(columns=["p_a", "logit_ab", "logit_ba", "prior_a"])
-    table = table.assign(**{f"{name}_{side}": np.nan for name in SIDES for side in "ab"})
+    table = table.assign(**{f"{name}_{side}": np.nan for name in TRIALS for side in "ab"})
     return table, {nn: f"x = {nn!r}\n" for nn in table["nn"].unique()}
 
 
@@ -146,7 +146,7 @@ def test_a_finished_run_is_neither_overwritten_nor_done_twice(measured):
 
 def test_the_prior_is_fitted_on_the_training_part_alone(measured):
     config = settings(measured[0])
-    pairs = load_pairs(config, load_corpus(config))
+    pairs = TaskData.load(config).pairs()
     prior = PairPrior.fit(pairs[pairs["part"] == "train"])
     rows = pd.read_parquet(measured[0] / "predictions.parquet")
     assert [prior(row.ds_a, row.ds_b) for row in rows.itertuples()] == rows["prior_a"].tolist()

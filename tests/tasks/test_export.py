@@ -8,7 +8,7 @@ import pytest
 
 from nngpt_perfclf import corpus
 from nngpt_perfclf.config import load_config
-from nngpt_perfclf.tasks import export, load_pairs
+from nngpt_perfclf.tasks import export
 from nngpt_perfclf.types import PerfclfError
 
 NEEDED = {"nn", "epoch", "ds_a", "ds_b", "norm_a", "norm_b", "better", "group", "part"}

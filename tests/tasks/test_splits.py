@@ -132,7 +132,7 @@ def test_shares_are_kept(split_by):
 
 @pytest.fixture
 def pairs(tiny, task):
-    return make_pairs(labelled_trials(tiny, task, 1), "normalized", "one", 0)
+    return make_pairs(labelled_trials(tiny, task, 1), "normalized", "random", 0)
 
 
 @pytest.mark.parametrize("dataset", ["cifar-10", "mnist", "svhn"])
@@ -199,7 +199,7 @@ def test_a_split_that_cannot_be_made_is_refused(tiny, pairs, split_by, settings,
 def test_a_network_without_code_is_named(tiny, pairs, split_by):
     codes = {nn: code for nn, code in tiny.codes.items() if nn != "ga-0"}
     with pytest.raises(PerfclfError, match="no code for 1 networks with trials, such as ga-0"):
-        add_split(pairs, codes, split_by("group"))
+        add_split(pairs, split_networks(codes, split_by("group")), split_by("group"))
 
 
 @pytest.mark.parametrize(("nn", "family"), [
