@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import settings
 from lemur_wheel import CACHE, Texts
+from tiny import make_tiny_model
 
 # On a busy machine an example's time says nothing about the code.
 settings.register_profile("project", deadline=None, max_examples=40)
@@ -43,3 +44,9 @@ def gemma():
     assert file.is_file(), f"{file} is missing; run make setup"
     tokenizer = Tokenizer.from_file(str(file))
     return lambda text: tokenizer.encode(text, add_special_tokens=False).ids
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory):
+    """The folder of a tiny language model, made once."""
+    return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")

@@ -11,7 +11,7 @@ from nngpt_perfclf.profiling.types import Layer, Structure, TrainingSetup
 from nngpt_perfclf.sandbox.words import printable
 
 LARGEST_NUMBER = 10**18
-_LAYERS, _TRACED, _NAMES, _DIMENSIONS = 2000, 400, 400, 8
+_LAYERS, _TRACED, _NAMES, _DIMENSIONS = 2000, 400, 1000, 8
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 _NO_PROFILE = "handed back no valid profile"
 
@@ -41,7 +41,7 @@ def structure_from(found: dict) -> Structure:
     return Structure(
         way=_choice(found.get("way"), ("meta", "mixed", "real")),
         **{name: _count(found.get(name)) for name in counts},
-        receptive_field=_number(found.get("receptive_field")),
+        **{name: _number(found.get(name)) for name in ("mean_depth", "log_paths", "receptive_field")},
         layers=_tuple(found.get("layers"), _layer, _LAYERS),
         trace=_tuple(found.get("trace"), lambda step: _tuple(step, _count, 3, least=3), _TRACED),
         operators=_counts(found.get("operators")), kinds=_counts(found.get("kinds")),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,9 +11,11 @@ from nngpt_perfclf.corpus import Corpus, load_corpus
 from nngpt_perfclf.datasets import DatasetProperties, dataset_properties
 from nngpt_perfclf.files import whole
 from nngpt_perfclf.profiling.cache import ProfileCache
+from nngpt_perfclf.profiling.contract import fault_of
 from nngpt_perfclf.profiling.features import features, words
-from nngpt_perfclf.profiling.pool import Answer
-from nngpt_perfclf.profiling.profiler import answers_to, shapes_of
+from nngpt_perfclf.profiling.images import shapes_of
+from nngpt_perfclf.profiling.pool import Answer, Pool, Task
+from nngpt_perfclf.profiling.profiler import answers_to
 from nngpt_perfclf.profiling.types import Profile, Shapes
 from nngpt_perfclf.tasks import load_task
 from nngpt_perfclf.types import Recipe
@@ -46,6 +50,25 @@ def describe(config: Config, out: Path | None = None) -> dict:
     return summary(networks, table)
 
 
+def measure(config: Config, count: int) -> dict:
+    """How long the profiler takes for `count` of the task's networks, drawn by `config.seed`, each at its most frequent
+    shapes, without the cache. `seconds_per_network`: wall time of the whole batch, the server's start included."""
+    corpus = load_corpus(config)
+    shapes = recorded_shapes(corpus, dataset_properties(config.datasets), load_task(config.task).task)
+    drawn = shapes.drop_duplicates("nn").sample(count, random_state=config.seed)
+    tasks = [Task(corpus.codes[nn], one) for nn, one in zip(drawn["nn"], drawn["shapes"], strict=True)
+             if fault_of(corpus.codes[nn]) is None]
+    began = time.perf_counter()
+    with Pool() as pool:
+        answers = [answer for _, answer in pool.run(tasks)]
+    wall = time.perf_counter() - began
+    seconds = sorted(answer.seconds for answer in answers)
+    return {"networks": len(answers), "built": sum(answer.structure is not None for answer in answers),
+            "workers": pool.workers, "seconds": wall, "seconds_per_network": wall / len(answers),
+            "median_seconds": seconds[len(seconds) // 2], "seconds_of_95_%": seconds[int(0.95 * len(seconds))],
+            "longest_seconds": seconds[-1]}
+
+
 def summary(networks: pd.DataFrame, table: pd.DataFrame) -> dict:
     """Counts, shares and seconds. `networks`: each once, at its most frequent shapes; `table`: at all shapes."""
     built = networks["status"] == _BUILT
@@ -70,21 +93,20 @@ def failures(table: pd.DataFrame) -> list[dict]:
 
 def recorded_shapes(corpus: Corpus, datasets: dict[str, DatasetProperties], task: str) -> pd.DataFrame:
     """A row for each network and shapes that it was trained with up to epoch 5: nn, shapes, dataset (one of those that
-    have them), trials, channels, size, classes, complex; the most frequent of a network first."""
+    have them), trials, channels, size, width, classes, complex; the most frequent of a network first."""
     import pandas as pd
 
     trials = corpus.trials
     kept = trials[(trials["task"] == task) & (trials["epoch"] <= LAST_EPOCH) & trials["dataset"].isin(list(datasets))]
     counted = kept.groupby(["nn", "dataset", "transform"], observed=True).size().rename("trials").reset_index()
-    shapes = {pair: shapes_of(Recipe(transform=pair[1]), datasets[pair[0]])
+    shapes = {pair: shapes_of(Recipe(transform=pair[1]), pair[0], datasets)
               for pair in set(zip(counted["dataset"].astype(str), counted["transform"].astype(str), strict=True))}
     counted["shapes"] = [shapes[pair] for pair in
                          zip(counted["dataset"].astype(str), counted["transform"].astype(str), strict=True)]
     table = counted.sort_values("trials", ascending=False, kind="stable").groupby(
         ["nn", "shapes"], observed=True, sort=False).agg(dataset=("dataset", "first"), trials=("trials", "sum"))
     table = table.reset_index().sort_values(["nn", "trials"], ascending=[True, False], kind="stable")
-    of = pd.DataFrame([{"channels": one.channels, "size": one.size, "classes": one.classes, "complex": one.complex}
-                       for one in table["shapes"]], index=table.index)
+    of = pd.DataFrame([asdict(one) for one in table["shapes"]], index=table.index)
     table = table.join(of).astype({"nn": str, "dataset": str})
     return table[table["nn"].isin(corpus.codes.keys())].reset_index(drop=True)
 

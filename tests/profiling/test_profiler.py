@@ -5,11 +5,12 @@ import sys
 import pytest
 from profiled_networks import network
 
-from nngpt_perfclf.profiling import profiler
-from nngpt_perfclf.profiling.cache import ProfileCache
+from nngpt_perfclf.profiling import cache as profile_cache
+from nngpt_perfclf.profiling import pool, profiler
+from nngpt_perfclf.profiling.cache import ProfileCache, key_of
 from nngpt_perfclf.profiling.pool import Answer, Task
-from nngpt_perfclf.profiling.profiler import profile, shapes_of
-from nngpt_perfclf.profiling.types import Shapes
+from nngpt_perfclf.profiling.profiler import profile
+from nngpt_perfclf.profiling.types import Profile, Shapes
 from nngpt_perfclf.types import Candidate, PerfclfError, Recipe
 
 PLAIN = network()
@@ -62,10 +63,26 @@ def test_without_a_sandbox_nothing_is_run_and_the_status_says_so(monkeypatch):
     assert ProfileCache().read([Task(PLAIN, Shapes(1, 28, 10))]) == {}
 
 
+def test_a_lock_that_fails_when_it_is_tried_is_no_fault_of_the_network(monkeypatch):
+    impossible = {"cpu_seconds": None, "memory_bytes": 1 << 30, "readable": []}
+    monkeypatch.setattr(pool, "lock_limits", lambda limits, folder: impossible)
+    found = profile([Candidate("net", PLAIN)], "svhn")[0]
+    assert (found.status, found.broken) == ("no sandbox", False)
+
+
+@pytest.mark.parametrize(("reason", "broken"), [
+    ("ModuleNotFoundError: No module named 'torchvision'", False), ("PermissionError: [Errno 1] no", False),
+    ("RuntimeError: [enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory", False),
+    ("MemoryError", False), ("RuntimeError: shapes do not fit", True), ("died of SIGSEGV", True),
+])
+def test_what_may_lie_in_the_machine_does_not_break_a_network(reason, broken):
+    assert Profile("failed", Shapes(3, 32, 10), "build", reason).broken == broken
+
+
 @pytest.mark.usefixtures("no_pool")
 def test_an_unknown_dataset_is_an_error():
     with pytest.raises(PerfclfError, match="unknown dataset 'cifar'"):
-        profile([], "cifar")
+        profile([Candidate("net", PLAIN)], "cifar")
     assert profile([], "cifar-10") == []
 
 
@@ -117,14 +134,6 @@ def test_a_stopped_batch_keeps_what_was_done(monkeypatch):
     assert ProfileCache().read(tasks) == {tasks[0]: Answer(0.1, stage="forward", reason="no")}
 
 
-def test_shapes_follow_from_dataset_and_transform():
-    from nngpt_perfclf.datasets import dataset_properties
-
-    known = dataset_properties()
-    assert shapes_of(Recipe(transform="complex_128_flip"), known["cifar-100"]) == Shapes(3, 128, 100, True)
-    assert shapes_of(Recipe(transform="something"), known["mnist"]) == Shapes(1, 28, 10)
-
-
 def test_pytorch_stays_out_of_the_asking_process():
     script = ("import sys; from nngpt_perfclf.profiling.profiler import profile; from nngpt_perfclf.types import *; "
               f"profile([Candidate('net', {PLAIN!r})], 'cifar-10'); print('torch' in sys.modules)")
@@ -149,3 +158,19 @@ def test_several_processes_share_the_cache(tmp_path):
     tasks = [Task(f"code {number}", Shapes(3, 32, 10)) for number in range(60)]
     found = ProfileCache(file).read(tasks)
     assert [found[task].reason for task in tasks] == [str(number) for number in range(60)]
+
+
+def test_a_package_that_was_missing_is_looked_for_again(tmp_path):
+    cache, task = ProfileCache(tmp_path / "profiles.sqlite"), Task("import einops", Shapes(3, 32, 10))
+    cache.write({task: Answer(0.1, stage="import", reason="ModuleNotFoundError: No module named 'einops'")})
+    assert cache.read([task]) == {}
+
+
+def test_only_code_that_names_torchvision_depends_on_its_version(monkeypatch):
+    def keys(torchvision):
+        monkeypatch.setattr(profile_cache, "_installed", lambda name: "2" if name == "torch" else torchvision)
+        return [key_of(Task(code, Shapes(3, 32, 10))) for code in ("import torch", "import torchvision")]
+
+    without, with_it = keys("none"), keys("0.28")
+    assert without[0] == with_it[0]
+    assert without[1] != with_it[1]
