@@ -64,7 +64,7 @@ class TrainConfig:
     clip: float
     weight_decay: float
     optimiser: str
-    precision: str
+    precision: Literal["auto", "float32", "bfloat16"]
     checkpoint_steps: int
     max_tokens: int
 
