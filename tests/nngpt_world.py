@@ -1,18 +1,19 @@
 """NNGPT's released code, run for real where it needs no accelerator.
 
 Run as ``python nngpt_world.py NNGPT ROOT``, in a process of its own, because its modules keep the working directory
-they were first imported in. What is replaced: the packages that are not installed here (deepspeed, overrides),
+they were first imported in. LEMUR's modules are taken out of its wheel. What is replaced: the packages that are not installed here (deepspeed, overrides),
 LEMUR's query, which would first fill a database, by four rows of its columns, and the language model by its answers.
 Everything else, generation with its files, evaluation's search for candidates, is NNGPT's own.
 """
 
 import importlib
 import importlib.machinery
-import importlib.util
 import json
 import sys
 import types
 from pathlib import Path
+
+import lemur_wheel
 
 CODE = "import torch\n\nclass Net(torch.nn.Module):\n    width = {width}\n"
 
@@ -31,12 +32,11 @@ def enter(nngpt: Path, root: Path) -> None:
     site = root / "ab"
     site.mkdir(parents=True, exist_ok=True)
     (site / "__init__.py").touch()
-    lemur = next(Path(path) for path in importlib.util.find_spec("ab").submodule_search_locations
-                 if (Path(path) / "nn" / "nn").is_dir())
-    for name, target in (("gpt", nngpt / "ab" / "gpt"), ("nn", lemur / "nn")):
-        if not (site / name).exists():
-            (site / name).symlink_to(target)
-    sys.path.insert(0, str(root))
+    lemur_wheel.unpack_code(root)
+    if not (site / "gpt").exists():
+        (site / "gpt").symlink_to(nngpt / "ab" / "gpt")
+    # A wheel of Python files alone is imported from where it lies.
+    sys.path[:0] = [str(root), *map(str, lemur_wheel.WHEELS.glob("radon-*.whl"))]
     for name in [name for name in sys.modules if name == "ab" or name.startswith("ab.")]:
         del sys.modules[name]
     stub("deepspeed")
