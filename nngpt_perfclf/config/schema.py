@@ -99,7 +99,7 @@ class EvaluateConfig:
 
 @dataclass(frozen=True)
 class LoopConfig:
-    kind: Literal["replay", "local"]
+    kind: Literal["replay", "single", "local"]
     targets: tuple[str, ...]
     candidates: int
     pool: int

@@ -73,8 +73,11 @@ def ask(manager: pluggy.PluginManager, runs: RunDatabase | None, adviser: str, c
         target: str) -> list[Scored]:
     """One Scored a candidate, in order, from the record `runs` (None: nothing is recorded) or from the hook `score`.
 
-    A candidate that breaks the interface is not asked about: its Scored says `broken` and why.
+    A candidate that breaks the interface is not asked about: its Scored says `broken` and why. The adviser `NOBODY`
+    is never asked, and has no opinion.
     """
+    if adviser == NOBODY:
+        return [Scored(None, 0.0, "nobody was asked")] * len(candidates)
     scored: list[Scored] = []
     with progress() as bar:
         asking = bar.add_task(f"scoring with {adviser} for {target}", total=len(candidates))

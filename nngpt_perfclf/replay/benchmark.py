@@ -11,14 +11,13 @@ import numpy as np
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import progress, say
 from nngpt_perfclf.files import write_json
-from nngpt_perfclf.loop.asking import NOBODY, ask, key_of, manager_of
+from nngpt_perfclf.loop.asking import ask, key_of, manager_of
 from nngpt_perfclf.loop.plan import asked_by, rule_of, shares_of
 from nngpt_perfclf.loop.policies import ASKING, Policy, Rule, build_policy
-from nngpt_perfclf.loop.run_database import RunDatabase
+from nngpt_perfclf.loop.run_database import RunDatabase, Scored
 from nngpt_perfclf.replay import regret
 from nngpt_perfclf.replay.pools import Pool, Replay, load_replay
 from nngpt_perfclf.run_folder import manifest
-from nngpt_perfclf.types import Score
 
 INTERVAL = ("95 %: bootstrap of the pools' near-duplicate groups, fresh generations from each sample; covers the "
             "choice of held-out networks and of generations, not the training of the adviser")
@@ -26,13 +25,12 @@ INTERVAL = ("95 %: bootstrap of the pools' near-duplicate groups, fresh generati
 
 @dataclass(frozen=True)
 class Contender:
-    """One adviser with one policy: by target the policy, and the pool's scores and the seconds that they took."""
+    """One adviser with one policy: by target the policy, and what the pool's candidates were given."""
 
     adviser: str
     policy: str
     policies: Mapping[str, Policy]
-    scores: Mapping[str, list[Score | None]]
-    asking: Mapping[str, np.ndarray]
+    scored: Mapping[str, list[Scored]]
 
 
 def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
@@ -47,7 +45,7 @@ def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
         say(f"measuring {contender.policy} by {contender.adviser}")
         rows += _rows(contender, draws, rule, config.loop.keep)
         if contender.policy in ASKING:
-            fitted = regret.fit_inverse_temperature(draws, contender.policies, contender.scores)
+            fitted = regret.fit_inverse_temperature(draws, contender.policies, contender.scored)
             temperatures.append({"adviser": contender.adviser, "policy": contender.policy, **fitted})
     result = {
         "out": str(folder), "part": config.evaluate.part, "epoch": config.epoch, "pool": config.loop.pool,
@@ -61,17 +59,10 @@ def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
 def _contenders(config: Config, replay: Replay, rule: Rule, runs: RunDatabase) -> Iterator[Contender]:
     for name in config.loop.policies:
         for adviser in asked_by(config, name):
-            manager = manager_of(config, adviser, replay, policy=name, anchors=replay.anchors)
-            policies, scores, asking = {}, {}, {}
-            for target, pool in replay.pools.items():
-                policies[target] = build_policy(name, rule, pool.outcomes)
-                if adviser == NOBODY:
-                    scores[target], asking[target] = [None] * len(pool.candidates), np.zeros(len(pool.candidates))
-                    continue
-                scored = ask(manager, runs, key_of(config, adviser, name), pool.candidates, target)
-                scores[target] = [given.score for given in scored]
-                asking[target] = np.array([given.seconds for given in scored], float)
-            yield Contender(adviser, name, policies, scores, asking)
+            manager, key = manager_of(config, adviser, policy=name, anchors=replay.anchors), key_of(config, adviser, name)
+            policies = {target: build_policy(name, rule, pool.outcomes) for target, pool in replay.pools.items()}
+            scored = {target: ask(manager, runs, key, pool.candidates, target) for target, pool in replay.pools.items()}
+            yield Contender(adviser, name, policies, scored)
 
 
 def _rows(contender: Contender, draws: Mapping[str, regret.Draws], rule: Rule,
@@ -81,8 +72,8 @@ def _rows(contender: Contender, draws: Mapping[str, regret.Draws], rule: Rule,
     by_target = {}
     with progress() as bar:
         for target in bar.track(draws, description=f"{contender.policy} by {contender.adviser}"):
-            by_target[target] = regret.measure(draws[target], contender.policies[target], contender.scores[target],
-                                               contender.asking[target], rules)
+            by_target[target] = regret.measure(draws[target], contender.policies[target], contender.scored[target],
+                                               rules)
     rows = []
     for place, share in enumerate(shares):
         measured = {target: found[place] for target, found in by_target.items()}
