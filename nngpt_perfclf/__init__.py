@@ -19,22 +19,21 @@ from nngpt_perfclf.types import (
 
 if TYPE_CHECKING:
     from nngpt_perfclf.advice.ranking import rank, select
+    from nngpt_perfclf.advice.registry import load_advisor
 
 __version__ = "0.2.0"
 __all__ = ["Advice", "AdviserSpec", "Candidate", "Outcome", "PerfclfError", "Question", "Ranked", "Recipe", "Score",
            "hookimpl", "load_advisor", "rank", "select"]
 
 
-def load_advisor(folder_or_name):
-    """The adviser of a run folder, or of a registered name (``pretrained``, ``pointwise``, ``pairwise``, …)."""
-    from nngpt_perfclf.advice import load_advisor as load
-
-    return load(folder_or_name)
-
-
 def __getattr__(name: str):
+    # Imported at their first use, so that a plugin that needs the types alone loads nothing else.
     if name in ("rank", "select"):
         from nngpt_perfclf.advice import ranking
 
         return getattr(ranking, name)
+    if name == "load_advisor":
+        from nngpt_perfclf.advice.registry import load_advisor
+
+        return load_advisor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

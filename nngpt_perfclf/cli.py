@@ -6,7 +6,7 @@ import argparse
 import re
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 
@@ -17,10 +17,11 @@ _OVERRIDE = re.compile(r"[A-Za-z_][\w.]*=")
 
 @dataclass(frozen=True)
 class Verb:
-    """`operands`: names of the positional words, the last ending in … if it takes any number, in ? if it may be
+    """`operands`: names of the positional words, the last with … if it takes any number, with ? if it may be
     absent; `options`: flag -> (metavar or None for a switch, help); `call`: "module:function", given the
     configuration, the operands and the options by keyword; `keys`: the configuration keys, or groups of them, that the
-    verb reads; `config`: the file in conf/ that --config stands for."""
+    verb reads; `config`: the file in conf/ that --config stands for; `table`: "module:function" that makes of the
+    result what is shown without --json."""
 
     help: str
     call: str
@@ -28,6 +29,7 @@ class Verb:
     options: tuple[tuple[str, str | None, str], ...] = ()
     keys: tuple[str, ...] = ()
     config: str | None = None
+    table: str | None = None
 
 
 _DATA = ("task", "epoch", "label", "trial", "seed", "corpus", "split")
@@ -44,14 +46,20 @@ VERBS = {
                      ("--views", None, "measure the code views of the task's networks instead")),
                     (*_PROMPT, "task", "epoch", "corpus", "model")),
     "train": Verb("fine-tune an adapter, or fit another adviser (model=pointwise, pairwise, stack), and calibrate it",
-                  "advice:train", keys=(*_DATA, "seeds", *_PROMPT, "out", "resume", "threads", "model", "lora", "train",
-                                        "advice.features", "advice.parts", "advice.profile")),
-    "advise": Verb("ask about one network's code", "advice:answer", ("net.py?", "ds_a?", "ds_b?"),
+                  "advice.training:train", keys=(*_DATA, "seeds", *_PROMPT, "out", "resume", "threads", "model", "lora",
+                                                 "train", "advice.features", "advice.parts", "advice.profile")),
+    "advise": Verb("ask about one network's code", "advice.answering:answer", ("net.py?", "ds_a?", "ds_b?"),
                    (("--batch", "FILE", "read questions as JSON lines instead"),),
                    ("adviser", "epoch", "label", "datasets", *_ADVICE, "recipe", "recipe_a", "recipe_b", "out")),
-    "rank": Verb("rank networks for one dataset, best first", "advice:rank", ("net.py…",),
+    "rank": Verb("rank networks for one dataset, best first", "advice.rank_command:rank", ("net.py…",),
                  (("--target", "DATASET", "the dataset that they would be trained on"),),
                  ("scorer", "epoch", "label", "datasets", *_ADVICE, "recipe")),
+    "profile": Verb("build networks in the sandbox, untrained, and measure them", "advice.profile_command:profile",
+                    ("net.py…?",),
+                    (("--dataset", "DATASET", "the dataset that they are built for"),
+                     ("--corpus", None, "the networks of LEMUR's trials instead of files"),
+                     ("--out", "FILE", "with --corpus: write the table of features, .parquet")),
+                    ("datasets", "task", "corpus", "recipe"), table="advice.profile_command:table"),
     "evaluate": Verb("measure an adviser on held-out pairs, with its baselines", "evaluation:evaluate", ("run?",),
                      keys=("adviser", *_DATA, *_PROMPT, "out", "resume", "threads", *_ADVICE, "evaluate",
                            "train.labels", "train.precision", "model")),
@@ -90,9 +98,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         from nngpt_perfclf.console import show
 
         config = load_config(told.config or (verb.config and conf_folder() / verb.config), overrides)
-        module, function = verb.call.split(":")
-        result = getattr(import_module(f"nngpt_perfclf.{module}"), function)(config, *operands, **options)
-        show(result, told.json)
+        result = _function(verb.call)(config, *operands, **options)
+        show(result if told.json or verb.table is None else _function(verb.table)(result), told.json)
     except (PerfclfError, OSError) as error:
         print(f"nngpt-perfclf {told.verb}: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
@@ -122,6 +129,11 @@ def _wrapped(text: str) -> str:
     return textwrap.fill(text, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)
 
 
+def _function(name: str) -> Callable:
+    module, function = name.split(":")
+    return getattr(import_module(f"nngpt_perfclf.{module}"), function)
+
+
 def _parser() -> argparse.ArgumentParser:
     from nngpt_perfclf import __version__
 
@@ -145,12 +157,13 @@ def _parser() -> argparse.ArgumentParser:
 
 def _shown(operand: str) -> str:
     word = operand.rstrip("?…").upper()
-    return f"[{word}]" if operand.endswith("?") else f"{word}…" if operand.endswith("…") else word
+    word += "…" * ("…" in operand)
+    return f"[{word}]" if operand.endswith("?") else word
 
 
 def _check_operands(parser: argparse.ArgumentParser, name: str, verb: Verb, operands: list[str]) -> None:
     least = sum(not operand.endswith("?") for operand in verb.operands)
-    most = 10**9 if any(operand.endswith("…") for operand in verb.operands) else len(verb.operands)
+    most = 10**9 if any("…" in operand for operand in verb.operands) else len(verb.operands)
     if not least <= len(operands) <= most:
         wanted = " ".join(map(_shown, verb.operands)) or "no operands"
         parser.error(f"{name} takes {wanted} (and key=value overrides), not {' '.join(operands) or 'nothing'}")

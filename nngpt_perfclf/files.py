@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nngpt_perfclf.types import PerfclfError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @contextmanager
@@ -56,3 +62,20 @@ def read_json(path: Path) -> dict:
     if not isinstance(content, dict):
         raise PerfclfError(f"{path} must hold a JSON object")
     return content
+
+
+@contextmanager
+def read_arrays(path: Path, what: str) -> Iterator[np.lib.npyio.NpzFile]:
+    """The plain arrays of an .npz file by name. `what` it is, in the PerfclfError for a file that is missing, damaged
+    or refused by the block with a KeyError or ValueError."""
+    import numpy as np
+
+    if not path.is_file():
+        raise PerfclfError(f"no {what} {path}")
+    try:
+        with np.load(path, allow_pickle=False) as arrays:
+            if not isinstance(arrays, np.lib.npyio.NpzFile):
+                raise ValueError("it is a single array")
+            yield arrays
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        raise PerfclfError(f"{what} {path} is damaged: {error}") from error

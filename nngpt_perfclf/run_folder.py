@@ -86,9 +86,13 @@ def _versions() -> dict[str, str]:
 
 
 def _commit() -> str | None:
-    """The checkout's commit, with a + where files differ from it; None outside a checkout."""
-    said = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=Path(__file__).parent, capture_output=True,
-                          text=True, check=False)
+    """The checkout's commit, with a + where files differ from it; None for an installed package, whose folder may lie
+    in somebody else's checkout."""
+    checkout = Path(__file__).parents[1]
+    if not (checkout / ".git").exists():
+        return None
+    said = subprocess.run(["git", "describe", "--always", "--dirty=+"], cwd=checkout, capture_output=True, text=True,
+                          check=False)
     return said.stdout.strip() or None
 
 

@@ -14,7 +14,16 @@ import sys
 import types
 from pathlib import Path
 
-CODE = "import torch\n\nclass Net(torch.nn.Module):\n    width = {width}\n"
+CODE = """import torch
+
+class Net(torch.nn.Module):
+    width = {width}
+    def forward(self, x): return x
+    def learn(self, data): pass
+    def train_setup(self, prm): pass
+
+def supported_hyperparameters(): return {{'lr'}}
+"""
 
 
 def stub(name: str, **content) -> types.ModuleType:
@@ -108,13 +117,13 @@ def main() -> None:
     enter(nngpt, root)
     tune = importlib.import_module("ab.gpt.util.Tune")
 
-    from nngpt_perfclf.nngpt import prune as adapter
+    from nngpt_perfclf.nngpt import prune, wrap
 
     folders = {"plain": generate(tune, root / "plain"), "answers": generate(tune, root / "answers", "classification")}
     original = tune.nn_gen
     for name, judge in (("wrapped", first_goes), ("failing", failing)):
-        adapter._advised = lambda config, keep, judge=judge: judge
-        with adapter.wrap():
+        prune._advised = lambda config, keep, judge=judge: judge
+        with wrap():
             folders[name] = generate(tune, root / name)
         assert tune.nn_gen is original
     (root / "told.json").write_text(json.dumps({name: evaluated(folder) for name, folder in folders.items()}))

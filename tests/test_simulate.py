@@ -26,7 +26,7 @@ def benchmark(tmp_path_factory):
 def test_the_result_has_the_keys_that_hosts_read(benchmark):
     result = benchmark[1]
     assert set(result) == {"out", "part", "epoch", "pool", "candidates", "resamples", "interval", "pools",
-                           "inverse_temperature", "rows"}
+                           "inverse_temperature", "unseen_target", "rows"}
     assert {"target", "adviser", "policy", "keep", *BOUNDED} <= set(result["rows"][0])
     assert set(result["pools"][0]) == {"target", "candidates", "networks", "groups", "best_accuracy", "median_seconds"}
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from nngpt_perfclf.advice.base import Adviser
+from nngpt_perfclf.advice.base import Adviser, verdict
+from nngpt_perfclf.advice.prior import PairPrior
 from nngpt_perfclf.types import Advice, Candidate, PerfclfError, Question, Recipe, Score
 
 _SUREST = 1e-6  # a probability counts as at most a million to one
+_log = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -75,19 +78,25 @@ class PairScorer:
 
 @dataclass(frozen=True)
 class ScoreComparer:
-    """Pair answers by the difference of two scores (Bradley and Terry's model)."""
+    """Pair answers by the difference of two scores (Bradley and Terry's model). `confidence` and `prior`: as in
+    `Adviser`; without recorded pairs the prior is 0.5."""
 
     scorer: Scorer
     confidence: float = 0.65
+    prior: PairPrior = field(default_factory=PairPrior)
 
     def advise_many(self, questions: Sequence[Question]) -> list[Advice | None]:
-        """One advice a question; None where one of its sides has no score."""
+        """One advice a question; None where one of its sides has no score or its dataset is refused (logged)."""
         sides = [(Candidate("", asked.arch_code, recipe or Recipe()), dataset) for asked in questions
                  for dataset, recipe in ((asked.ds_a, asked.recipe_a), (asked.ds_b, asked.recipe_b))]
         scores: list[Score | None] = [None] * len(sides)
         for target in dict.fromkeys(dataset for _, dataset in sides):
             places = [place for place, (_, dataset) in enumerate(sides) if dataset == target]
-            given = self.scorer.score([sides[place][0] for place in places], target)
+            try:
+                given = self.scorer.score([sides[place][0] for place in places], target)
+            except PerfclfError as error:
+                _log.warning("no opinion: %s", error)
+                continue
             for place, found in zip(places, given, strict=True):
                 scores[place] = found
         return [self._advice(asked, *scores[2 * place:2 * place + 2]) for place, asked in enumerate(questions)]
@@ -95,11 +104,9 @@ class ScoreComparer:
     def _advice(self, asked: Question, score_a: Score | None, score_b: Score | None) -> Advice | None:
         if score_a is None or score_b is None:
             return None
-        log_odds = score_a.value - score_b.value
-        first = min(asked.ds_a, asked.ds_b)
-        better = (asked.ds_a if log_odds > 0 else asked.ds_b) if log_odds else first
-        probability = round(float(1 / (1 + np.exp(-abs(log_odds)))), 6)
-        return Advice(better, probability, 0.5, probability >= self.confidence, "difference of two scores")
+        better, other, probability = verdict(asked, score_a.value - score_b.value)
+        return Advice(better, probability, float(self.prior(better, other)), probability >= self.confidence,
+                      "difference of two scores")
 
 
 def as_scorer(adviser: object, references: Sequence[str], anchors: Mapping[str, Recipe] | None,
@@ -113,14 +120,13 @@ def as_scorer(adviser: object, references: Sequence[str], anchors: Mapping[str, 
     raise PerfclfError(f"{type(adviser).__name__} is no adviser: it has neither advise_many nor score")
 
 
-def both_orders(adviser: object, questions: Sequence[Question],
-                confidence: float = 0.65) -> tuple[np.ndarray, np.ndarray]:
+def both_orders(adviser: object, questions: Sequence[Question]) -> tuple[np.ndarray, np.ndarray]:
     """Log-odds that `ds_a` is the better one, asked as (a, b) and as (b, a), of any adviser; two arrays of shape (n,),
     NaN: no opinion."""
     if isinstance(adviser, Adviser):
         return adviser.both_orders(questions)
     if not isinstance(adviser, PairAdviser):
-        adviser = ScoreComparer(adviser, confidence)
+        adviser = ScoreComparer(adviser)
     turned = [question.swapped() for question in questions]
     answers = list(adviser.advise_many([*questions, *turned]))
     found = np.array([np.nan if advice is None else _logit(advice, advice.probability, question.ds_a)

@@ -11,11 +11,14 @@ from itertools import islice
 from pathlib import Path
 
 from nngpt_perfclf.advice import load_pair_adviser
-from nngpt_perfclf.advice.base import Adviser
+from nngpt_perfclf.advice.adapters import PairAdviser
+from nngpt_perfclf.advice.base import Adviser, check_question
 from nngpt_perfclf.advice.inputs import read_network, read_question, recipe_of
+from nngpt_perfclf.advice.registry import identity_of
 from nngpt_perfclf.code_view.parsing import parses
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress
+from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.types import Advice, PerfclfError, Question, Recipe
 
 AT_ONCE = 64  # questions: enough for full batches, few enough to lose when the run is killed
@@ -39,17 +42,17 @@ def answer(config: Config, net: str | None = None, ds_a: str | None = None, ds_b
     if not parses(question.arch_code):
         raise PerfclfError(f"{net} does not parse as Python")
     adviser = load_pair_adviser(config.adviser, config)
-    _check(adviser, question)
-    return {"network": net, "datasets": [ds_a, ds_b], "adviser": _name(adviser, config),
+    _check(adviser, question, config)
+    return {"network": net, "datasets": [ds_a, ds_b], "adviser": config.adviser,
             **_entry(adviser.advise_many([question])[0])}
 
 
-def answer_all(adviser: object, config: Config, file: Path) -> dict:
+def answer_all(adviser: PairAdviser, config: Config, file: Path) -> dict:
     """Answer the JSON lines of `file` into `config.out` (default: beside it, ending in ``.advice.jsonl``), in order.
 
-    A line holds the fields of a Question; `net`, a path seen from the file's folder, may stand for `arch_code`, and a
+    A line holds the fields of a Question; `net`, a path relative to the file's folder, may replace `arch_code`, and a
     recipe is an object such as ``{"lr": 0.01, "batch": 64}``. A line that cannot be asked gets an entry with `error`.
-    A stopped run goes on where it was: lines that stand whole in the output and belong to the input's lines are kept.
+    A stopped run goes on where it was: complete output lines that answer the input's lines are kept.
     """
     out = Path(config.out) if config.out else file.with_name(f"{file.stem}.advice.jsonl")
     if not file.is_file():
@@ -58,38 +61,38 @@ def answer_all(adviser: object, config: Config, file: Path) -> dict:
         raise PerfclfError(f"out={out} is the file of questions itself: name another one")
     total = sum(1 for _ in _lines(file))
     out.parent.mkdir(parents=True, exist_ok=True)
-    done = _keep_finished(out, file, _name(adviser, config))
+    asked_as = f"{identity_of(config.adviser, config)} {config.epoch} {config.advice.confidence} {_recipes(config)}"
+    done = _keep_finished(out, file, asked_as)
     with progress() as bar, out.open("ab") as answers:
-        task = bar.add_task(f"asking {_name(adviser, config)}", total=total, completed=done)
+        task = bar.add_task(f"asking {config.adviser}", total=total, completed=done)
         lines = islice(enumerate(_lines(file), 1), done, None)
         while chunk := list(islice(lines, AT_ONCE)):
-            for entry in _answered(adviser, config, file, chunk):
-                answers.write(json.dumps(entry, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
+            for (_, line), entry in zip(chunk, _answered(adviser, config, file, chunk), strict=True):
+                keyed = {"key": _key(asked_as, line), **entry}
+                answers.write(json.dumps(keyed, ensure_ascii=False).encode("utf-8", "backslashreplace") + b"\n")
             answers.flush()
             os.fsync(answers.fileno())
             bar.advance(task, len(chunk))
-    return {"out": str(out), "adviser": _name(adviser, config), "questions": total, "kept_from_before": done,
-            **_counts(out)}
+    return {"out": str(out), "adviser": config.adviser, "questions": total, "kept_from_before": done, **_counts(out)}
 
 
-def _answered(adviser: object, config: Config, file: Path, chunk: list[tuple[int, bytes]]) -> Iterator[dict]:
+def _answered(adviser: PairAdviser, config: Config, file: Path, chunk: list[tuple[int, bytes]]) -> Iterator[dict]:
     questions: dict[int, Question] = {}
     errors: dict[int, str] = {}
     for number, line in chunk:
         try:
             question = read_question(line, file.parent, config.epoch, *_recipes(config))
-            _check(adviser, question)
+            _check(adviser, question, config)
             questions[number] = question
         except PerfclfError as error:
             errors[number] = str(error)
     advice = dict(zip(questions, adviser.advise_many(list(questions.values())), strict=True))
-    for number, line in chunk:
-        known = {"line": number, "key": _key(_name(adviser, config), line)}
+    for number, _ in chunk:
         if number in errors:
-            yield {**known, "error": errors[number]}
+            yield {"line": number, "error": errors[number]}
         else:
             asked = questions[number]
-            yield {**known, "ds_a": asked.ds_a, "ds_b": asked.ds_b, **_entry(advice[number])}
+            yield {"line": number, "ds_a": asked.ds_a, "ds_b": asked.ds_b, **_entry(advice[number])}
 
 
 def _recipes(config: Config) -> tuple[Recipe | None, Recipe | None]:
@@ -101,14 +104,12 @@ def _recipes(config: Config) -> tuple[Recipe | None, Recipe | None]:
     return tuple(None if recipe.is_empty else recipe for recipe in merged)
 
 
-def _check(adviser: object, question: Question) -> None:
-    """Refuse a question that cannot be asked, where the adviser can tell."""
+def _check(adviser: PairAdviser, question: Question, config: Config) -> None:
+    """Raise PerfclfError for a question that cannot be asked."""
     if isinstance(adviser, Adviser):
         adviser.check(question)
-
-
-def _name(adviser: object, config: Config) -> str:
-    return adviser.name if isinstance(adviser, Adviser) else config.adviser
+    else:
+        check_question(question, dataset_properties(config.datasets))
 
 
 def _entry(advice: Advice | None) -> dict:
@@ -118,7 +119,7 @@ def _entry(advice: Advice | None) -> dict:
     return {"answer": told.pop("better"), **told}
 
 
-def _keep_finished(out: Path, file: Path, name: str) -> int:
+def _keep_finished(out: Path, file: Path, asked_as: str) -> int:
     """How many lines of `out` answer the first lines of `file`; a half-written last line is cut off.
 
     Raises PerfclfError where `out` holds anything else, which is left as it is.
@@ -130,8 +131,9 @@ def _keep_finished(out: Path, file: Path, name: str) -> int:
         for answer, line in zip(answers, _lines(file), strict=False):
             if not answer.endswith(b"\n"):
                 break
-            if _key_of(answer) != _key(name, line):
-                raise PerfclfError(f"{out} answers other questions or another adviser's: name another out=")
+            if _key_of(answer) != _key(asked_as, line):
+                raise PerfclfError(f"{out} holds answers to other questions, by another adviser or under other "
+                                   "settings: name another out=")
             whole += len(answer)
             done += 1
         rest = out.stat().st_size - whole
@@ -147,9 +149,9 @@ def _lines(file: Path) -> Iterator[bytes]:
         yield from (line for line in lines if line.strip())
 
 
-def _key(name: str, line: bytes) -> str:
-    """Which question, to whom: lets a later run see that an answer is its own."""
-    return hashlib.sha256(name.encode() + b"\0" + line.strip()).hexdigest()[:12]
+def _key(asked_as: str, line: bytes) -> str:
+    """A digest of the question and of everything else that decides its answer, by which a later run knows its own."""
+    return hashlib.sha256(asked_as.encode() + b"\0" + line.strip()).hexdigest()[:12]
 
 
 def _key_of(answer: bytes) -> str | None:

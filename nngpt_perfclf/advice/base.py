@@ -94,17 +94,8 @@ class Adviser:
         return ab, ba
 
     def check(self, question: Question) -> None:
-        """Raise PerfclfError for a question that cannot be asked: no code, code too large or too deep to be read, the
-        same dataset twice, a dataset without properties, an invalid recipe or epoch."""
-        for dataset in (question.ds_a, question.ds_b):
-            check_dataset(dataset, self.datasets)
-        if question.ds_a == question.ds_b:
-            raise PerfclfError(f"{question.ds_a} is asked against itself: name two datasets")
-        for recipe in (question.recipe_a, question.recipe_b):
-            recipe_words(recipe)
-        if type(question.epoch) is not int or not 1 <= question.epoch <= LAST_EPOCH:
-            raise PerfclfError(f"epoch must be a whole number from 1 to {LAST_EPOCH:,}, not {question.epoch!r}")
-        parses(question.arch_code)
+        """Raise PerfclfError for a question that cannot be asked; by default as `check_question` does."""
+        check_question(question, self.datasets)
 
     def _fault(self, question: Question) -> str:
         """Why the question cannot be asked, if so: that must not cost the others their answers."""
@@ -128,12 +119,10 @@ class Adviser:
     def _advice(self, question: Question, log_odds: float) -> Advice | None:
         if np.isnan(log_odds):
             return None
-        first, second = sorted((question.ds_a, question.ds_b))
-        better = (question.ds_a if log_odds > 0 else question.ds_b) if log_odds else first
-        other = question.ds_b if better == question.ds_a else question.ds_a
-        probability = round(float(1 / (1 + np.exp(-abs(log_odds)))), DECIMALS)
+        better, other, probability = verdict(question, log_odds)
         decided = probability >= self.confidence
-        reasons = [self._about_pair(better, other), *self._about_datasets(first, second), self.note(question),
+        reasons = [self._about_pair(better, other), *self._about_datasets(*sorted((better, other))),
+                   self.note(question),
                    "" if parses(question.arch_code) else "the code does not parse and was read as plain text",
                    "" if decided else f"undecided below a probability of {self.confidence:g}"]
         return Advice(better, probability, float(self.prior(better, other)), decided, "; ".join(filter(None, reasons)))
@@ -147,6 +136,28 @@ class Adviser:
     def _about_datasets(self, *datasets: str) -> list[str]:
         return [f"{dataset} has no recorded trials; only its properties are known"
                 for dataset in datasets if dataset not in self.prior.datasets]
+
+
+def verdict(question: Question, log_odds: float) -> tuple[str, str, float]:
+    """The better dataset, the other one and the rounded probability of the better one, from the log-odds of `ds_a`.
+    With log-odds of 0 the better one is the first in the alphabet, so that both orders agree."""
+    first, second = sorted((question.ds_a, question.ds_b))
+    better = (question.ds_a if log_odds > 0 else question.ds_b) if log_odds else first
+    return better, second if better == first else first, round(float(1 / (1 + np.exp(-abs(log_odds)))), DECIMALS)
+
+
+def check_question(question: Question, known: Mapping[str, DatasetProperties]) -> None:
+    """Raise PerfclfError for no code, code too large or too deep to be read, the same dataset twice, a dataset without
+    properties, an invalid recipe or epoch."""
+    for dataset in (question.ds_a, question.ds_b):
+        check_dataset(dataset, known)
+    if question.ds_a == question.ds_b:
+        raise PerfclfError(f"{question.ds_a} is asked against itself: name two datasets")
+    for recipe in (question.recipe_a, question.recipe_b):
+        recipe_words(recipe)
+    if type(question.epoch) is not int or not 1 <= question.epoch <= LAST_EPOCH:
+        raise PerfclfError(f"epoch must be a whole number from 1 to {LAST_EPOCH:,}, not {question.epoch!r}")
+    parses(question.arch_code)
 
 
 def check_dataset(dataset: str, known: Mapping[str, DatasetProperties]) -> None:

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nngpt_perfclf.code_view.parsing import quiet
+from nngpt_perfclf.files import read_arrays
 from nngpt_perfclf.recipes import transform_parts
-from nngpt_perfclf.types import PerfclfError, Question, Recipe
+from nngpt_perfclf.types import Question, Recipe
 
 if TYPE_CHECKING:
     from nngpt_perfclf.datasets import DatasetProperties
@@ -95,11 +96,8 @@ class CodeReader:
     @staticmethod
     def load(file: Path) -> CodeReader:
         """Read what `save` wrote; raises PerfclfError for a missing or foreign file."""
-        try:
-            with np.load(file, allow_pickle=False) as arrays:
-                return CodeReader(arrays["idf"], arrays["components"])
-        except (OSError, KeyError, ValueError) as error:
-            raise PerfclfError(f"{file} is not a reader of codes: {error}") from error
+        with read_arrays(file, "reader of codes") as arrays:
+            return CodeReader(arrays["idf"], arrays["components"])
 
 
 def question_rows(questions: Sequence[Question], code_rows: np.ndarray, datasets: Mapping[str, DatasetProperties],

@@ -6,16 +6,18 @@ quantiles of the trials with similar predictions, made monotone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from nngpt_perfclf.advice.weights import MODES
 from nngpt_perfclf.files import read_json, write_json
 from nngpt_perfclf.types import PerfclfError
 
 FILE = "percentiles.json"
+OTHER = "other"  # any dataset that has no map of its own
 KNOTS = 15  # bins of equal mass
 LOW, HIGH = 0.1, 0.9  # quantiles: an 80 % interval
 # The 80 % interval of a trial about which nothing is known.
@@ -57,18 +59,25 @@ class Percentiles:
         return expected, np.minimum(low, expected), np.maximum(high, expected)
 
 
-def save_percentiles(maps: Mapping[str, Percentiles], folder: Path) -> None:
-    """Write one map for each name into ``percentiles.json``."""
-    write_json(folder / FILE, {name: vars(found) for name, found in maps.items()})
+def save_percentiles(maps: Mapping[str, Mapping[str, Mapping[str, Percentiles]]], folder: Path) -> None:
+    """Write ``percentiles.json``: label -> mode -> dataset -> map."""
+    write_json(folder / FILE, {label: {mode: {dataset: vars(found) for dataset, found in by_dataset.items()}
+                                       for mode, by_dataset in modes.items()} for label, modes in maps.items()})
 
 
-def load_percentiles(folder: Path, name: str) -> Percentiles:
-    """The map of one name; raises PerfclfError where it is missing or damaged."""
+def load_percentiles(folder: Path, label: str) -> dict[str, dict[str, Percentiles]]:
+    """The maps of one label by mode and dataset; raises PerfclfError where they are missing or damaged."""
+    content = read_json(folder / FILE)
     try:
-        content = read_json(folder / FILE)[name]
-        columns = {key: tuple(map(float, content[key])) for key in ("knots", "expected", "low", "high")}
-    except (KeyError, TypeError, ValueError) as error:
-        raise PerfclfError(f"{folder / FILE} holds no percentiles for {name}") from error
-    if len({len(column) for column in columns.values()}) != 1 or not columns["knots"]:
-        raise PerfclfError(f"{folder / FILE} is damaged: its columns differ in length")
-    return Percentiles(**columns)
+        return {mode: {dataset: _read(content[label][mode][dataset]) for dataset in (OTHER, *content[label][mode])}
+                for mode in MODES}
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise PerfclfError(f"{folder / FILE} holds no percentiles for label={label}") from error
+
+
+def _read(columns: Mapping[str, Sequence[float]]) -> Percentiles:
+    """Raises ValueError for columns of different lengths or without a number."""
+    found = Percentiles(**{name: tuple(map(float, column)) for name, column in columns.items()})
+    if len({len(column) for column in vars(found).values()}) != 1 or not found.knots:
+        raise ValueError("columns of different lengths")
+    return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from nngpt_perfclf.advice.inputs import read_candidate, read_network, recipe_of
@@ -22,15 +23,16 @@ def rank(config: Config, *files: str, target: str | None = None) -> dict:
     """
     if target is None:
         raise PerfclfError("name the dataset, as in: rank net.py --target svhn")
-    candidates = [candidate for file in files for candidate in _candidates(Path(file), config)]
-    names = [candidate.name for candidate in candidates]
-    if twice := next((name for name in names if names.count(name) > 1), None):
-        raise PerfclfError(f"two candidates are called {twice!r}: names must differ")
+    candidates = [candidate for file in files for candidate in candidates_of(Path(file), config)]
+    for name, count in Counter(candidate.name for candidate in candidates).items():
+        if count > 1:
+            raise PerfclfError(f"{count} candidates are called {name!r}: names must differ")
     rows = rank_candidates(candidates, target, config=config)
     return {"target": target, "adviser": config.scorer, "rows": [_row(row) for row in rows]}
 
 
-def _candidates(file: Path, config: Config) -> list[Candidate]:
+def candidates_of(file: Path, config: Config) -> list[Candidate]:
+    """The candidates of one file: a network's source, or JSON lines of several. Raises PerfclfError as `rank` does."""
     default = recipe_of(config.recipe)
     if file.suffix not in LINES:
         return [Candidate(str(file), read_network(file), default)]

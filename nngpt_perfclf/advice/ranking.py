@@ -7,23 +7,23 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nngpt_perfclf.advice.base import check_dataset
 from nngpt_perfclf.profiling.contract import fault_of
 from nngpt_perfclf.types import Candidate, PerfclfError, Ranked, Score
 
 if TYPE_CHECKING:
-    from nngpt_perfclf.advice.adapters import Scorer
     from nngpt_perfclf.config import Config
 
 OK, BROKEN, UNKNOWN = "ok", "broken", "unknown"
 
 
-def rank(candidates: Sequence[Candidate], target: str, adviser: str | Path | Scorer | None = None,
+def rank(candidates: Sequence[Candidate], target: str, adviser: str | Path | object | None = None,
          config: Config | None = None) -> list[Ranked]:
     """The candidates for the dataset `target`, best first; then those without a score, then the broken ones.
 
-    adviser: a registered name, a run folder, or an object with ``score(candidates, target)``; None: whatever the
-    installed plugins answer, by default the configured `scorer`. Candidates may have different recipes. Raises
-    PerfclfError for an unknown adviser or dataset.
+    adviser: a registered name, a run folder, or an adviser's object; None: whatever the installed plugins answer, by
+    default the configured `scorer`. Candidates may have different recipes. Raises PerfclfError for an unknown adviser
+    or dataset.
     """
     faults = [fault_of(candidate.arch_code) for candidate in candidates]
     sound = [candidate for candidate, fault in zip(candidates, faults, strict=True) if fault is None]
@@ -34,37 +34,41 @@ def rank(candidates: Sequence[Candidate], target: str, adviser: str | Path | Sco
 
 
 def select(candidates: Sequence[Candidate], target: str, keep: float = 0.5,
-           adviser: str | Path | Scorer | None = None, config: Config | None = None) -> list[Candidate]:
+           adviser: str | Path | object | None = None, config: Config | None = None) -> list[Candidate]:
     """The candidates that are worth training, best first: the share `keep` (0 < keep <= 1, rounded up) of those with a
     decided score, and all others that are not broken, since an unsure adviser never prunes."""
     if not 0 < keep <= 1:
         raise PerfclfError(f"keep must lie in (0, 1], not {keep}")
     rows = rank(candidates, target, adviser, config)
-    decided = [row for row in rows if row.score is not None and row.score.decided]
+    decided = [place for place, row in enumerate(rows) if row.score is not None and row.score.decided]
     # The small step back keeps 0.1 of 30 at 3 in floating point.
-    chosen = {id(row) for row in decided[:math.ceil(keep * len(decided) - 1e-9)]}
-    return [row.candidate for row in rows
-            if id(row) in chosen or (row.status != BROKEN and (row.score is None or not row.score.decided))]
+    skipped = set(decided[math.ceil(keep * len(decided) - 1e-9):])
+    return [row.candidate for place, row in enumerate(rows) if row.status != BROKEN and place not in skipped]
 
 
-def _scores(candidates: list[Candidate], target: str, adviser: str | Path | Scorer | None,
+def _scores(candidates: list[Candidate], target: str, adviser: str | Path | object | None,
             config: Config | None) -> list[Score | None]:
     from nngpt_perfclf.advice import load_scorer
+    from nngpt_perfclf.datasets import dataset_properties
     from nngpt_perfclf.plugins import get_plugin_manager
 
     if not candidates:
         return []
     if adviser is None and config is None:
         given = get_plugin_manager().hook.score(candidates=candidates, target=target)
-        return list(given) if given is not None else [None] * len(candidates)
-    if adviser is None or isinstance(adviser, str | Path):
-        adviser = load_scorer(adviser or config.scorer, config)
-    return list(adviser.score(candidates, target))
+        if given is None:
+            check_dataset(target, dataset_properties())
+            given = [None] * len(candidates)
+    else:
+        given = load_scorer(adviser or config.scorer, config).score(candidates, target)
+    if len(given) != len(candidates):
+        raise PerfclfError(f"the adviser gave {len(given)} scores for {len(candidates)} candidates")
+    return list(given)
 
 
 def _ranked(candidate: Candidate, score: Score | None) -> Ranked:
-    if score is None:
-        return Ranked(candidate, None, UNKNOWN, "no adviser has an opinion")
+    if score is None or not math.isfinite(score.value):
+        return Ranked(candidate, None, UNKNOWN, "no opinion" if score is None else "the score is not a finite number")
     return Ranked(candidate, score, OK, score.reason)
 
 

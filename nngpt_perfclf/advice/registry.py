@@ -3,14 +3,13 @@ the hook `register_advisers`."""
 
 from __future__ import annotations
 
-import hashlib
 import inspect
 from dataclasses import replace
 from pathlib import Path
 
 from nngpt_perfclf.advice.run_folders import digest_of, pretrained_folder
 from nngpt_perfclf.config import Config, load_config
-from nngpt_perfclf.config.renamed import renamed_adviser
+from nngpt_perfclf.config.renamed import fate_of
 from nngpt_perfclf.hints import did_you_mean
 from nngpt_perfclf.plugins import registered
 from nngpt_perfclf.run_folder import RunFolder
@@ -42,8 +41,8 @@ def find_spec(folder_or_name: str | Path) -> AdviserSpec:
                 return spec
         kinds = ", ".join(spec.run_kind for spec in known.values() if spec.train is not None)
         raise PerfclfError(f"{name} holds a run of kind {kind!r}, not an adviser ({kinds})")
-    if moved := renamed_adviser(name):
-        raise PerfclfError(f"adviser {name!r} was renamed to {moved}")
+    if fate := fate_of("adviser", name):
+        raise PerfclfError(f"adviser {name!r} was {fate}")
     raise PerfclfError(f"no adviser {name!r}{did_you_mean(name, known) or ';'} known: {', '.join(known)}, "
                        "or a run folder")
 
@@ -62,8 +61,7 @@ def identity_of(folder_or_name: str | Path, config: Config) -> str:
     """A name with a digest of all that decides the adviser's answers: another adapter under the same name, or another
     version of a plugin's module, is another adviser."""
     name, spec = str(folder_or_name), find_spec(folder_or_name)
-    folder = pretrained_folder(name) if name in specs() else Path(name)
-    content = digest_of(folder, config) if folder else hashlib.sha256(config.label.encode())
+    content = digest_of(pretrained_folder(name) if name in specs() else Path(name), config)
     source = inspect.getsourcefile(spec.load)
     content.update(Path(source).read_bytes() if source else b"")
     return f"{name}@{content.hexdigest()[:12]}"

@@ -13,7 +13,7 @@ from nngpt_perfclf.types import PerfclfError
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 LANGUAGE_NAME, LANGUAGE = "pretrained", "language"  # the language model's name and kind
-_FILES_OF_ANSWERS = (".safetensors", ".npz", ".txt", ".gz", ".json")
+_FILES_OF_ANSWERS = (".safetensors", ".npz", ".json")
 
 
 def folder_of(config: Config, name: str) -> Path:
@@ -47,12 +47,13 @@ def cache_of(folder: Path, config: Config) -> AnswerCache | None:
     return AnswerCache(digest_of(folder, config).hexdigest()[:32])
 
 
-def digest_of(folder: Path, config: Config) -> hashlib._Hash:
-    """A digest of everything that decides the answers of a run folder's adviser: its files, the label, the datasets,
-    whether networks are profiled."""
+def digest_of(folder: Path | None, config: Config) -> hashlib._Hash:
+    """A digest of everything that decides an adviser's answers: the files of its run folder (None: it has none), the
+    label, the datasets, whether networks are profiled."""
     told = f"{__version__} {config.label} {config.datasets} {config.advice.profile}"
     content = hashlib.sha256(told.encode())
-    for file in sorted(file for file in folder.rglob("*") if file.is_file() and file.suffix in _FILES_OF_ANSWERS):
+    files = folder.rglob("*") if folder else ()
+    for file in sorted(file for file in files if file.is_file() and file.suffix in _FILES_OF_ANSWERS):
         if "checkpoints" not in file.parts:
             with file.open("rb") as opened:
                 content.update(hashlib.file_digest(opened, "sha256").digest())

@@ -34,7 +34,7 @@ class StackAdviser(Adviser):
         return tuple(getattr(part, "name", str(place)) for place, part in enumerate(self.parts))
 
     def evidence(self, questions: Sequence[Question]) -> np.ndarray:
-        columns = [both_orders(part, questions, self.confidence) for part in self.parts]
+        columns = [both_orders(part, questions) for part in self.parts]
         return np.column_stack([(ab + ba) / 2 for ab, ba in columns])
 
     def check(self, question: Question) -> None:
@@ -89,6 +89,8 @@ def train(config: Config, out: Path) -> dict:
 
 def _figures(label: str, mode: str, parts: Sequence[str], weights: Sequence[float], evidence: np.ndarray,
              won: np.ndarray) -> list[dict]:
+    known = np.isfinite(evidence).all(axis=1)
+    evidence, won = evidence[known], won[known]
     together = (evidence * weights).sum(axis=1)
     rows = [*zip(parts, weights, evidence.T, strict=True), (KIND, None, together)]
     return [{"label": label, "mode": mode, "adviser": name, "weight": weight, "n": len(won),

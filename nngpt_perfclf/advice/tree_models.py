@@ -1,23 +1,30 @@
-"""What the two LightGBM advisers share: trees with what they read, and where a run folder keeps them."""
+"""What the two LightGBM advisers share: trees with what they read, how they answer, are trained and are kept."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
+import numpy as np
+
+from nngpt_perfclf.advice.base import Adviser, note_on_recipes
 from nngpt_perfclf.advice.features import CodeReader
+from nngpt_perfclf.advice.prior import PairPrior, load_prior, save_priors
+from nngpt_perfclf.advice.run_folders import common, folder_of
 from nngpt_perfclf.advice.trees import Forest
-from nngpt_perfclf.advice.weights import MODES
+from nngpt_perfclf.advice.weights import MODES, Weights, fit_weights, load_weights, save_weights
 from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.console import say
 from nngpt_perfclf.run_folder import RunFolder, manifest
-from nngpt_perfclf.types import PerfclfError
+from nngpt_perfclf.types import PerfclfError, Question
 
 if TYPE_CHECKING:
+    from nngpt_perfclf.datasets import DatasetProperties
     from nngpt_perfclf.tasks import TaskData
 
-Model = TypeVar("Model", bound="TreeModel")
+DRAWS = 4  # pairs of trials for each network and pair of datasets: there are far more trials than one draw shows
 
 
 @dataclass(frozen=True)
@@ -30,28 +37,87 @@ class TreeModel:
     datasets: tuple[str, ...]
     reads: str
 
+    def log_odds(self, questions: Sequence[Question], datasets: Mapping[str, DatasetProperties]) -> np.ndarray:
+        """Evidence (n,) that `ds_a` is the better one; exchanging the sides changes the sign and no bit."""
+        raise NotImplementedError
 
-def file_of(label: str, mode: str) -> str:
+
+@dataclass
+class TreeAdviser(Adviser):
+    """`models`: for questions with both recipes, and for all others, which read the code alone."""
+
+    models: Mapping[str, TreeModel] = field(default_factory=dict)
+    sources: ClassVar[tuple[str, ...]] = ("trees",)
+
+    def evidence(self, questions: Sequence[Question]) -> np.ndarray:
+        found = np.empty(len(questions))
+        has_recipes = np.array([question.has_recipes for question in questions], bool)
+        for mode, chosen in zip(MODES, (has_recipes, ~has_recipes), strict=True):
+            asked = [questions[place] for place in np.flatnonzero(chosen)]
+            found[chosen] = self.models[mode].log_odds(asked, self.datasets)
+        return found[:, None]
+
+    def note(self, question: Question) -> str:
+        return note_on_recipes(question)
+
+
+def load_trees(kind: str, model: type[TreeModel], config: Config) -> dict:
+    """What a TreeAdviser of this kind is made with, by the names of its fields; raises PerfclfError where a file is
+    missing or damaged."""
+    folder = folder_of(config, kind)
+    told, reader = RunFolder(folder).manifest, CodeReader.load(folder / "reader.npz")
+    models = {mode: model(reader, Forest.load(folder / _file_of(config.label, mode)), tuple(told["datasets"]), reads)
+              for mode, reads in _reads_of(told["reads"]).items()}
+    return {"name": folder.name, "prior": load_prior(folder, config.label), "models": models, **common(config),
+            "weights": load_weights(folder, config.label, TreeAdviser.sources)}
+
+
+def train_trees(kind: str, model: type[TreeModel], config: Config, out: Path,
+                fit: Callable[[TaskData, str, dict[str, TreeModel]], dict[str, TreeModel]]) -> dict:
+    """Fit and calibrate the trees of each of `config.train.labels`; leave a run folder that `load_trees` reads.
+
+    fit: given the data, a label and a model without trees for each mode, returns them with trees. Raises PerfclfError
+    for a split that leaves nothing to learn from or to calibrate on.
+    """
+    from nngpt_perfclf.tasks import TaskData, question_of
+
+    data = TaskData.load(config)
+    reader = _fit_reader(data, out)
+    priors, weights, result, datasets = {}, {}, {}, ()
+    for label in config.train.labels:
+        say(f"fitting {kind} trees for label={label}")
+        checked = data.pairs(label, DRAWS, "validation", ties=False)
+        if checked.empty:
+            raise PerfclfError("no pairs to calibrate on: change split.*")
+        questions = [question_of(row, data.codes) for row in checked.itertuples()]
+        won, slopes = (checked["better"] == checked["ds_a"]).to_numpy(), {}
+        blanks = {mode: model(reader, None, (), reads) for mode, reads in _reads_of(config.advice.features).items()}
+        for mode, fitted in fit(data, label, blanks).items():
+            fitted.forest.save(out / _file_of(label, mode))
+            log_odds, datasets = fitted.log_odds(questions, data.datasets), fitted.datasets
+            slopes[mode] = fit_weights(log_odds[:, None], won)
+            result[f"validation_{label}_{mode}"] = float(np.mean((log_odds > 0) == won))
+        result[f"validation_{label}_n"] = len(checked)
+        priors[label], weights[label] = PairPrior.fit(data.pairs(label, part="train")), Weights(**slopes)
+    save_priors(priors, out)
+    save_weights(weights, TreeAdviser.sources, out)
+    RunFolder(out).note(manifest(kind, to_dict(config), data.fingerprint, status="done", result=result,
+                                 datasets=list(datasets), reads=config.advice.features))
+    return {"run": str(out), **result}
+
+
+def _file_of(label: str, mode: str) -> str:
     """The file of a label's trees, for questions with recipes or without."""
     return f"{label}-{mode}.npz"
 
 
-def reads_of(features: str) -> dict[str, str]:
+def _reads_of(features: str) -> dict[str, str]:
     """What the trees of each mode read, given what the configuration lets them read."""
-    return {"with_recipe": features, "code_only": "nothing" if features == "recipe" else "code"}
+    return dict(zip(MODES, (features, "nothing" if features == "recipe" else "code"), strict=True))
 
 
-def load_models(folder: Path, label: str, kind: type[Model]) -> dict[str, Model]:
-    """The models of both modes in a run folder; raises PerfclfError where one is missing or damaged."""
-    told = RunFolder(folder).manifest
-    reader, datasets = CodeReader.load(folder / "reader.npz"), tuple(told["datasets"])
-    return {mode: kind(reader, Forest.load(folder / file_of(label, mode)), datasets, reads_of(told["reads"])[mode])
-            for mode in MODES}
-
-
-def fit_reader(data: TaskData, out: Path) -> CodeReader:
-    """A reader fitted on the training networks' codes, left in the run folder `out`; raises PerfclfError for a split
-    that leaves no network to learn from."""
+def _fit_reader(data: TaskData, out: Path) -> CodeReader:
+    """A reader fitted on the training networks' codes, left in the run folder `out`."""
     learning = sorted(data.networks.index[data.networks["part"] == "train"])
     if not learning:
         raise PerfclfError("no networks to learn from: change split.*")
@@ -59,10 +125,3 @@ def fit_reader(data: TaskData, out: Path) -> CodeReader:
     out.mkdir(parents=True, exist_ok=True)
     reader.save(out / "reader.npz")
     return reader
-
-
-def finish(kind: str, config: Config, data: TaskData, out: Path, result: Mapping, datasets: tuple[str, ...]) -> dict:
-    """Write the manifest of a finished training of trees and return what the verb shows."""
-    RunFolder(out).note(manifest(kind, to_dict(config), data.fingerprint, status="done", result=dict(result),
-                                 datasets=list(datasets), reads=config.advice.features))
-    return {"run": str(out), **result}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nngpt_perfclf.files import read_arrays
 from nngpt_perfclf.types import PerfclfError
 
 if TYPE_CHECKING:
@@ -27,13 +28,15 @@ TREES = 200
 ROWS_AT_ONCE = 2048
 # LightGBM's codes in the bits of `decision_type`.
 _CATEGORICAL, _DEFAULT_LEFT, _MISSING_SHIFT, _MISSING_ZERO, _MISSING_NAN = 1, 2, 2, 1, 2
-_NODES = {"split_feature": np.int32, "threshold": np.float64, "decision_type": np.uint8, "left_child": np.int32,
-          "right_child": np.int32}
+# The type of each array and what fills it up. Filled-up children are leaf 0, so that a tree without a split gives it.
+_NODES = {"split_feature": (np.int32, 0), "threshold": (np.float64, 0), "decision_type": (np.uint8, 0),
+          "left_child": (np.int32, ~0), "right_child": (np.int32, ~0)}
+_LEAVES = {"leaf_value": (np.float32, 0)}
 
 
 @dataclass(frozen=True)
 class Forest:
-    """All trees of one model, (trees, nodes) arrays padded with zeros, `leaf_value` (trees, leaves).
+    """All trees of one model: arrays (trees, nodes) and `leaf_value` (trees, leaves), filled up to one width.
 
     A child below zero is a leaf, stored as its complement. The trees of `seeds` boosters are averaged.
     """
@@ -62,11 +65,9 @@ class Forest:
     def of(texts: Sequence[str]) -> Forest:
         """From LightGBM's texts, one a seed."""
         trees = [tree for text in texts for tree in _trees(text)]
-        nodes = max(1, max(len(tree["split_feature"]) for tree in trees))
-        leaves = max(len(tree["leaf_value"]) for tree in trees)
-        columns = {name: _padded([tree[name] for tree in trees], nodes, kind) for name, kind in _NODES.items()}
-        return Forest(**columns, leaf_value=_padded([tree["leaf_value"] for tree in trees], leaves, np.float32),
-                      seeds=len(texts))
+        columns = {name: _filled_up([tree[name] for tree in trees], kind, fill)
+                   for name, (kind, fill) in (_NODES | _LEAVES).items()}
+        return Forest(**columns, seeds=len(texts))
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
         """Raw scores (n,) of rows (n, width); a row's score does not depend on the other rows."""
@@ -76,44 +77,33 @@ class Forest:
 
     def save(self, file: Path) -> None:
         """One compressed .npz file of plain arrays."""
-        np.savez_compressed(file, **{name: getattr(self, name) for name in (*_NODES, "leaf_value")}, seeds=self.seeds)
+        np.savez_compressed(file, **{name: getattr(self, name) for name in _NODES | _LEAVES}, seeds=self.seeds)
 
     @staticmethod
     def load(file: Path) -> Forest:
         """Read what `save` wrote; raises PerfclfError for a missing or damaged file."""
-        if not file.is_file():
-            raise PerfclfError(f"no {file.name} in {file.parent}: it was not trained for that label")
-        try:
-            with np.load(file, allow_pickle=False) as arrays:
-                forest = Forest(**{name: arrays[name] for name in (*_NODES, "leaf_value")}, seeds=int(arrays["seeds"]))
+        with read_arrays(file, "file of trees") as arrays:
+            forest = Forest(**{name: arrays[name] for name in _NODES | _LEAVES}, seeds=arrays["seeds"].item())
             forest._check()
-        except (OSError, KeyError, ValueError, EOFError) as error:
-            raise PerfclfError(f"{file} is damaged: {error}") from error
         return forest
 
     def _check(self) -> None:
         """Raise ValueError where evaluating would read outside the arrays or never end."""
-        trees, nodes = self.split_feature.shape
-        if any(getattr(self, name).shape != (trees, nodes) for name in _NODES) or self.seeds < 1:
+        (trees, nodes), (_, leaves) = self.split_feature.shape, self.leaf_value.shape
+        fitting = all(getattr(self, name).shape == (trees, nodes) for name in _NODES) and len(self.leaf_value) == trees
+        if not fitting or not trees or self.seeds < 1:
             raise ValueError("its arrays do not fit each other")
-        place = np.arange(nodes)
-        for child in (self.left_child, self.right_child):
-            inner = child >= 0
-            later = (child > place) | (child == 0)  # padding points to node 0 and is never reached
-            outside = (child >= nodes).any() or (~child[~inner] >= self.leaf_value.shape[1]).any()
-            if outside or not (later | ~inner).all():
-                raise ValueError("its trees are not trees")
+        children = np.stack([self.left_child, self.right_child])
+        if not ((children < nodes) & (children >= -leaves) & ((children < 0) | (children > np.arange(nodes)))).all():
+            raise ValueError("its trees are not trees")
         if (self.split_feature < 0).any():
             raise ValueError("it names a feature below zero")
 
     def _scores(self, rows: np.ndarray) -> np.ndarray:
         trees = np.arange(len(self.split_feature))
         at = np.zeros((len(rows), len(trees)), np.int32)
-        # A tree that is a single leaf has no node; LightGBM stores its value as leaf 0.
-        at[:, self._constant] = ~0
-        active = at >= 0
         sample = np.arange(len(rows))[:, None]
-        while active.any():
+        while (active := at >= 0).any():
             node = np.where(active, at, 0)
             value = rows[sample, self.split_feature[trees, node]]
             kind = self.decision_type[trees, node]
@@ -124,13 +114,7 @@ class Forest:
             left = np.where(default, kind & _DEFAULT_LEFT > 0, value <= self.threshold[trees, node])
             child = np.where(left, self.left_child[trees, node], self.right_child[trees, node])
             at = np.where(active, child, at)
-            active = at >= 0
         return self.leaf_value[trees, ~at].astype(np.float64).sum(axis=1) / self.seeds
-
-    @property
-    def _constant(self) -> np.ndarray:
-        """Which trees (trees,) are a single leaf: both children of their first node are padding."""
-        return (self.left_child[:, 0] == 0) & (self.right_child[:, 0] == 0)
 
 
 def weights_of(networks: pd.Series, groups: pd.Series, power: float) -> np.ndarray:
@@ -148,7 +132,7 @@ def _trees(text: str) -> list[dict[str, list[float]]]:
     found = []
     for block in text.split("\nTree=")[1:]:
         lines = dict(line.split("=", 1) for line in block.split("\n\n")[0].splitlines()[1:] if "=" in line)
-        tree = {name: [float(word) for word in lines.get(name, "").split()] for name in (*_NODES, "leaf_value")}
+        tree = {name: [float(word) for word in lines.get(name, "").split()] for name in _NODES | _LEAVES}
         if any(int(kind) & _CATEGORICAL for kind in tree["decision_type"]):
             raise PerfclfError("trees with categorical splits are not supported")
         found.append(tree)
@@ -157,8 +141,8 @@ def _trees(text: str) -> list[dict[str, list[float]]]:
     return found
 
 
-def _padded(lists: Sequence[Sequence[float]], width: int, kind: type) -> np.ndarray:
-    table = np.zeros((len(lists), width), kind)
+def _filled_up(lists: Sequence[Sequence[float]], kind: type, fill: float) -> np.ndarray:
+    table = np.full((len(lists), max(1, *map(len, lists))), fill, kind)
     for row, values in zip(table, lists, strict=True):
         row[:len(values)] = values
     return table

@@ -43,23 +43,24 @@ class Weights:
 
 def fit_weights(evidence: np.ndarray, first_won: np.ndarray, used: Sequence[bool] | None = None) -> tuple[float, ...]:
     """The non-negative weights (k,) under which `first_won` (n,) is likeliest, given log-odds `evidence` (n, k) of the
-    first dataset; rows with a NaN are left out. A source that is not `used` (k,), or that points the wrong way, gets 0.
+    first dataset; rows with a NaN are left out. A source that is not `used` (k,), or that points the wrong way, gets 0;
+    with all weights 0 every answer is 0.5 and undecided.
 
-    Each pair counts in both orders. Raises PerfclfError where there is no pair, or no source points the right way.
+    Each pair counts in both orders. Raises PerfclfError where there is no pair.
     """
     evidence = np.asarray(evidence, float)
     known = np.isfinite(evidence).all(axis=1)
     rows, won = evidence[known], np.asarray(first_won, bool)[known]
     if not len(rows):
         raise PerfclfError("calibration: no validation pairs with an opinion")
-    kept = np.ones(rows.shape[1], bool) if used is None else np.array(used, bool)
+    weights, kept = np.zeros(rows.shape[1]), np.ones(rows.shape[1], bool) if used is None else np.array(used, bool)
     while kept.any():
         weights = np.zeros(len(kept))
         weights[kept] = _logistic(rows[:, kept], won)
-        if (weights >= 0).all() and (weights > 0).any():
-            return tuple(map(float, weights))
+        if (weights >= 0).all():
+            break
         kept = weights > 0
-    raise PerfclfError("calibration: the scores point the wrong way on validation pairs")
+    return tuple(map(float, np.maximum(weights, 0)))
 
 
 def save_weights(weights: Mapping[str, Weights], sources: Sequence[str], folder: Path) -> None:

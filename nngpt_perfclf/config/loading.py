@@ -11,7 +11,7 @@ from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import get_type_hints
 
-from nngpt_perfclf.config.renamed import new_name
+from nngpt_perfclf.config.renamed import fate_of
 from nngpt_perfclf.config.schema import Config
 from nngpt_perfclf.files import read_yaml
 from nngpt_perfclf.hints import did_you_mean
@@ -87,14 +87,14 @@ def load_choice(group: str, name: str) -> dict:
         return _read(path)
     known = choices(group)
     if group == "model":
-        if Path(name).is_dir():
-            return {**_read(conf_folder() / "model" / "folder.yaml"), "name": Path(name).name, "location": name}
         trainable = _trainable_advisers()
         if name in trainable:
             return {**_ADVISER, "name": name}
+        if Path(name).is_dir():
+            return {**_read(conf_folder() / "model" / "folder.yaml"), "name": Path(name).name, "location": name}
         known += trainable
-    if moved := new_name(group, name):
-        raise PerfclfError(f"{group} {name!r} was renamed to {moved}")
+    if fate := fate_of(group, name):
+        raise PerfclfError(f"{group} {name!r} was {fate}")
     raise PerfclfError(f"unknown {group} {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
 
 
@@ -130,8 +130,8 @@ def _check_keys(layer: dict, kind: type, prefix: str) -> None:
     """Refuse unknown and renamed keys and renamed values; a YAML null that stands for a name becomes "null"."""
     types = get_type_hints(kind)
     for key, value in layer.items():
-        if moved := new_name("key", f"{prefix}{key}"):
-            raise PerfclfError(f"configuration key {prefix}{key} was {moved}")
+        if fate := fate_of("key", f"{prefix}{key}"):
+            raise PerfclfError(f"configuration key {prefix}{key} was {fate}")
         if key not in types:
             raise PerfclfError(f"unknown configuration key {prefix}{key}{did_you_mean(str(key), types, prefix)}")
         if is_dataclass(types[key]):
@@ -146,8 +146,8 @@ def _check_keys(layer: dict, kind: type, prefix: str) -> None:
         elif isinstance(value, list) and types[key] == tuple[str, ...]:
             value = layer[key] = ["null" if entry is None else entry for entry in value]
         for entry in value if isinstance(value, list) else [value]:
-            if isinstance(entry, str) and (moved := new_name(f"{prefix}{key}", entry)):
-                raise PerfclfError(f"configuration key {prefix}{key}: {entry} was renamed to {moved}")
+            if isinstance(entry, str) and (fate := fate_of(f"{prefix}{key}", entry)):
+                raise PerfclfError(f"configuration key {prefix}{key}: {entry!r} was {fate}")
 
 
 def _unlocked(kind: type):

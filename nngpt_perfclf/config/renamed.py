@@ -1,10 +1,10 @@
-"""Old names of configuration keys and values, so that each gets one clear error with the new name."""
+"""What became of old configuration keys and values, so that each gets one clear error."""
 
 from __future__ import annotations
 
-_ADVISERS = {"strength": "pointwise", "gbdt": "pairwise", "shipped": "pretrained"}
-# Where a name may stand -> old name -> new one.
-_RENAMED: dict[str, dict[str, str]] = {
+_ADVISERS = {"strength": "renamed to pointwise", "gbdt": "renamed to pairwise", "shipped": "renamed to pretrained"}
+# Where a name may stand -> old name -> what became of it.
+_FATES: dict[str, dict[str, str]] = {
     "key": {
         "sides": "renamed to trial", "bare_template": "renamed to code_only_template",
         "train.pairs": "renamed to train.labels_count", "train.reading": "renamed to train.lm_weight",
@@ -15,21 +15,15 @@ _RENAMED: dict[str, dict[str, str]] = {
         "loop.risk": "renamed to loop.miss_probability", "loop.sharpness": "renamed to loop.inverse_temperature",
         "loop.references": "moved to advice.references",
     },
-    "model": _ADVISERS,
-    "protocol": {"heldout": "the default configuration"},
-    "trial": {"one": "random"},
-    "adviser": _ADVISERS, "scorer": _ADVISERS, "advice.parts": _ADVISERS, "evaluate.baselines": _ADVISERS,
-    "loop.advisers": _ADVISERS, "evaluate.recipes": {"told": "with_recipe", "none": "code_only"},
-    "loop.policies": {"anchored": "ask", "prior": "ask with loop.advisers=[prior]"},
+    "protocol": {"heldout": "removed: it was the default configuration"},
+    "trial": {"one": "renamed to random"},
+    "evaluate.recipes": {"told": "renamed to with_recipe", "none": "renamed to code_only"},
+    "loop.policies": {"anchored": "renamed to ask", "prior": "replaced by ask with loop.advisers=[prior]"},
+    **dict.fromkeys(("model", "adviser", "scorer", "advice.parts", "evaluate.baselines", "loop.advisers"), _ADVISERS),
 }
 
 
-def new_name(place: str, name: str) -> str | None:
-    """What `name` is called now where `place` says it stands (``key``, a group, or a key whose value it is); None: it
-    was not renamed."""
-    return _RENAMED.get(place, {}).get(name)
-
-
-def renamed_adviser(name: str) -> str | None:
-    """The present name of an adviser."""
-    return _ADVISERS.get(name)
+def fate_of(place: str, name: str) -> str | None:
+    """What became of an old name where `place` says it stands (``key``, a group, or a key whose value it is), to follow
+    "was"; None: it is no old name."""
+    return _FATES.get(place, {}).get(name)

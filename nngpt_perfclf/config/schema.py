@@ -111,6 +111,7 @@ class LoopConfig:
     confidence: float
     miss_probability: float
     inverse_temperature: float
+    unseen_target: bool
     rounds: int
     time_limit: float
     memory_limit: float

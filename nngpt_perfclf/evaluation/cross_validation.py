@@ -9,7 +9,7 @@ likeness remains.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 
 from nngpt_perfclf.advice.features import CodeReader
-from nngpt_perfclf.advice.pairwise import DRAWS, PairModel, fit_pair_model
+from nngpt_perfclf.advice.pairwise import PairModel, fit_pair_model
 from nngpt_perfclf.advice.prior import PairPrior
+from nngpt_perfclf.advice.tree_models import DRAWS
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress
 from nngpt_perfclf.evaluation.comparison import group_interval
@@ -110,14 +111,13 @@ class _Folds:
 
     def predicted(self, label: str, trial: str, reads: str, number: int) -> pd.DataFrame:
         """The pairs of one fold with `p_a`, the probability that `ds_a` is the better one."""
-        config = replace(self.data.config, label=label, trial=trial)
         once, drawn = self.pairs(label, trial)
         asked, learned = once[self.chosen[number](once)], drawn[~self.chosen[number](drawn)]
         if reads == PRIOR:
             prior = PairPrior.fit(learned)
             return asked.assign(p_a=[prior(row.ds_a, row.ds_b) for row in asked.itertuples()])
         blank = PairModel(self.reader(number), None, (), reads)
-        model = fit_pair_model(learned, self.data.codes, self.groups, blank, config, self.data.datasets)
+        model = fit_pair_model(learned, self.data, blank)
         questions = [question_of(row, self.data.codes) for row in asked.itertuples()]
         return asked.assign(p_a=1 / (1 + np.exp(-model.log_odds(questions, self.data.datasets))))
 

@@ -11,12 +11,13 @@ import numpy as np
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import progress, say
 from nngpt_perfclf.files import write_json
-from nngpt_perfclf.loop.asking import ask, key_of, manager_of
+from nngpt_perfclf.loop.asking import NOBODY, ask, key_of, manager_of
 from nngpt_perfclf.loop.plan import asked_by, rule_of, shares_of
 from nngpt_perfclf.loop.policies import ASKING, Policy, Rule, build_policy
 from nngpt_perfclf.loop.run_database import RunDatabase, Scored
 from nngpt_perfclf.replay import regret
 from nngpt_perfclf.replay.pools import Pool, Replay, load_replay
+from nngpt_perfclf.replay.unseen import adviser_without
 from nngpt_perfclf.run_folder import manifest
 
 INTERVAL = ("95 %: bootstrap of the pools' near-duplicate groups, fresh generations from each sample; covers the "
@@ -41,7 +42,7 @@ def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
     draws = regret.draw_generations(list(replay.pools.values()), config.loop.candidates, config.loop.resamples,
                                     config.seed)
     rows, temperatures = [], []
-    for contender in _contenders(config, replay, rule, runs):
+    for contender in _contenders(config, replay, rule, runs, folder):
         say(f"measuring {contender.policy} by {contender.adviser}")
         rows += _rows(contender, draws, rule, config.loop.keep)
         if contender.policy in ASKING:
@@ -50,19 +51,28 @@ def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
     result = {
         "out": str(folder), "part": config.evaluate.part, "epoch": config.epoch, "pool": config.loop.pool,
         "candidates": config.loop.candidates, "resamples": config.loop.resamples, "interval": INTERVAL,
+        "unseen_target": config.loop.unseen_target,
         "pools": [_described(pool) for pool in replay.pools.values()], "inverse_temperature": temperatures,
         "rows": rows}
     _write(config, folder, replay.data, result)
     return result
 
 
-def _contenders(config: Config, replay: Replay, rule: Rule, runs: RunDatabase) -> Iterator[Contender]:
+def _contenders(config: Config, replay: Replay, rule: Rule, runs: RunDatabase, folder: Path) -> Iterator[Contender]:
     for name in config.loop.policies:
         for adviser in asked_by(config, name):
-            manager, key = manager_of(config, adviser, policy=name, anchors=replay.anchors), key_of(config, adviser, name)
             policies = {target: build_policy(name, rule, pool.outcomes) for target, pool in replay.pools.items()}
-            scored = {target: ask(manager, runs, key, pool.candidates, target) for target, pool in replay.pools.items()}
+            scored = {target: _scored(config, replay, runs, folder, name, adviser, target) for target in replay.pools}
             yield Contender(adviser, name, policies, scored)
+
+
+def _scored(config: Config, replay: Replay, runs: RunDatabase, folder: Path, policy: str, adviser: str,
+            target: str) -> list[Scored]:
+    """What the adviser says of the target's pool, or one like it that learned nothing about the target."""
+    unseen = config.loop.unseen_target and adviser != NOBODY
+    asked = adviser_without(config, adviser, target, folder) if unseen else adviser
+    manager = manager_of(config, asked, policy=policy, anchors=replay.anchors)
+    return ask(manager, runs, key_of(config, asked, policy), replay.pools[target].candidates, target)
 
 
 def _rows(contender: Contender, draws: Mapping[str, regret.Draws], rule: Rule,

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nngpt_perfclf.code_view.parsing import quiet
+from nngpt_perfclf.files import read_arrays
 from nngpt_perfclf.recipes import transform_parts
 from nngpt_perfclf.types import PerfclfError, Recipe
 
@@ -202,15 +203,12 @@ class Neighbours:
     @staticmethod
     def load(path: Path) -> Neighbours:
         """Read what `save` wrote; raises PerfclfError for a missing or foreign file."""
-        try:
-            with np.load(path, allow_pickle=False) as file:
-                version = int(file["version"]) if "version" in file.files else 1
-                if version != _VERSION:
-                    raise ValueError(f"it has version {version}, not {_VERSION}; train again")
-                return Neighbours(CodeEmbedding(file["idf"], file["components"]), tuple(file["datasets"].tolist()),
-                                  **{name: file[name] for name in _ARRAYS})
-        except (OSError, KeyError, ValueError) as error:
-            raise PerfclfError(f"{path} is not a table of recorded trials: {error}") from error
+        with read_arrays(path, "table of recorded trials") as file:
+            version = int(file["version"]) if "version" in file.files else 1
+            if version != _VERSION:
+                raise ValueError(f"it has version {version}, not {_VERSION}; train again")
+            return Neighbours(CodeEmbedding(file["idf"], file["components"]), tuple(file["datasets"].tolist()),
+                              **{name: file[name] for name in _ARRAYS})
 
 
 _ARRAYS = ("sizes", "numbers", "code", "vectors", "dataset", "labels", "group", "scales")

@@ -14,7 +14,8 @@ from nngpt_perfclf.types import Outcome, PerfclfError
 def test_everything_is_read_as_it_was_written(tmp_path):
     candidates = make_candidates(4)
     scored = dict(zip(candidates, [
-        Scored(score_for(candidates[0]), 0.25, "made up"), Scored(score_for(candidates[1], decided=False), 0.5, "made up"),
+        Scored(score_for(candidates[0]), 0.25, "made up"),
+        Scored(score_for(candidates[1], decided=False), 0.5, "made up"),
         Scored(None, 0.125, "no opinion"), Scored(None, 0.0, "no class Net", broken=True)], strict=True))
     decisions = [Decision("net-0", True, 0.5, ""), Decision("net-1", False, None, "broken: no class Net")]
     outcome = Outcome("net-0", "svhn", 0.5, 12.5)

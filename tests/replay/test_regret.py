@@ -93,5 +93,6 @@ def test_the_inverse_temperature_is_recovered_from_generations_that_follow_the_c
 def test_without_any_score_the_inverse_temperature_is_zero():
     pool = make_pool()
     draws = regret.draw_generations([pool], 20, 12, 0)
-    fitted = regret.fit_inverse_temperature(draws, {"svhn": build_policy("nop", Rule())}, {"svhn": scored_by_rate(pool)})
+    policies = {"svhn": build_policy("nop", Rule())}
+    fitted = regret.fit_inverse_temperature(draws, policies, {"svhn": scored_by_rate(pool)})
     assert fitted["inverse_temperature"] == 0

@@ -7,8 +7,8 @@ import textwrap
 import time
 
 import pytest
-from nngpt_perfclf.host import local
 
+from nngpt_perfclf.local_training import trainer
 from nngpt_perfclf.sandbox import process as sandbox
 from nngpt_perfclf.types import Candidate
 
@@ -200,13 +200,13 @@ def _alive(process: int) -> bool:
 
 
 def test_code_that_is_no_unicode_becomes_an_outcome_that_says_so():
-    outcome = local.train_in_sandbox(Candidate("odd", "x = '\ud800'"), "digits", SMALL, seed=0)
+    outcome = trainer.train_in_sandbox(Candidate("odd", "x = '\ud800'"), "digits", SMALL, seed=0)
     assert outcome.failure == "the network's code is not valid Unicode: surrogates not allowed"
 
 
 def test_a_candidate_that_attacks_becomes_an_outcome_that_says_so():
     candidate = Candidate("killer", "import os\nos.kill(os.getppid(), 9)\n")
-    outcome = local.train_in_sandbox(candidate, "digits", sandbox.Limits(seconds=30, memory=4), seed=0)
+    outcome = trainer.train_in_sandbox(candidate, "digits", sandbox.Limits(seconds=30, memory=4), seed=0)
     assert outcome.accuracy is None
     assert outcome.failure == "exit status 1: PermissionError: [Errno 1] Operation not permitted"
     assert (outcome.candidate, outcome.target) == ("killer", "digits")

@@ -1,0 +1,95 @@
+"""From candidates to profiles: checked by the text, looked up, and built in the sandbox where nobody has built them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from nngpt_perfclf.datasets import DatasetProperties, dataset_properties
+from nngpt_perfclf.profiling.cache import ProfileCache
+from nngpt_perfclf.profiling.contract import fault_of
+from nngpt_perfclf.profiling.pool import LIMITS, Answer, Pool, Task
+from nngpt_perfclf.profiling.settings import dropouts_at, setup_at
+from nngpt_perfclf.profiling.types import Profile, Shapes
+from nngpt_perfclf.recipes import transform_parts
+from nngpt_perfclf.sandbox.process import Limits, available
+from nngpt_perfclf.sandbox.words import printable
+from nngpt_perfclf.types import Candidate, PerfclfError, Recipe
+
+_KEPT_AT_ONCE = 32
+NO_SANDBOX = "no sandbox on this machine: nothing was run"
+
+
+def profile(candidates: Sequence[Candidate], target: str, datasets: str | None = None,
+            limits: Limits = LIMITS) -> list[Profile]:
+    """The profile of each candidate when it is trained on the dataset `target`, in order.
+
+    `datasets`: a file of further datasets. `limits`: of one network. Never raises for anything that a candidate's code
+    does; raises PerfclfError for a dataset that is not known.
+    """
+    known = dataset_properties(datasets)
+    if target not in known:
+        raise PerfclfError(f"unknown dataset {target!r}; known: {', '.join(sorted(known))}")
+    asked = [(candidate.arch_code, shapes_of(candidate.recipe, known[target])) for candidate in candidates]
+    answers = answers_to(asked, limits)
+    return [_profile(candidate.recipe, shapes, answers[code, shapes])
+            for candidate, (code, shapes) in zip(candidates, asked, strict=True)]
+
+
+def shapes_of(recipe: Recipe, dataset: DatasetProperties) -> Shapes:
+    """What the recipe makes of the dataset's images; the dataset's own size where it says nothing."""
+    parts = transform_parts(recipe.transform or "")
+    return Shapes(dataset.channels, parts.size or dataset.size, dataset.classes, parts.kind == "complex")
+
+
+def answers_to(asked: Iterable[tuple[str, Shapes]], limits: Limits = LIMITS,
+               cache: ProfileCache | None = None) -> dict[tuple[str, Shapes], Answer | Profile]:
+    """What is found of each (code, shapes): from the cache, or by building it.
+
+    A Profile stands where the code was not run.
+    """
+    cache = cache or ProfileCache()
+    found, tasks = {}, []
+    faults = {}
+    for code, shapes in dict.fromkeys(asked):
+        if code not in faults:
+            faults[code] = fault_of(code)
+        if faults[code] is not None:
+            found[code, shapes] = Profile("failed", shapes, "contract", printable(faults[code]))
+        else:
+            tasks.append(Task(code, shapes))
+    answers = cache.read(tasks)
+    unknown = [task for task in tasks if task not in answers]
+    if unknown and available():
+        answers |= dict(build(unknown, limits, cache))
+    missing = {(task.code, task.shapes): Profile("no sandbox", task.shapes, reason=NO_SANDBOX) for task in unknown}
+    return found | missing | {(task.code, task.shapes): answer for task, answer in answers.items()}
+
+
+def build(tasks: Sequence[Task], limits: Limits, cache: ProfileCache) -> Iterator[tuple[Task, Answer]]:
+    """Build each network and keep what is found; whoever stops in between loses the last few alone.
+
+    What took too long is not kept: another machine may be quicker.
+    """
+    kept = {}
+    with Pool(limits) as pool:
+        try:
+            for task, answer in pool.run(tasks):
+                if not answer.timed_out:
+                    kept[task] = answer
+                if len(kept) >= _KEPT_AT_ONCE:
+                    cache.write(kept)
+                    kept = {}
+                yield task, answer
+        finally:
+            cache.write(kept)
+
+
+def _profile(recipe: Recipe, shapes: Shapes, answer: Answer | Profile) -> Profile:
+    if isinstance(answer, Profile):
+        return answer
+    if answer.timed_out:
+        return Profile("timed out", shapes, reason=answer.reason)
+    if answer.structure is None:
+        return Profile("failed", shapes, answer.stage, answer.reason)
+    return Profile("built", shapes, structure=answer.structure, dropouts=dropouts_at(answer.structure, recipe),
+                   setup=setup_at(answer.structure, recipe))

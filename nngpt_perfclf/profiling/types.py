@@ -1,0 +1,121 @@
+"""A network's profile, and what it is a profile of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Literal
+
+Status = Literal["built", "failed", "timed out", "no sandbox"]
+
+
+@dataclass(frozen=True)
+class Shapes:
+    """What a network is built for: images of `channels` × `size` × `size`, of complex numbers if `complex`, and
+    `classes`."""
+
+    channels: int
+    size: int
+    classes: int
+    complex: bool = False
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One module that was run. `type`: the nearest class of PyTorch's own; `shape`: of its output for one image;
+    `parameters`: its own; `macs`: multiplications with accumulation for one image."""
+
+    name: str
+    type: str
+    shape: tuple[int, ...]
+    parameters: int
+    macs: int
+
+
+@dataclass(frozen=True)
+class TrainingSetup:
+    """What `train_setup` sets up, by PyTorch's class names ("custom": a class of the candidate's own); None: not there.
+
+    `lr`: the highest of the parameter groups; `groups`: how many these are; `optimized`: parameters in them.
+    """
+
+    optimizer: str | None = None
+    scheduler: str | None = None
+    loss: str | None = None
+    lr: float | None = None
+    momentum: float | None = None
+    weight_decay: float | None = None
+    beta1: float | None = None
+    beta2: float | None = None
+    nesterov: bool | None = None
+    groups: int | None = None
+    optimized: int | None = None
+    label_smoothing: float | None = None
+    class_weights: bool = False
+
+
+@dataclass(frozen=True)
+class Structure:
+    """What follows from the code and the shapes alone, for one image where nothing else is said.
+
+    `way`: how it was built (meta, mixed, real); `executed`: parameters of modules that the forward pass runs;
+    `activations`: numbers that the operators make; `depth`, `shortest`: layers with weights on the longest and the
+    shortest path from input to output; `receptive_field`: pixels that a position of the last feature map sees; `trace`:
+    (channels, height, width) after each convolution and pooling, repetitions left out; `operators`: ATen's, on what
+    follows from the input; `kinds`: classes of the layers, and ``op:…`` of operators by use. `dropouts` and `setups`
+    are those of two recipes (`settings`), since they follow from the recipe.
+    """
+
+    way: str
+    parameters: int
+    trainable: int
+    executed: int
+    buffers: int
+    macs: int
+    activations: int
+    depth: int
+    shortest: int
+    receptive_field: float
+    layers: tuple[Layer, ...]
+    layers_left_out: int
+    trace: tuple[tuple[int, int, int], ...]
+    operators: Mapping[str, int] = field(hash=False)
+    kinds: Mapping[str, int] = field(hash=False)
+    output: tuple[int, ...]
+    dropouts: tuple[tuple[float, ...], tuple[float, ...]]
+    setups: tuple[TrainingSetup, TrainingSetup]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What is known of one candidate on one dataset.
+
+    `status`: built; failed, with `stage` (contract, import, build, forward, setup) and `reason`; timed out; no sandbox
+    (nothing was run). `structure`, `dropouts` (the probabilities in the order in which they are used) and `setup`
+    are there where it was built; the latter two follow from the candidate's recipe.
+    """
+
+    status: Status
+    shapes: Shapes
+    stage: str = ""
+    reason: str = ""
+    structure: Structure | None = None
+    dropouts: tuple[float, ...] = ()
+    setup: TrainingSetup | None = None
+
+    @property
+    def broken(self) -> bool:
+        """Whether training it would fail."""
+        return self.status == "failed"
+
+    @property
+    def activation_bytes(self) -> int | None:
+        """Memory that the operators' results take, for one image in single precision."""
+        return None if self.structure is None else 4 * self.structure.activations
+
+    def to_dict(self) -> dict:
+        """Plain values, for JSON: the structure's fields beside the others, without the two recipes' settings."""
+        plain = asdict(self)
+        structure = plain.pop("structure") or {}
+        kept = {name: value for name, value in structure.items() if name not in ("dropouts", "setups")}
+        return {**plain, **kept, "activation_bytes": self.activation_bytes}

@@ -1,0 +1,151 @@
+import multiprocessing
+import subprocess
+import sys
+
+import pytest
+from profiled_networks import network
+
+from nngpt_perfclf.profiling import profiler
+from nngpt_perfclf.profiling.cache import ProfileCache
+from nngpt_perfclf.profiling.pool import Answer, Task
+from nngpt_perfclf.profiling.profiler import profile, shapes_of
+from nngpt_perfclf.profiling.types import Shapes
+from nngpt_perfclf.types import Candidate, PerfclfError, Recipe
+
+PLAIN = network()
+BROKEN = network(forward="return self.head(x)")
+
+
+@pytest.fixture
+def no_pool(monkeypatch):
+    """The fork server must not be started."""
+    def refuse(*args, **kwargs):
+        raise AssertionError("the server was started")
+    monkeypatch.setattr(profiler, "Pool", refuse)
+
+
+def test_profiles_come_in_order_and_are_built_once(monkeypatch):
+    recipes = [Recipe(lr=0.5, dropout=0.4, transform="norm_64_flip"), Recipe(transform="echo_64"), Recipe()]
+    candidates = [Candidate(str(recipe), PLAIN, recipe) for recipe in recipes] + [Candidate("broken", BROKEN)]
+    first, second, third, broken = profile(candidates, "cifar-10")
+    assert (first.status, first.shapes) == ("built", Shapes(3, 64, 10))
+    assert (first.setup.lr, first.dropouts) == (0.5, (0.4,))
+    assert (second.setup.lr, second.dropouts) == (0.01, (0.2,))
+    assert first.structure is second.structure
+    assert third.shapes.size == 32
+    assert (broken.status, broken.stage, broken.broken) == ("failed", "forward", True)
+    assert broken.reason.startswith("RuntimeError: ")
+    assert first.activation_bytes == 4 * first.structure.activations
+
+    monkeypatch.setattr(profiler, "Pool", None)
+    assert profile(candidates, "cifar-10") == [first, second, third, broken]
+
+
+@pytest.mark.usefixtures("no_pool")
+@pytest.mark.parametrize(("code", "reason"), [
+    ("class Net:", "the code does not parse as Python"), ("x = 1", "no class Net"), ("", "the network's code is empty"),
+    ("x = '\ud800'", "the code does not parse as Python"), ("(" * 999, "nests brackets"),
+])
+def test_what_the_text_shows_to_be_broken_is_not_run(code, reason):
+    found = profile([Candidate("net", code)], "svhn")[0]
+    assert (found.status, found.stage, found.broken) == ("failed", "contract", True)
+    assert reason in found.reason
+
+
+@pytest.mark.usefixtures("no_pool")
+def test_without_a_sandbox_nothing_is_run_and_the_status_says_so(monkeypatch):
+    monkeypatch.setattr(profiler, "available", lambda: False)
+    found = profile([Candidate("net", PLAIN), Candidate("odd", "x = 1")], "mnist")
+    assert [one.status for one in found] == ["no sandbox", "failed"]
+    assert not found[0].broken
+    assert found[0].reason == "no sandbox on this machine: nothing was run"
+    assert ProfileCache().read([Task(PLAIN, Shapes(1, 28, 10))]) == {}
+
+
+@pytest.mark.usefixtures("no_pool")
+def test_an_unknown_dataset_is_an_error():
+    with pytest.raises(PerfclfError, match="unknown dataset 'cifar'"):
+        profile([], "cifar")
+    assert profile([], "cifar-10") == []
+
+
+def test_what_took_too_long_is_tried_again(monkeypatch):
+    answers = []
+
+    class Slow:
+        def __init__(self, limits):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def run(self, tasks):
+            for task in tasks:
+                answers.append(task)
+                yield task, Answer(10.0, reason="took longer than 10 s", timed_out=True)
+
+    monkeypatch.setattr(profiler, "Pool", Slow)
+    for _ in range(2):
+        found = profile([Candidate("net", PLAIN)], "svhn")[0]
+        assert (found.status, found.broken) == ("timed out", False)
+    assert len(answers) == 2
+
+
+def test_a_stopped_batch_keeps_what_was_done(monkeypatch):
+    tasks = [Task(PLAIN, Shapes(3, size, 10)) for size in (8, 16)]
+
+    class Stopped:
+        def __init__(self, limits):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def run(self, tasks):
+            yield tasks[0], Answer(0.1, stage="forward", reason="no")
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(profiler, "Pool", Stopped)
+    with pytest.raises(KeyboardInterrupt):
+        list(profiler.build(tasks, profiler.LIMITS, ProfileCache()))
+    assert ProfileCache().read(tasks) == {tasks[0]: Answer(0.1, stage="forward", reason="no")}
+
+
+def test_shapes_follow_from_dataset_and_transform():
+    from nngpt_perfclf.datasets import dataset_properties
+
+    known = dataset_properties()
+    assert shapes_of(Recipe(transform="complex_128_flip"), known["cifar-100"]) == Shapes(3, 128, 100, True)
+    assert shapes_of(Recipe(transform="something"), known["mnist"]) == Shapes(1, 28, 10)
+
+
+def test_pytorch_stays_out_of_the_asking_process():
+    script = ("import sys; from nngpt_perfclf.profiling.profiler import profile; from nngpt_perfclf.types import *; "
+              f"profile([Candidate('net', {PLAIN!r})], 'cifar-10'); print('torch' in sys.modules)")
+    finished = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert finished.stdout == "False\n", finished.stderr
+
+
+def _fill(file, start):
+    cache = ProfileCache(file)
+    for number in range(start, start + 40):
+        cache.write({Task(f"code {number}", Shapes(3, 32, 10)): Answer(0.0, stage="import", reason=str(number))})
+
+
+def test_several_processes_share_the_cache(tmp_path):
+    file = tmp_path / "profiles.sqlite"
+    context = multiprocessing.get_context("spawn")
+    workers = [context.Process(target=_fill, args=(file, start)) for start in (0, 20)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    tasks = [Task(f"code {number}", Shapes(3, 32, 10)) for number in range(60)]
+    found = ProfileCache(file).read(tasks)
+    assert [found[task].reason for task in tasks] == [str(number) for number in range(60)]
