@@ -85,12 +85,22 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Interval:
+    """An expected value with its 80 % interval `low`..`high`."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class Score:
     """How well a candidate is expected to do on its target.
 
     `value`: on the log-odds scale; comparable between candidates of one target, higher is better. `percentile`: its
     expected rank among the dataset's recorded trials, 0..1, with the 80 % interval `low`..`high`. `decided`: the
     interval is narrower than that of a network about which nothing is known; an undecided candidate is never pruned.
+    `accuracy`: what it is expected to reach, 0..1, where the adviser can tell.
     """
 
     value: float
@@ -99,6 +109,16 @@ class Score:
     high: float
     decided: bool
     reason: str
+    accuracy: Interval | None = None
+
+
+@dataclass(frozen=True)
+class Observation:
+    """A candidate that was trained on a dataset for `epoch` epochs, and the `accuracy` in 0..1 that it reached."""
+
+    candidate: Candidate
+    accuracy: float
+    epoch: int = 1
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import textwrap
 
-SHAPES = {"channels": 3, "size": 32, "classes": 10, "complex": False, "transform": "norm_32"}
+SHAPES = {"channels": 3, "size": 32, "width": 32, "classes": 10, "complex": False, "transform": "norm_32"}
 
 _SOURCE = '''
 import torch

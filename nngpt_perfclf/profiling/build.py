@@ -17,7 +17,10 @@ import warnings
 import numpy as np
 import torch
 
-from nngpt_perfclf.profiling.recorder import Dropouts, Recorder
+from nngpt_perfclf.profiling.modes import Dropouts, OnMeta
+from nngpt_perfclf.profiling.paths import EDGE
+from nngpt_perfclf.profiling.recorder import Recorder
+from nngpt_perfclf.profiling.sites import CODE, Sites
 from nngpt_perfclf.profiling.training_setup import setup_of
 
 WAYS = ("meta", "mixed", "real")
@@ -37,7 +40,7 @@ class Stage:
 def profile(code: str, request: dict) -> dict:
     """The facts about one network, or ``{"status": "failed", "stage": …, "reason": …}``.
 
-    `request`: ``channels``, ``size``, ``classes``, ``complex`` (whether the images are complex numbers) and
+    `request`: ``channels``, ``size``, ``width``, ``classes``, ``complex`` (whether the images are complex numbers) and
     ``transform``, its name.
     """
     warnings.simplefilter("ignore")
@@ -53,20 +56,22 @@ def profile(code: str, request: dict) -> dict:
         except BaseException as error:  # noqa: BLE001
             failures.append(_failed(stage, error))
         # Where shapes do not fit, they do not fit with values either.
-        if len(failures) == 2 and failures[0] == failures[1] and "meta" not in failures[0]["reason"]:
+        if len(failures) == 2 and failures[0] == failures[1] and "meta" not in failures[0]["reason"].lower():
             break
     return failures[-1]
 
 
 def _facts(module, request: dict, way: str, stage: Stage) -> dict:
-    network, prm = _built(module, request, way, PROBES[0], stage)
+    sites = Sites()
+    with sites.watching_construction():
+        network, prm = _built(module, request, way, PROBES[0], stage)
     stage.name = "forward"
-    recorder, dropouts = Recorder(BATCH), Dropouts()
+    recorder, dropouts = Recorder(BATCH, sites), Dropouts()
     images = _images(request, way)
-    with dropouts, _device(way, "forward"):
+    with dropouts, _device(way, "forward"), sites:
         output = recorder.watch(network, images)
     result = output[0] if isinstance(output, tuple | list) and output else output
-    shortest = recorder.edge(result).shortest if isinstance(result, torch.Tensor) and recorder.edge(result) else 0
+    end = (recorder.edge(result) if isinstance(result, torch.Tensor) else None) or EDGE
     parameters = list(network.parameters())
     facts = {
         "status": "built", "way": way,
@@ -75,9 +80,11 @@ def _facts(module, request: dict, way: str, stage: Stage) -> dict:
         "executed": recorder.executed,
         "buffers": sum(one.numel() for one in network.buffers()),
         "macs": recorder.macs // BATCH, "activations": recorder.activations // BATCH,
-        "depth": recorder.depth, "shortest": shortest, "receptive_field": recorder.receptive_field,
+        "depth": recorder.depth, "shortest": end.shortest,
+        "mean_depth": round(end.mean, 6), "log_paths": round(end.paths, 6), "receptive_field": recorder.receptive_field,
         "layers": recorder.layers, "layers_left_out": recorder.layers_left_out, "trace": recorder.trace,
-        "operators": dict(recorder.operators), "kinds": {name: n for name, n in recorder.kinds.items() if n},
+        "operators": dict(recorder.operators),
+        "kinds": {name: count for name, count in (recorder.kinds + sites.counts()).items() if count},
         "output": list(result.shape) if isinstance(result, torch.Tensor) else [],
     }
     setups = [_setup(network, prm, way, stage)]
@@ -97,10 +104,9 @@ def _built(module, request: dict, way: str, probe: dict, stage: Stage):
     random.seed(0)
     np.random.seed(0)
     prm = {**_unstated(module), **probe, "batch": BATCH, "epoch": 1, "transform": request["transform"]}
-    shape = (BATCH, request["channels"], request["size"], request["size"])
     device = torch.device("cpu" if way == "real" else "meta")
     with _device(way, "build"), _uninitialised(way):
-        network = module.Net(shape, (request["classes"],), prm, device)
+        network = module.Net(_shape(request), (request["classes"],), prm, device)
         network.to(device)
         network.eval()
     return network, prm
@@ -120,16 +126,24 @@ def _unstated(module) -> dict:
 
 def _images(request: dict, way: str) -> torch.Tensor:
     kind = torch.complex64 if request["complex"] else torch.float32
-    shape = (BATCH, request["channels"], request["size"], request["size"])
+    shape = _shape(request)
     if way != "real":
         return torch.empty(shape, dtype=kind, device="meta")
     return torch.randn(shape, dtype=kind, generator=torch.Generator().manual_seed(0))
 
 
+def _shape(request: dict) -> tuple[int, int, int, int]:
+    return BATCH, request["channels"], request["size"], request["width"]
+
+
+@contextlib.contextmanager
 def _device(way: str, stage: str):
-    """Where tensors are made that name no device."""
-    on_meta = way == "meta" or (way == "mixed" and stage != "build")
-    return torch.device("meta") if on_meta else contextlib.nullcontext()
+    """Where tensors are made that name no device; those on meta stay there."""
+    if way == "meta" or (way == "mixed" and stage != "build"):
+        with torch.device("meta"), OnMeta():
+            yield
+    else:
+        yield
 
 
 @contextlib.contextmanager
@@ -153,10 +167,10 @@ def _uninitialised(way: str):
 def _module(code: str):
     """The candidate's code as a module; TorchScript finds its source."""
     module = types.ModuleType("net")
-    module.__file__ = "net.py"
-    linecache.cache["net.py"] = (len(code), None, code.splitlines(keepends=True), "net.py")
+    module.__file__ = CODE
+    linecache.cache[CODE] = (len(code), None, code.splitlines(keepends=True), CODE)
     sys.modules["net"] = module
-    exec(compile(code, "net.py", "exec"), module.__dict__)
+    exec(compile(code, CODE, "exec"), module.__dict__)
     return module
 
 

@@ -18,7 +18,7 @@ from nngpt_perfclf.profiling.checking import read_answer
 from nngpt_perfclf.profiling.pool import Answer, Task
 from nngpt_perfclf.profiling.types import Structure
 
-FORMAT = 2  # to be raised whenever a profile of the same network would come out otherwise
+FORMAT = 4  # to be raised whenever a profile of the same network would come out otherwise
 _AT_ONCE = 500  # SQLite's limit on variables in one statement was 999 for long
 _WAIT = 60.0  # seconds for another process's writing
 
@@ -64,7 +64,7 @@ class ProfileCache:
 def key_of(task: Task) -> str:
     """Hex digest of the code, the shapes, and the versions that a profile depends on."""
     digest = hashlib.sha256(f"{FORMAT} {_versions()} {astuple(task.shapes)}\0".encode())
-    digest.update(task.code.encode())
+    digest.update(task.code.encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 

@@ -41,7 +41,7 @@ def structure_from(found: dict) -> Structure:
     return Structure(
         way=_choice(found.get("way"), ("meta", "mixed", "real")),
         **{name: _count(found.get(name)) for name in counts},
-        receptive_field=_number(found.get("receptive_field")),
+        **{name: _number(found.get(name)) for name in ("mean_depth", "log_paths", "receptive_field")},
         layers=_tuple(found.get("layers"), _layer, _LAYERS),
         trace=_tuple(found.get("trace"), lambda step: _tuple(step, _count, 3, least=3), _TRACED),
         operators=_counts(found.get("operators")), kinds=_counts(found.get("kinds")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,9 @@ from nngpt_perfclf.datasets import DatasetProperties, dataset_properties
 from nngpt_perfclf.files import whole
 from nngpt_perfclf.profiling.cache import ProfileCache
 from nngpt_perfclf.profiling.features import features, words
+from nngpt_perfclf.profiling.images import shapes_of
 from nngpt_perfclf.profiling.pool import Answer
-from nngpt_perfclf.profiling.profiler import answers_to, shapes_of
+from nngpt_perfclf.profiling.profiler import answers_to
 from nngpt_perfclf.profiling.types import Profile, Shapes
 from nngpt_perfclf.tasks import load_task
 from nngpt_perfclf.types import Recipe
@@ -70,21 +72,20 @@ def failures(table: pd.DataFrame) -> list[dict]:
 
 def recorded_shapes(corpus: Corpus, datasets: dict[str, DatasetProperties], task: str) -> pd.DataFrame:
     """A row for each network and shapes that it was trained with up to epoch 5: nn, shapes, dataset (one of those that
-    have them), trials, channels, size, classes, complex; the most frequent of a network first."""
+    have them), trials, channels, size, width, classes, complex; the most frequent of a network first."""
     import pandas as pd
 
     trials = corpus.trials
     kept = trials[(trials["task"] == task) & (trials["epoch"] <= LAST_EPOCH) & trials["dataset"].isin(list(datasets))]
     counted = kept.groupby(["nn", "dataset", "transform"], observed=True).size().rename("trials").reset_index()
-    shapes = {pair: shapes_of(Recipe(transform=pair[1]), datasets[pair[0]])
+    shapes = {pair: shapes_of(Recipe(transform=pair[1]), pair[0], datasets)
               for pair in set(zip(counted["dataset"].astype(str), counted["transform"].astype(str), strict=True))}
     counted["shapes"] = [shapes[pair] for pair in
                          zip(counted["dataset"].astype(str), counted["transform"].astype(str), strict=True)]
     table = counted.sort_values("trials", ascending=False, kind="stable").groupby(
         ["nn", "shapes"], observed=True, sort=False).agg(dataset=("dataset", "first"), trials=("trials", "sum"))
     table = table.reset_index().sort_values(["nn", "trials"], ascending=[True, False], kind="stable")
-    of = pd.DataFrame([{"channels": one.channels, "size": one.size, "classes": one.classes, "complex": one.complex}
-                       for one in table["shapes"]], index=table.index)
+    of = pd.DataFrame([asdict(one) for one in table["shapes"]], index=table.index)
     table = table.join(of).astype({"nn": str, "dataset": str})
     return table[table["nn"].isin(corpus.codes.keys())].reset_index(drop=True)
 

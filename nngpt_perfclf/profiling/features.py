@@ -44,14 +44,15 @@ def features(structure: Structure, shapes: Shapes) -> dict[str, float | None]:
     """
     size = {name: getattr(structure, name) for name in
             ("parameters", "trainable", "executed", "buffers", "macs", "activations", "depth", "shortest",
-             "receptive_field")}
+             "mean_depth", "log_paths", "receptive_field")}
     counts = {name: sum(structure.operators.get(operator, 0) for operator in operators)
               for name, operators in OPERATORS.items()}
     kinds = {name: structure.kinds.get(kind, 0) for name, kind in KINDS.items()}
     kinds["attention_layers"] = structure.kinds.get("MultiheadAttention", 0)
     kinds["recurrent_layers"] = sum(structure.kinds.get(kind, 0) for kind in ("RNN", "LSTM", "GRU"))
     return {**size, "layers": len(structure.layers) + structure.layers_left_out,
-            "operators": sum(structure.operators.values()), **counts, **kinds, **_layers(structure),
+            "operators": sum(structure.operators.values()),
+            "operator_inputs": structure.kinds.get("op:inputs", 0), **counts, **kinds, **_layers(structure),
             **_trace(structure, shapes), **_dropouts(structure), **_setup(structure)}
 
 
@@ -83,7 +84,8 @@ def _trace(structure: Structure, shapes: Shapes) -> dict[str, float | None]:
         return dict.fromkeys(names)
     channels = [step[0] for step in structure.trace]
     sides = [min(step[1:]) for step in structure.trace]
-    falls = sum(later < earlier for earlier, later in zip([shapes.size, *sides], sides, strict=False))
+    before = [min(shapes.size, shapes.width), *sides]
+    falls = sum(later < earlier for earlier, later in zip(before, sides, strict=False))
     last = structure.trace[-1]
     return dict(zip(names, (channels[0], max(channels), channels[-1], sum(channels) / len(channels), sides[0],
                             sides[-1], min(sides), falls, last[0] * last[1] * last[2]), strict=True))

@@ -4,29 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from math import exp, log
 
 _FARTHEST = 1e6  # pixels; a network of dilated layers may see more than any image has
 
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """`longest`, `shortest`: layers with weights on the longest and the shortest path from the input; `field`: pixels
-    of the input that one position sees, by direction; `step`: pixels between two positions."""
+    """`longest`, `shortest`, `mean`: layers with weights on the longest, the shortest and the mean path from the input;
+    `paths`: natural logarithm of the number of paths; `field`: pixels of the input that one position sees, by
+    direction; `step`: pixels between two positions."""
 
     longest: int
     shortest: int
+    mean: float
+    paths: float
     field: tuple[float, float]
     step: tuple[float, float]
 
 
-EDGE = Edge(0, 0, (1.0, 1.0), (1.0, 1.0))
+EDGE = Edge(0, 0, 0.0, 0.0, (1.0, 1.0), (1.0, 1.0))
 
 
 def joined(edges: list[Edge]) -> Edge:
     """Of what is computed from several tensors."""
     if len(edges) == 1:
         return edges[0]
-    return Edge(max(edge.longest for edge in edges), min(edge.shortest for edge in edges),
+    most = max(edge.paths for edge in edges)
+    shares = [exp(edge.paths - most) for edge in edges]
+    mean = sum(share * edge.mean for share, edge in zip(shares, edges, strict=True)) / sum(shares)
+    return Edge(max(edge.longest for edge in edges), min(edge.shortest for edge in edges), mean,
+                most + log(sum(shares)),
                 tuple(max(edge.field[way] for edge in edges) for way in (0, 1)),
                 tuple(max(edge.step[way] for edge in edges) for way in (0, 1)))
 
@@ -51,7 +59,9 @@ def through_pool(edge: Edge, kernel: Sequence[int], stride: Sequence[int]) -> Ed
 
 def through_product(edge: Edge, weighted: bool) -> Edge:
     """After a product of matrices; `weighted`: with a learned one."""
-    return replace(edge, longest=edge.longest + 1, shortest=edge.shortest + 1) if weighted else edge
+    if not weighted:
+        return edge
+    return replace(edge, longest=edge.longest + 1, shortest=edge.shortest + 1, mean=edge.mean + 1)
 
 
 def _two(sizes: Sequence[int]) -> tuple[int, int]:

@@ -14,9 +14,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nngpt_perfclf.profiling.checking import read_answer
+from nngpt_perfclf.profiling.server import NO_SANDBOX
 from nngpt_perfclf.profiling.types import Shapes, Structure
 from nngpt_perfclf.sandbox.process import Limits, environment, lock_limits
 from nngpt_perfclf.types import PerfclfError
+
+
+class NoSandboxError(PerfclfError):
+    """No process can be locked here, so no candidate code may run."""
+
 
 SERVER = "nngpt_perfclf.profiling.server"
 LIMITS = Limits(seconds=10, memory=6, output=1 << 20)
@@ -114,6 +120,9 @@ class Pool:
         return Answer(seconds, stage=found[0], reason=found[1])
 
     def _ended(self) -> None:
-        self._server.kill()
+        self._server.stdout.close()
+        status = self._server.wait()
         lines = [line for line in self._server.stderr.read().decode(errors="replace").splitlines() if line.strip()]
+        if status == NO_SANDBOX:
+            raise NoSandboxError(lines[-1] if lines else "no sandbox")
         raise PerfclfError(f"the profiling server ended: {lines[-1] if lines else 'no message'}")

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 
-from nngpt_perfclf.datasets import DatasetProperties, dataset_properties
+from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.profiling.cache import ProfileCache
 from nngpt_perfclf.profiling.contract import fault_of
-from nngpt_perfclf.profiling.pool import LIMITS, Answer, Pool, Task
+from nngpt_perfclf.profiling.images import shapes_of
+from nngpt_perfclf.profiling.pool import LIMITS, Answer, NoSandboxError, Pool, Task
 from nngpt_perfclf.profiling.settings import dropouts_at, setup_at
 from nngpt_perfclf.profiling.types import Profile, Shapes
-from nngpt_perfclf.recipes import transform_parts
 from nngpt_perfclf.sandbox.process import Limits, available
 from nngpt_perfclf.sandbox.words import printable
-from nngpt_perfclf.types import Candidate, PerfclfError, Recipe
+from nngpt_perfclf.types import Candidate, Recipe
 
 _KEPT_AT_ONCE = 32
 NO_SANDBOX = "no sandbox on this machine: nothing was run"
@@ -27,42 +28,35 @@ def profile(candidates: Sequence[Candidate], target: str, datasets: str | None =
     does; raises PerfclfError for a dataset that is not known.
     """
     known = dataset_properties(datasets)
-    if target not in known:
-        raise PerfclfError(f"unknown dataset {target!r}; known: {', '.join(sorted(known))}")
-    asked = [(candidate.arch_code, shapes_of(candidate.recipe, known[target])) for candidate in candidates]
+    asked = [(candidate.arch_code, shapes_of(candidate.recipe, target, known)) for candidate in candidates]
     answers = answers_to(asked, limits)
     return [_profile(candidate.recipe, shapes, answers[code, shapes])
             for candidate, (code, shapes) in zip(candidates, asked, strict=True)]
-
-
-def shapes_of(recipe: Recipe, dataset: DatasetProperties) -> Shapes:
-    """What the recipe makes of the dataset's images; the dataset's own size where it says nothing."""
-    parts = transform_parts(recipe.transform or "")
-    return Shapes(dataset.channels, parts.size or dataset.size, dataset.classes, parts.kind == "complex")
 
 
 def answers_to(asked: Iterable[tuple[str, Shapes]], limits: Limits = LIMITS,
                cache: ProfileCache | None = None) -> dict[tuple[str, Shapes], Answer | Profile]:
     """What is found of each (code, shapes): from the cache, or by building it.
 
-    A Profile stands where the code was not run.
+    A Profile stands where the code was not run: its text shows that it is broken, or there is no sandbox.
     """
     cache = cache or ProfileCache()
-    found, tasks = {}, []
-    faults = {}
-    for code, shapes in dict.fromkeys(asked):
-        if code not in faults:
-            faults[code] = fault_of(code)
-        if faults[code] is not None:
-            found[code, shapes] = Profile("failed", shapes, "contract", printable(faults[code]))
-        else:
-            tasks.append(Task(code, shapes))
+    tasks = [Task(code, shapes) for code, shapes in dict.fromkeys(asked)]
     answers = cache.read(tasks)
     unknown = [task for task in tasks if task not in answers]
-    if unknown and available():
-        answers |= dict(build(unknown, limits, cache))
-    missing = {(task.code, task.shapes): Profile("no sandbox", task.shapes, reason=NO_SANDBOX) for task in unknown}
-    return found | missing | {(task.code, task.shapes): answer for task, answer in answers.items()}
+    faults = {code: fault_of(code) for code in dict.fromkeys(task.code for task in unknown)}
+    unbuilt = [task for task in unknown if faults[task.code] is None]
+    if unbuilt and available():
+        with suppress(NoSandboxError):
+            answers |= dict(build(unbuilt, limits, cache))
+    not_run = {task: _not_run(task.shapes, faults[task.code]) for task in unknown if task not in answers}
+    return {(task.code, task.shapes): answers.get(task) or not_run[task] for task in tasks}
+
+
+def _not_run(shapes: Shapes, fault: str | None) -> Profile:
+    if fault is not None:
+        return Profile("failed", shapes, "contract", printable(fault))
+    return Profile("no sandbox", shapes, reason=NO_SANDBOX)
 
 
 def build(tasks: Sequence[Task], limits: Limits, cache: ProfileCache) -> Iterator[tuple[Task, Answer]]:

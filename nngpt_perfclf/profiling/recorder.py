@@ -6,11 +6,11 @@ from collections import Counter
 from math import prod
 
 import torch
-from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from nngpt_perfclf.profiling.paths import EDGE, joined, through_convolution, through_pool, through_product
+from nngpt_perfclf.profiling.sites import Sites
 
 MOST_LAYERS, MOST_TRACED = 2000, 400
 _ATEN = torch.ops.aten
@@ -22,19 +22,19 @@ _POOLS = {_ATEN.max_pool2d_with_indices, _ATEN.avg_pool2d, _ATEN.max_pool1d, _AT
           _ATEN.max_pool3d_with_indices, _ATEN.avg_pool3d}
 _SUMS = {_ATEN.add, _ATEN.add_, _ATEN.sub, _ATEN.sub_}
 _GATES = {_ATEN.mul, _ATEN.mul_}
-_DROPOUTS = {getattr(torch.nn.functional, name): 0.5 for name in
-             ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")}
 
 
 class Recorder(TorchDispatchMode):
-    """Counts what is computed from the network's input; `batch`: images in it. One forward pass each.
+    """Counts what is computed from the network's input; `batch`: images in it; `sites`: told of
+    every layer that runs. One forward pass each.
 
     A tensor is known by its storage, so that views and changes in place need no bookkeeping.
     """
 
-    def __init__(self, batch: int):
+    def __init__(self, batch: int, sites: Sites):
         super().__init__()
         self.batch = batch
+        self.sites = sites
         self.macs = self.activations = 0
         self.operators, self.kinds = Counter(), Counter()
         self.layers, self.layers_left_out, self.trace = [], 0, []
@@ -89,6 +89,7 @@ class Recorder(TorchDispatchMode):
     def _list(self, module, macs: int, output, whole: bool) -> None:
         kind = torch_class(module)
         self.kinds[kind] += 1
+        self.sites.executed(module, kind)
         if len(self.layers) >= MOST_LAYERS:
             self.layers_left_out += 1
             return
@@ -112,6 +113,7 @@ class Recorder(TorchDispatchMode):
             return output
         self._count_macs(operator, args, kwargs, output)
         self.operators[operator.__name__.rstrip("_")] += 1
+        self.kinds["op:inputs"] += len(edges)
         edge = joined(edges)
         # A recurrent layer is one layer, whatever it does at each step.
         if not any(isinstance(frame[0], torch.nn.RNNBase) for frame in self._frames):
@@ -177,21 +179,6 @@ class Recorder(TorchDispatchMode):
             step = list(output.shape[1:])
             if len(self.trace) < MOST_TRACED and (not self.trace or self.trace[-1] != step):
                 self.trace.append(step)
-
-
-class Dropouts(TorchFunctionMode):
-    """The probabilities with which the forward pass drops, in the order in which it does."""
-
-    def __init__(self):
-        super().__init__()
-        self.probabilities = []
-
-    def __torch_function__(self, function, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
-        if function in _DROPOUTS and len(self.probabilities) < MOST_LAYERS:
-            probability = args[1] if len(args) > 1 else kwargs.get("p", _DROPOUTS[function])
-            self.probabilities.append(float(probability))
-        return function(*args, **kwargs)
 
 
 def torch_class(thing: object) -> str:

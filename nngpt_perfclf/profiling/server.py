@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 
 from nngpt_perfclf.sandbox.lock import die_with_parent, lock
 
+NO_SANDBOX = 3  # the server's exit status where no child can lock itself
 _CHUNK = 1 << 16
 
 
@@ -164,6 +165,23 @@ def _ended(process: int) -> int:
     return 0 if died == signal.SIGKILL else died
 
 
+def _check_lock(limits: dict) -> None:
+    """Exit with NO_SANDBOX where a child cannot lock itself: no network may be called broken for that."""
+    process = os.fork()
+    if process == 0:
+        status = NO_SANDBOX
+        try:
+            lock(limits)
+            status = 0
+        except OSError as error:
+            print(f"no sandbox: {error}", file=sys.stderr, flush=True)
+        finally:
+            os._exit(status)
+    _, ended = os.waitpid(process, 0)
+    if ended != 0:
+        sys.exit(NO_SANDBOX)
+
+
 def main() -> None:
     die_with_parent(ctypes.CDLL(None, use_errno=True))
     limits = json.loads(sys.argv[1])
@@ -177,6 +195,7 @@ def main() -> None:
     warm_up()
     gc.collect()
     gc.freeze()
+    _check_lock(limits)
     Server(0, answers, limits).serve()
 
 

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+_ENVIRONMENT = re.compile(r"(ModuleNotFound|Import|OS|IO|Permission|FileNotFound|Connection|URL|Timeout|Memory)Error\b"
+                          r"|.*DefaultCPUAllocator")
 Status = Literal["built", "failed", "timed out", "no sandbox"]
 
 
 @dataclass(frozen=True)
 class Shapes:
-    """What a network is built for: images of `channels` × `size` × `size`, of complex numbers if `complex`, and
-    `classes`."""
+    """What a network is built for: images of `channels` × `size` × `width` (None: as wide as high), of complex numbers
+    if `complex`, and `classes`."""
 
     channels: int
     size: int
     classes: int
     complex: bool = False
+    width: int | None = None
+
+    def __post_init__(self):
+        if self.width is None:
+            object.__setattr__(self, "width", self.size)
 
 
 @dataclass(frozen=True)
@@ -58,12 +66,13 @@ class TrainingSetup:
 class Structure:
     """What follows from the code and the shapes alone, for one image where nothing else is said.
 
-    `way`: how it was built (meta, mixed, real); `executed`: parameters of modules that the forward pass runs;
-    `activations`: numbers that the operators make; `depth`, `shortest`: layers with weights on the longest and the
-    shortest path from input to output; `receptive_field`: pixels that a position of the last feature map sees; `trace`:
-    (channels, height, width) after each convolution and pooling, repetitions left out; `operators`: ATen's, on what
-    follows from the input; `kinds`: classes of the layers, and ``op:…`` of operators by use. `dropouts` and `setups`
-    are those of two recipes (`settings`), since they follow from the recipe.
+    `way`: how it was built (meta, mixed, real); `executed`: parameters that an operator reads; `activations`: numbers
+    that the operators make; `depth`, `shortest`, `mean_depth`: layers with weights on the longest, the shortest and the
+    mean path from input to output; `log_paths`: natural logarithm of the number of paths; `receptive_field`: pixels
+    that a position of the last feature map sees; `trace`: (channels, height, width) after each convolution and pooling,
+    repetitions left out; `operators`: ATen's, on what follows from the input; `kinds`: classes of the layers, and
+    ``op:…`` of operators by use. `dropouts` and `setups` are those of two recipes (`settings`), since they follow from
+    the recipe.
     """
 
     way: str
@@ -75,6 +84,8 @@ class Structure:
     activations: int
     depth: int
     shortest: int
+    mean_depth: float
+    log_paths: float
     receptive_field: float
     layers: tuple[Layer, ...]
     layers_left_out: int
@@ -105,8 +116,9 @@ class Profile:
 
     @property
     def broken(self) -> bool:
-        """Whether training it would fail."""
-        return self.status == "failed"
+        """Whether training it would fail wherever it is trained. What may lie in this machine or the sandbox does not
+        count: a package that is not installed, a file, a download, memory."""
+        return self.status == "failed" and not _ENVIRONMENT.match(self.reason)
 
     @property
     def activation_bytes(self) -> int | None:

@@ -69,7 +69,7 @@ def warm_up() -> None:
     for name in _OPTIONAL:
         with contextlib.suppress(ModuleNotFoundError):
             import_module(name)
-    request = {"channels": 3, "size": 32, "classes": 2, "complex": False, "transform": "norm_32"}
+    request = {"channels": 3, "size": 32, "width": 32, "classes": 2, "complex": False, "transform": "norm_32"}
     found = profile(_TRUSTED, request)
     if found["status"] != "built" or found["way"] != "meta":
         raise RuntimeError(f"the profiler cannot profile its own network: {found}")

@@ -100,8 +100,8 @@ def environment(folder: Path, threads: int) -> dict[str, str]:
     return {"PATH": os.defpath, "HOME": str(folder), "LOGNAME": "nobody", "LANG": "C.UTF-8",
             "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0",
             "PYTHONPATH": os.pathsep.join([*(path for path in sys.path if path), package]),
-            # PyTorch makes this folder when it is not there, which the sandbox refuses.
-            "TORCHINDUCTOR_CACHE_DIR": str(folder),
+            # PyTorch and matplotlib make these folders when they are not there, which the sandbox refuses.
+            "TORCHINDUCTOR_CACHE_DIR": str(folder), "MPLCONFIGDIR": str(folder),
             "OMP_NUM_THREADS": count, "MKL_NUM_THREADS": count,
             # OpenBLAS would start its threads on import, before the sandbox closes around this one.
             "OPENBLAS_NUM_THREADS": "1"}

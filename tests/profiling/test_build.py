@@ -1,5 +1,7 @@
 """What a profile says about tiny networks, counted by hand."""
 
+import math
+
 import pytest
 from profiled_networks import PLAIN_BUILD, SHAPES, network
 
@@ -49,6 +51,9 @@ def test_skip_connections_make_the_shortest_path_shorter():
             return x.mean((2, 3))
         """)
     assert (found["depth"], found["shortest"]) == (3, 0)
+    # Before the product: two paths into the sum, of 0 and 2 layers; the concatenation adds both with one more.
+    assert found["log_paths"] == pytest.approx(math.log(4 + 4))
+    assert found["mean_depth"] == pytest.approx((0 + 2 + 1 + 3 + 2 * (0 + 2)) / 8)
     kinds = found["kinds"]
     assert (kinds["op:skip_add"], kinds["op:concat"], kinds["op:gate"], kinds["op:conv"]) == (1, 2, 1, 3)
     assert found["receptive_field"] == 7
@@ -71,7 +76,7 @@ def test_convolutions_are_told_apart():
         self.layers = nn.Sequential(nn.Conv2d(channels, 4, 1), nn.Conv2d(4, 4, 3, groups=4),
                                     nn.Conv2d(4, 4, 3, groups=2))
     """, forward="return self.layers(x).mean((2, 3))")
-    assert {name: n for name, n in found["kinds"].items() if name.startswith("op:")} == {
+    assert {name: n for name, n in found["kinds"].items() if name.startswith("op:conv")} == {
         "op:conv": 3, "op:conv_pointwise": 1, "op:conv_depthwise": 1, "op:conv_grouped": 1}
 
 
@@ -125,10 +130,19 @@ def test_numbers_that_are_read_while_building_need_memory_and_no_values_afterwar
 
 @pytest.mark.parametrize("forward", [
     "return x.mean((2, 3)) * x.sum().item()", "return torch.from_numpy(x.mean((2, 3)).numpy())",
-    "return x.mean((2, 3)) if x.sum() > 0 else x.sum((2, 3))", "return x.to('cpu').mean((2, 3))",
+    "return x.mean((2, 3)) if x.sum() > 0 else x.sum((2, 3))",
 ])
 def test_values_that_are_read_in_the_forward_pass_need_a_real_one(forward):
     assert profile(forward=forward)["way"] == "real"
+
+
+@pytest.mark.parametrize("forward", [
+    "return x.to('cpu').mean((2, 3))", "return x.cpu().mean((2, 3)).to('cuda:0', torch.float64)",
+    "return (x.to(0) * torch.ones(1, device='cpu')).mean((2, 3))", "return x.to(dtype=torch.half).mean((2, 3))",
+    "return self.layers.to('cpu')(x.cuda()).mean((2, 3))",
+])
+def test_a_device_that_is_named_costs_nothing(forward):
+    assert profile(forward=forward)["way"] == "meta"
 
 
 def test_complex_images_are_given_to_networks_for_them():

@@ -5,11 +5,11 @@ import sys
 import pytest
 from profiled_networks import network
 
-from nngpt_perfclf.profiling import profiler
+from nngpt_perfclf.profiling import pool, profiler
 from nngpt_perfclf.profiling.cache import ProfileCache
 from nngpt_perfclf.profiling.pool import Answer, Task
-from nngpt_perfclf.profiling.profiler import profile, shapes_of
-from nngpt_perfclf.profiling.types import Shapes
+from nngpt_perfclf.profiling.profiler import profile
+from nngpt_perfclf.profiling.types import Profile, Shapes
 from nngpt_perfclf.types import Candidate, PerfclfError, Recipe
 
 PLAIN = network()
@@ -62,10 +62,26 @@ def test_without_a_sandbox_nothing_is_run_and_the_status_says_so(monkeypatch):
     assert ProfileCache().read([Task(PLAIN, Shapes(1, 28, 10))]) == {}
 
 
+def test_a_lock_that_fails_when_it_is_tried_is_no_fault_of_the_network(monkeypatch):
+    impossible = {"cpu_seconds": None, "memory_bytes": 1 << 30, "readable": []}
+    monkeypatch.setattr(pool, "lock_limits", lambda limits, folder: impossible)
+    found = profile([Candidate("net", PLAIN)], "svhn")[0]
+    assert (found.status, found.broken) == ("no sandbox", False)
+
+
+@pytest.mark.parametrize(("reason", "broken"), [
+    ("ModuleNotFoundError: No module named 'torchvision'", False), ("PermissionError: [Errno 1] no", False),
+    ("RuntimeError: [enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory", False),
+    ("MemoryError", False), ("RuntimeError: shapes do not fit", True), ("died of SIGSEGV", True),
+])
+def test_what_may_lie_in_the_machine_does_not_break_a_network(reason, broken):
+    assert Profile("failed", Shapes(3, 32, 10), "build", reason).broken == broken
+
+
 @pytest.mark.usefixtures("no_pool")
 def test_an_unknown_dataset_is_an_error():
     with pytest.raises(PerfclfError, match="unknown dataset 'cifar'"):
-        profile([], "cifar")
+        profile([Candidate("net", PLAIN)], "cifar")
     assert profile([], "cifar-10") == []
 
 
@@ -115,14 +131,6 @@ def test_a_stopped_batch_keeps_what_was_done(monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         list(profiler.build(tasks, profiler.LIMITS, ProfileCache()))
     assert ProfileCache().read(tasks) == {tasks[0]: Answer(0.1, stage="forward", reason="no")}
-
-
-def test_shapes_follow_from_dataset_and_transform():
-    from nngpt_perfclf.datasets import dataset_properties
-
-    known = dataset_properties()
-    assert shapes_of(Recipe(transform="complex_128_flip"), known["cifar-100"]) == Shapes(3, 128, 100, True)
-    assert shapes_of(Recipe(transform="something"), known["mnist"]) == Shapes(1, 28, 10)
 
 
 def test_pytorch_stays_out_of_the_asking_process():

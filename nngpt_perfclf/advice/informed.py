@@ -1,0 +1,150 @@
+"""Advice that takes outcomes into account: any scorer, a model of the target dataset, and what trained candidates showed.
+
+Without outcomes the scores are the scorer's own. With outcomes, the residuals of the trained candidates correct the
+others' scores. Pair questions are answered by how probable it is that one side's label is the larger one, which also
+works for datasets without recorded trials: there the dataset model starts from the recorded datasets and the number of
+classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from statistics import NormalDist
+
+import numpy as np
+
+from nngpt_perfclf.advice.adapters import Scorer
+from nngpt_perfclf.advice.base import verdict
+from nngpt_perfclf.advice.dataset_model import MIDDLES, Curves, DatasetModel, chance_of_more, percentiles_of
+from nngpt_perfclf.advice.prior import PairPrior
+from nngpt_perfclf.advice.residuals import Similarity, corrections
+from nngpt_perfclf.datasets import DatasetProperties
+from nngpt_perfclf.types import Advice, Candidate, Interval, Observation, Question, Recipe, Score
+
+_NORMAL = NormalDist()
+_EDGE = 0.01  # how near to 0 and 1 a percentile may come, so that its normal quantile is finite
+_PRIOR_TRIALS = 5.0  # that the assumed scale of the scores weighs as much as
+
+# The numbers that make candidates alike: of their recipes (n, r) and of their networks (n, c).
+Numbers = Callable[[Sequence[Candidate], str], tuple[np.ndarray, np.ndarray]]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the outcomes of one dataset taught."""
+
+    model: DatasetModel
+    points: tuple[np.ndarray, np.ndarray]
+    residuals: np.ndarray
+    scale: float  # of a score's value, for one standard normal unit of rank
+
+
+@dataclass(frozen=True)
+class InformedAdviser:
+    """`scorer` with the `observations` of each dataset. `numbers` and `similarity`: of candidates that are alike;
+    `label`, `confidence`, `prior`: of pair advice."""
+
+    scorer: Scorer
+    curves: Curves
+    datasets: Mapping[str, DatasetProperties]
+    similarity: Similarity
+    numbers: Numbers
+    observations: Mapping[str, Sequence[Observation]] = field(default_factory=dict)
+    label: str = "normalized"
+    confidence: float = 0.65
+    prior: PairPrior = field(default_factory=PairPrior)
+    _learned: dict[str, _Known] = field(default_factory=dict, compare=False, repr=False)
+
+    def score(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
+        """The scorer's scores, corrected by the outcomes on the target, with the expected accuracy."""
+        scores = list(self.scorer.score(candidates, target))
+        places = [place for place, score in enumerate(scores) if score is not None]
+        if not places:
+            return scores
+        known = self._known(target)
+        corrected = self._corrected([scores[place] for place in places], [candidates[place] for place in places],
+                                    target, known)
+        expected = zip(*known.model.accuracy(percentiles_of(corrected)), strict=True)
+        for place, score, accuracy in zip(places, corrected, expected, strict=True):
+            scores[place] = replace(score, accuracy=Interval(*map(float, accuracy)))
+        return scores
+
+    def advise_many(self, questions: Sequence[Question]) -> list[Advice | None]:
+        """One advice a question; None where one of its sides has no score."""
+        sides = [(Candidate("", asked.arch_code, recipe or Recipe()), dataset) for asked in questions
+                 for dataset, recipe in ((asked.ds_a, asked.recipe_a), (asked.ds_b, asked.recipe_b))]
+        labels: list[np.ndarray | None] = [None] * len(sides)
+        for target in dict.fromkeys(dataset for _, dataset in sides):
+            own = [place for place, (_, dataset) in enumerate(sides) if dataset == target]
+            scores = self.score([sides[place][0] for place in own], target)
+            for place, score in zip(own, scores, strict=True):
+                labels[place] = None if score is None else self._label(score, target)
+        return [self._advice(asked, *labels[2 * place:2 * place + 2]) for place, asked in enumerate(questions)]
+
+    def _label(self, score: Score, dataset: str) -> np.ndarray:
+        """How probable each value of the label is."""
+        expected = percentiles_of([score])
+        return expected[0] if self.label == "rank" else self._known(dataset).model.normalized(expected)[0]
+
+    def _advice(self, asked: Question, label_a: np.ndarray | None, label_b: np.ndarray | None) -> Advice | None:
+        if label_a is None or label_b is None:
+            return None
+        chance = float(np.clip(chance_of_more(label_a[None], label_b[None])[0], 1e-6, 1 - 1e-6))
+        better, other, probability = verdict(asked, float(np.log(chance / (1 - chance))))
+        seen = sum(len(self.observations.get(dataset, ())) for dataset in (asked.ds_a, asked.ds_b))
+        unknown = [dataset for dataset in (asked.ds_a, asked.ds_b) if dataset not in self.curves.accuracies]
+        reasons = [f"{dataset} has no recorded trials; its accuracies are inferred from other datasets"
+                   for dataset in unknown] + ([f"{seen} outcomes were taken into account"] if seen else [])
+        return Advice(better, probability, float(self.prior(better, other)), probability >= self.confidence,
+                      "; ".join(reasons) or "compared by the expected labels of both sides")
+
+    def _corrected(self, scores: list[Score], candidates: list[Candidate], target: str, known: _Known) -> list[Score]:
+        if not len(known.residuals):
+            return scores
+        shifts, left = corrections(self.similarity.place(*self.numbers(candidates, target)), known.points,
+                                   known.residuals)
+        return [_shifted(score, float(shift), float(share), known.scale, len(known.residuals))
+                for score, shift, share in zip(scores, shifts, left, strict=True)]
+
+    def _known(self, dataset: str) -> _Known:
+        if dataset not in self._learned:
+            self._learned[dataset] = self._learn(dataset)
+        return self._learned[dataset]
+
+    def _learn(self, dataset: str) -> _Known:
+        seen = list(self.observations.get(dataset, ()))
+        scores = self.scorer.score([entry.candidate for entry in seen], dataset) if seen else []
+        usable = [(entry, score) for entry, score in zip(seen, scores, strict=True) if score is not None]
+        expected = percentiles_of([score for _, score in usable])
+        accuracies = np.array([entry.accuracy for entry, _ in usable])
+        recorded = dataset in self.curves.accuracies
+        prior = (DatasetModel.recorded(self.curves, dataset) if recorded
+                 else DatasetModel.unknown(self.curves, self.datasets[dataset].classes))
+        model = prior.updated(expected, accuracies)
+        if not usable:
+            return _Known(model, (np.zeros((0, 1)), np.zeros((0, 1))), np.zeros(0), 1.0)
+        ranks = _quantiles(expected @ MIDDLES)
+        residuals = _quantiles(model.percentiles_of(np.full_like(expected, 1 / expected.shape[1]), accuracies)) - ranks
+        points = self.similarity.place(*self.numbers([entry.candidate for entry, _ in usable], dataset))
+        return _Known(model, points, residuals, _scale(np.array([score.value for _, score in usable]), ranks))
+
+
+def _shifted(score: Score, shift: float, left: float, scale: float, count: int) -> Score:
+    """The score moved by `shift` standard normal units of rank, its interval narrowed to the share `left` of the
+    variance."""
+    low, middle, high = _quantiles(np.array([score.low, score.percentile, score.high]))
+    narrowed = np.sqrt(left)
+    moved = [_NORMAL.cdf(middle + shift + narrowed * (end - middle)) for end in (low, middle, high)]
+    reason = f"{score.reason}; {count} outcomes move its percentile by {moved[1] - score.percentile:+.2f}"
+    return Score(score.value + scale * shift, moved[1], moved[0], moved[2], score.decided, reason)
+
+
+def _scale(values: np.ndarray, ranks: np.ndarray) -> float:
+    """How much a score's value grows for one unit of rank: a regression, shrunk towards 1."""
+    centred = ranks - ranks.mean()
+    return float((centred @ (values - values.mean()) + _PRIOR_TRIALS) / (centred @ centred + _PRIOR_TRIALS))
+
+
+def _quantiles(percentiles: np.ndarray) -> np.ndarray:
+    return np.array([_NORMAL.inv_cdf(float(share)) for share in np.clip(percentiles, _EDGE, 1 - _EDGE)])
