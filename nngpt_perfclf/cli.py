@@ -96,9 +96,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from nngpt_perfclf.config import conf_folder, load_config
         from nngpt_perfclf.console import show
+        from nngpt_perfclf.extras import extras_named
 
         config = load_config(told.config or (verb.config and conf_folder() / verb.config), overrides)
-        result = _function(verb.call)(config, *operands, **options)
+        with extras_named():
+            result = _function(verb.call)(config, *operands, **options)
         show(result if told.json or verb.table is None else _function(verb.table)(result), told.json)
     except (PerfclfError, OSError) as error:
         print(f"nngpt-perfclf {told.verb}: {' '.join(str(error).split())}", file=sys.stderr)

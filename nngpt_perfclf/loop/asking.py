@@ -12,6 +12,7 @@ import pluggy
 from nngpt_perfclf.advice.adapters import PairScorer, Scorer
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress, say
+from nngpt_perfclf.extras import extras_named
 from nngpt_perfclf.hookspecs import hookimpl
 from nngpt_perfclf.loop.run_database import RunDatabase, Scored
 from nngpt_perfclf.plugins import get_plugin_manager
@@ -117,7 +118,8 @@ def _scores(manager: pluggy.PluginManager, candidates: list[Candidate],
     if not candidates:
         return [], ""
     try:
-        scores = manager.hook.score(candidates=candidates, target=target)
+        with extras_named():
+            scores = manager.hook.score(candidates=candidates, target=target)
     except PerfclfError:
         raise  # a wrong configuration or a broken installation: the user can and must repair it
     except Exception as error:  # noqa: BLE001 - whatever goes wrong in a plugin must not prune a candidate
