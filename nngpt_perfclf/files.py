@@ -36,8 +36,9 @@ def read_yaml(file: Path, what: str) -> dict:
 
     if not file.is_file():
         raise PerfclfError(f"no {what} {file}")
+    fastest = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+        content = yaml.load(file.read_text(encoding="utf-8"), fastest)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise PerfclfError(f"{what} {file} is not valid YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(content, dict):

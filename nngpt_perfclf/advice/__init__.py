@@ -34,12 +34,13 @@ def load_pair_adviser(folder_or_name: str | Path, config: Config | None = None) 
 def load_scorer(adviser: str | Path | object, config: Config | None = None) -> Scorer:
     """An adviser that scores candidates, from a name, a run folder, or the adviser's object. One that only answers pair
     questions compares the target with the reference datasets of `advice.references` (default: all known ones)."""
-    from nngpt_perfclf.advice.adapters import as_scorer
+    from nngpt_perfclf.advice.adapters import Scorer, as_scorer
     from nngpt_perfclf.advice.anchors import load_anchors
     from nngpt_perfclf.config import load_config
 
-    config = config or load_config()
     if isinstance(adviser, str | Path):
         adviser = load_advisor(adviser, config)
-    anchors = load_anchors()
+    if isinstance(adviser, Scorer):
+        return adviser
+    config, anchors = config or load_config(), load_anchors()
     return as_scorer(adviser, config.advice.references or tuple(anchors), anchors, config.epoch)

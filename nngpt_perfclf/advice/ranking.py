@@ -57,12 +57,11 @@ def _scores(candidates: list[Candidate], target: str, adviser: str | Path | obje
     if not candidates:
         return []
     if adviser is None and config is None:
-        given = get_plugin_manager().hook.score(candidates=candidates, target=target)
-        if given is None:
-            check_dataset(target, dataset_properties())
-            given = [None] * len(candidates)
+        given = get_plugin_manager().hook.score(candidates=candidates, target=target) or [None] * len(candidates)
     else:
         given = load_scorer(adviser or config.scorer, config).score(candidates, target)
+    if not any(given):
+        check_dataset(target, dataset_properties(config and config.datasets))
     if len(given) != len(candidates):
         raise PerfclfError(f"the adviser gave {len(given)} scores for {len(candidates)} candidates")
     return list(given)

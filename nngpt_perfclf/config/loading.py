@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, fields, is_dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import get_type_hints
 
@@ -150,8 +151,9 @@ def _check_keys(layer: dict, kind: type, prefix: str) -> None:
                 raise PerfclfError(f"configuration key {prefix}{key}: {entry!r} was {fate}")
 
 
+@lru_cache
 def _unlocked(kind: type):
-    """OmegaConf makes frozen dataclasses read-only; merging needs them open."""
+    """OmegaConf makes frozen dataclasses read-only; merging, which copies this one, needs them open."""
     from omegaconf import OmegaConf
 
     schema = OmegaConf.structured(kind)

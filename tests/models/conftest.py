@@ -1,10 +1,4 @@
 import pytest
-from tiny import make_tiny_model
-
-
-@pytest.fixture(scope="session")
-def tiny_folder(tmp_path_factory):
-    return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
 
 
 @pytest.fixture

@@ -4,10 +4,12 @@ from typing import get_type_hints
 
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nngpt_perfclf.config import GROUPS, Config, choices, conf_folder, home, load_choice, load_config, to_dict
+from nngpt_perfclf.config import Config, choices, conf_folder, home, load_choice, load_config, to_dict
+from nngpt_perfclf.config.keys import keys
+from nngpt_perfclf.config.loading import GROUPS
 from nngpt_perfclf.types import PerfclfError
 
 
@@ -25,6 +27,10 @@ def keys_of(layer, prefix=""):
             yield from keys_of(value, f"{prefix}{key}.")
 
 
+def is_group(name):
+    return any(key.startswith(f"{name}.") for key in KEYS)
+
+
 KEYS = list(every_key())
 
 
@@ -34,10 +40,11 @@ def test_the_defaults_hold_every_key_and_no_other():
     assert stated == set(KEYS) - of_groups
 
 
-def test_every_default_is_explained_or_stands_in_an_explained_file():
-    lines = (conf_folder() / "perfclf.yaml").read_text().splitlines()
-    top = [line for line in lines if line and line[0] not in " #" and not line.endswith(":")]
-    assert all("#" in line for line in top)
+def test_every_default_is_explained_inside_groups_too():
+    shown = {key.name: key.meaning for key in keys([field.name for field in fields(Config)])}
+    explained = {name for name in KEYS if not is_group(name) and not name.startswith(("model.", "recipe_"))}
+    assert explained <= set(shown)
+    assert [name for name in explained if len(shown[name]) < 4] == []
 
 
 @pytest.mark.parametrize(("group", "name"), [(group, name) for group in GROUPS for name in choices(group)])
@@ -62,7 +69,7 @@ def test_a_protocol_sets_what_its_file_says(name):
 
 
 @pytest.mark.parametrize(("word", "nearest"), [
-    ("epohc=2", "did you mean epoch?"), ("train.pears=3", "did you mean train.labels_count?"),
+    ("epohc=2", "did you mean epoch?"), ("train.label_count=3", "did you mean train.labels_count?"),
     ("evaluate.part_of=test", "did you mean evaluate.part?"), ("model=gema-3", "did you mean gemma-3-270m?"),
     ("loop=repaly", "did you mean replay?")])
 def test_an_unknown_key_or_choice_names_the_nearest(word, nearest):
@@ -71,6 +78,7 @@ def test_an_unknown_key_or_choice_names_the_nearest(word, nearest):
     assert nearest in str(caught.value)
 
 
+@settings(max_examples=15)
 @given(st.text("abcdefghijklmnopqrstuvwxyz_", min_size=1, max_size=12).filter(lambda key: key not in KEYS))
 def test_no_unknown_key_is_ever_taken(key):
     if key != "protocol":
@@ -79,8 +87,8 @@ def test_no_unknown_key_is_ever_taken(key):
 
 
 @pytest.mark.parametrize("word", [
-    "epoch=soon", "train.labels_count=1.5", "resume=perhaps", "seeds=3", "seeds=[a]", "corpus=3", "label=", "label=best",
-    "sides=two", "split.by=colour", "train.loss=mine", "model.packages=3", "seed=${nowhere}", "train=null", "=3",
+    "epoch=soon", "train.labels_count=1.5", "resume=perhaps", "seeds=3", "seeds=[a]", "corpus=3", "label=",
+    "label=best", "trial=two", "split.by=colour", "train.loss=mine", "model.packages=3", "seed=${nowhere}", "train=null", "=3",
     "epoch"])
 def test_a_value_of_a_wrong_kind_is_one_clear_line(word):
     with pytest.raises(PerfclfError) as caught:
@@ -106,6 +114,25 @@ def test_a_key_of_a_chosen_model_can_be_overridden_whatever_the_order():
 def test_a_folder_can_be_named_as_a_model(tmp_path):
     model = load_config(overrides=[f"model={tmp_path}"]).model
     assert (model.source, model.name, model.location) == ("folder", tmp_path.name, str(tmp_path))
+
+
+@pytest.mark.parametrize("name", ["pairwise", "pointwise", "stack", "pretrained"])
+def test_an_adviser_that_can_be_trained_is_a_model_even_beside_a_folder_of_its_name(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / name).mkdir()
+    model = load_config(overrides=[f"model={name}"]).model
+    assert (model.source, model.name, model.location) == ("adviser", name, None)
+
+
+def test_an_adviser_that_cannot_be_trained_is_no_model():
+    with pytest.raises(PerfclfError, match=r"unknown model 'prior'.*known: .*pointwise"):
+        load_config(overrides=["model=prior"])
+
+
+@pytest.mark.parametrize("word", ["adviser=null", "adviser=", "advice.parts=[null,prior]"])
+def test_the_null_adviser_can_be_named_although_yaml_has_a_null(word):
+    config = load_config(overrides=[word])
+    assert "null" in (config.adviser, *config.advice.parts)
 
 
 @pytest.mark.parametrize(("content", "word"), [

@@ -1,0 +1,109 @@
+"""A tiny language model is fine-tuned in the little world, once, and what is left in its run folder is looked at."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from little_world import SETTINGS
+
+from nngpt_perfclf.advice import fine_tuning, load_advisor
+from nngpt_perfclf.advice.language import LanguageAdviser
+from nngpt_perfclf.advice.prior import PairPrior, load_prior
+from nngpt_perfclf.advice.weights import Weights, load_weights
+from nngpt_perfclf.config import load_config
+from nngpt_perfclf.tasks import TaskData
+from nngpt_perfclf.types import Question, Recipe
+
+QUICK = [*SETTINGS, "train.labels_count=24", "train.eval_samples=6", "train.checkpoint_steps=2", "train.batch=2",
+         "train.precision=float32", "lora.rank=2", "advice.answer_cache=false"]
+GOOD, WILD = (Recipe(lr, 0.9, 64, None, "norm_64_flip") for lr in (0.01, 0.9))
+
+
+def trained(world, folder, model, *overrides):
+    config = load_config(overrides=[*QUICK, f"model={model}", *overrides])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TaskData, "load", staticmethod(lambda config: replace(world, config=config)))
+        return fine_tuning.train(config, folder), config
+
+
+@pytest.fixture(scope="module")
+def run(world, tiny_folder, tmp_path_factory):
+    """Folder, result and configuration of a run with the default offset, the nearest recorded trials."""
+    folder = tmp_path_factory.mktemp("language") / "run"
+    return folder, *trained(world, folder, tiny_folder)
+
+
+@pytest.fixture(scope="module")
+def adviser(run):
+    return load_advisor(run[0], run[2])
+
+
+def test_the_run_folder_holds_all_that_asking_needs_and_how_it_was_made(run, world):
+    folder, result, config = run
+    manifest = json.loads((folder / "run.json").read_text())
+    assert (manifest["kind"], manifest["status"], manifest["data"]) == ("language", "done", world.fingerprint)
+    assert manifest["config"]["train"]["labels_count"] == 24
+    assert manifest["config"]["out"] is None
+    assert {"run": str(folder), **manifest["result"]} == result
+    assert {file.name for file in folder.iterdir()} >= {"adapter", "log.jsonl", "neighbours.npz", "prior.json",
+                                                        "weights.json"}
+    assert load_prior(folder, "rank") == PairPrior.fit(world.pairs("rank", part="train"))
+
+
+def test_the_result_says_how_long_it_learned_and_how_good_it_is_on_validation(run):
+    result = run[1]
+    assert (result["labels"], result["rows"], result["steps"]) == (24, 3, 2)
+    assert result["loss"] > 0
+    for mode in ("with_recipe", "code_only"):
+        assert result[f"validation_rank_{mode}_n"] > 100
+        assert 0 <= result[f"validation_rank_{mode}_log_loss"] <= np.log(2) + 1e-6
+    assert result["validation_rank_with_recipe"] > 0.75, "the nearest recorded trials tell what the recipe decides"
+    assert not any("normalized" in name for name in result)
+
+
+def test_the_weights_of_all_three_sources_are_fitted_again_on_validation(run):
+    folder, _, _ = run
+    weights = load_weights(folder, "rank", LanguageAdviser.sources)
+    assert weights.with_recipe[2] > 1, "the nearest trials count"
+    assert all(weight >= 0 for weight in (*weights.with_recipe, *weights.code_only))
+    untouched = load_weights(folder, "normalized", LanguageAdviser.sources)
+    assert untouched.with_recipe[0] == untouched.code_only[0] == 0.2, "label not trained: as in training"
+
+
+def test_the_run_folder_opens_as_an_adviser_that_answers_in_either_order(adviser, world):
+    assert isinstance(adviser, LanguageAdviser)
+    question = Question(world.codes["net-0"], "svhn", "cifar-10", GOOD, WILD)
+    first, turned, unread = adviser.advise_many([question, question.swapped(), question.without_recipes()])
+    assert first == turned
+    assert first.better == "svhn"
+    assert "without recipes" in unread.reason
+
+
+def test_near_duplicates_of_a_question_do_not_answer_it_in_training(run, world):
+    config = run[2]
+    builder = fine_tuning.prompt_builder(run[0], config, config)
+    groups = world.networks["group"].astype("category").cat.codes
+    row = next(world.pairs(part="train").itertuples())
+    question = fine_tuning.question_of(row, world.codes)
+    shown = builder.near([question], ["rank"])
+    hidden = builder.near([question], ["rank"], np.array([groups[row.nn]]))
+    assert np.isfinite(hidden).all()
+    assert (shown != hidden).any()
+
+
+def test_a_source_that_was_not_used_in_training_stays_unused(world, tiny_folder, tmp_path):
+    templates = ("template=code_recipe", "code_only_template=code")
+    trained(world, tmp_path / "run", tiny_folder, "train.offset=prior", "train.labels_count=4", *templates)
+    assert not (tmp_path / "run" / "neighbours.npz").exists()
+    weights = [load_weights(tmp_path / "run", label, LanguageAdviser.sources) for label in ("rank", "normalized")]
+    assert [(one.with_recipe[2], one.code_only[2]) for one in weights] == [(0, 0), (0, 0)]
+    assert weights[1].with_recipe[1] == 1, "the prior counts as it is while training"
+
+
+def test_the_untrained_model_is_asked_as_it_is(tiny_folder, world):
+    config = load_config(overrides=[*QUICK, f"model={tiny_folder}", "template=code_recipe", "code_only_template=code",
+                                    "adviser=zero-shot"])
+    adviser = load_advisor("zero-shot", config)
+    assert adviser.weights == Weights((1.0, 0.0, 0.0), (1.0, 0.0, 0.0))
+    assert adviser.advise(world.codes["net-0"], "svhn", "cifar-10").better in ("svhn", "cifar-10")
