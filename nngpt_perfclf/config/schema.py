@@ -118,6 +118,11 @@ class LoopConfig:
 
 
 @dataclass(frozen=True)
+class NngptConfig:
+    target: str | None
+
+
+@dataclass(frozen=True)
 class RecipeConfig:
     """A recipe on the command line: the fields of `types.Recipe`, None where not stated."""
 
@@ -156,6 +161,7 @@ class Config:
     advice: AdviceConfig
     evaluate: EvaluateConfig
     loop: LoopConfig
+    nngpt: NngptConfig
     recipe: RecipeConfig
     recipe_a: RecipeConfig
     recipe_b: RecipeConfig

@@ -14,7 +14,8 @@ from nngpt_perfclf.recipes import recipe_words
 from nngpt_perfclf.types import Candidate, PerfclfError, Recipe
 
 SYNTH, KTO = "synth_nn", "nneval"
-CODE, PARAMETERS, SEED_ROW, ANSWER, EVALUATED = "new_nn.py", "hp.txt", "dataframe.df", "full_output.txt", "eval_info.json"
+CODE, PARAMETERS, SEED_ROW, ANSWER = "new_nn.py", "hp.txt", "dataframe.df", "full_output.txt"
+EVALUATED = "eval_info.json"
 # What NNGPT's evaluation trains with where a candidate does not say (`ab/gpt/act/eval/Eval.py`; in 1.0.6
 # `ab/gpt/NNEval.py`).
 DATASET = "cifar-10"
@@ -24,7 +25,8 @@ PRM = {"lr": 0.01, "batch": 64, "dropout": 0.2, "momentum": 0.9, "transform": "n
 @dataclass(frozen=True)
 class Evaluation:
     """How NNGPT's evaluation will train candidates: on `dataset` with `prm` where their own files do not say, with
-    `overrides` over everything, for `epochs`. `seed_row_wins`: whether the seed row's hyperparameters go over hp.txt."""
+    `overrides` over everything, for `epochs`. `seed_row_wins`: whether the seed row's hyperparameters go over
+    those in hp.txt."""
 
     dataset: str = DATASET
     prm: Mapping[str, object] = field(default_factory=lambda: PRM)

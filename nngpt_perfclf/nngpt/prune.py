@@ -100,8 +100,9 @@ def _configured(config: Config) -> Asker:
 def _row(epoch: Epoch, one: Found, verdict: Verdict | None) -> dict:
     score = verdict.scored.score if verdict else None
     return {"candidate": one.folder.name, "target": one.target or None, "decision": _decision(epoch, one, verdict),
-            "broken": bool(verdict and verdict.scored.broken), "evaluated": one.evaluated, "score": score and round(score.value, 4),
-            "percentile": score and score.percentile, "low": score and score.low, "high": score and score.high,
+            "broken": bool(verdict and verdict.scored.broken), "evaluated": one.evaluated,
+            "score": score and round(score.value, 4), "percentile": score and score.percentile,
+            "low": score and score.low, "high": score and score.high,
             "seconds": round(verdict.scored.seconds, 4) if verdict else 0.0,
             "reason": one.left or ("evaluated already" if one.evaluated else "") or (verdict.reason if verdict else "")}
 
