@@ -45,11 +45,26 @@ def environment(root: Path, **more: str) -> dict[str, str]:
     start.mkdir(exist_ok=True)
     (root / "site").mkdir(exist_ok=True)
     (start / "sitecustomize.py").write_text(_START.format(tests=str(TESTS), site=str(root / "site")))
+    _register(start)
     paths = [start, root, TESTS.parent, TESTS, *WHEELS.glob("radon-*.whl")]
     kept = {name: value for name, value in os.environ.items()
             if not name.startswith(("NNGPT_PERFCLF_P", "NNGPT_PERFCLF_R", "AB_GPT", "CUDA_"))}
     return {**kept, "PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONDONTWRITEBYTECODE": "1",
             "OMP_NUM_THREADS": "1", "NNGPT_WORLD": str(root), **more}
+
+
+def _register(folder: Path) -> None:
+    """Make `nngpt_adviser` a plugin that is installed, as far as Python can tell."""
+    info = folder / "scripted_adviser-1.0.dist-info"
+    info.mkdir(exist_ok=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: scripted-adviser\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[nngpt_perfclf]\nscripted = nngpt_adviser\n")
+
+
+def ask_the_plugin(root: Path) -> None:
+    """What a person does: edit the configuration that `enable` wrote."""
+    file = root / "nngpt_perfclf.yaml"
+    file.write_text(file.read_text().replace("scorer: pointwise", "scorer: installed"))
 
 
 def run(root: Path, *words: str, **more: str) -> subprocess.CompletedProcess:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
+from nngpt_perfclf.evaluation.nngpt_results import outcome_of
 from nngpt_perfclf.files import read_json
 from nngpt_perfclf.types import PerfclfError
 
@@ -13,13 +15,20 @@ KIND = "nngpt"
 
 
 def read_records(folder: Path) -> list[dict]:
-    """The records in `folder`, oldest first, the newest of each generation; empty where there are none.
-
-    Raises PerfclfError for a damaged file."""
+    """The records in `folder`, oldest first, the newest of each generation, with what its candidates reached so far;
+    empty where there are none. Raises PerfclfError for a damaged file."""
     records = [record for path in sorted(folder.glob("*.json"))
                if (record := read_json(path)).get("kind") == KIND and isinstance(record.get("candidates"), list)]
-    newest = {record["epoch"]: record for record in sorted(records, key=lambda record: record.get("time", 0))}
-    return sorted(newest.values(), key=lambda record: record["time"])
+    newest = {record["epoch"]: record for record in sorted(records, key=lambda record: record["time"])}
+    return [with_outcomes(record) for record in sorted(newest.values(), key=lambda record: record["time"])]
+
+
+def with_outcomes(record: dict) -> dict:
+    """The record with what its candidates' folders hold by now, where they still are."""
+    sides = Path(record["synth"]), Path(record["pruned_folder"])
+    rows = [{**row, **next((found for side in sides if (found := outcome_of(side / row["candidate"], row["code"]))),
+                           {})} for row in record["candidates"]]
+    return {**record, "candidates": rows}
 
 
 def summary(records: Sequence[dict]) -> dict:
@@ -59,10 +68,18 @@ def hours_saved(record: dict) -> float | None:
 def line(records: Sequence[dict]) -> str:
     """One line about the newest generation, and about all where there are several."""
     newest, total = summary(records[-1:]), summary(records)
-    said = (f"{Path(records[-1]['epoch']).name}: {newest['asked']} asked, {newest['kept']} kept, "
+    said = (f"{_names(records)[-1]}: {newest['asked']} asked, {newest['kept']} kept, "
             f"{newest['pruned']} pruned ({newest['broken']} broken), {newest['asking_seconds']:.1f} s asking, "
             f"{_hours(newest['hours_saved'])}")
     return said if len(records) == 1 else f"{said}; {len(records)} generations: {_hours(total['hours_saved'])}"
+
+
+def _names(records: Sequence[dict]) -> list[str]:
+    """The generations' folders as far as they tell them apart: A0, A1, or cycle_1/generation/A0."""
+    paths = [Path(record["epoch"]) for record in records]
+    if len({path.name for path in paths}) == len(paths):
+        return [path.name for path in paths]
+    return [str(path.relative_to(os.path.commonpath(paths))) for path in paths]
 
 
 def _hours(hours: float | None) -> str:
@@ -73,13 +90,15 @@ def page(records: Sequence[dict], name: str) -> dict:
     """What the report shows of these generations: `total`, a row for each, and its candidates, best score first."""
     if not records:
         raise PerfclfError(f"{name} holds no record of a pruned generation")
-    generations = [{"name": Path(record["epoch"]).name, **summary([record]), "best": _best(record["candidates"]),
-                    "rows": sorted(record["candidates"], key=_order)} for record in records]
+    generations = [{"name": name, **summary([record]), "best": _best(record["candidates"]),
+                    "rows": sorted(record["candidates"], key=_order)}
+                   for name, record in zip(_names(records), records, strict=True)]
     points = [{"score": row["score"], "accuracy": row["accuracy"], "target": row["target"]}
               for record in records for row in record["candidates"]
               if row.get("score") is not None and row.get("accuracy") is not None]
-    return {"name": name, "total": summary(records), "adviser": records[-1]["adviser"], "keep": records[-1]["keep"],
-            "generations": generations, "points": points, "correlation": rank_correlation(points)}
+    return {"name": name, "line": line(records), "total": summary(records), "generations": generations,
+            "best": _best([row for record in records for row in record["candidates"]]), "points": points,
+            "adviser": records[-1]["adviser"], "keep": records[-1]["keep"], "correlation": rank_correlation(points)}
 
 
 def rank_correlation(points: Sequence[dict]) -> dict | None:

@@ -88,12 +88,11 @@ def _prune(config: Config, epoch: Epoch, evaluation: Evaluation) -> Path | None:
 
 def _report(record: Path, seconds: float) -> None:
     from nngpt_perfclf.evaluation.pruning import line, read_records
+    from nngpt_perfclf.evaluation.report import report
     from nngpt_perfclf.nngpt.records import add_outcomes
 
     add_outcomes(record, seconds)
-    say(f"nngpt_perfclf: {line(read_records(record.parent))}; record: {record}")
-    from nngpt_perfclf.evaluation import report
-
+    say(f"nngpt_perfclf: {line(read_records(record.parent))}; {record.parent / 'report.html'}")
     report(load_config(), str(record.parent))
 
 

@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from nngpt_perfclf.evaluation.nngpt_results import CODE, accuracy_of
 from nngpt_perfclf.nngpt.seed_row import read_seed_row
 from nngpt_perfclf.profiling.contract import fault_of
 from nngpt_perfclf.recipes import recipe_words
 from nngpt_perfclf.types import Candidate, PerfclfError, Recipe
 
 SYNTH, KTO = "synth_nn", "nneval"
-CODE, PARAMETERS, SEED_ROW, ANSWER = "new_nn.py", "hp.txt", "dataframe.df", "full_output.txt"
-EVALUATED = "eval_info.json"
+PARAMETERS, SEED_ROW, ANSWER = "hp.txt", "dataframe.df", "full_output.txt"
 # What NNGPT's evaluation trains with where a candidate does not say (`ab/gpt/act/eval/Eval.py`; in 1.0.6
 # `ab/gpt/NNEval.py`).
 DATASET = "cifar-10"
@@ -113,7 +113,8 @@ def read_folder(folder: Path, evaluation: Evaluation, target: str | None = None)
     if not (folder / CODE).is_file():
         only_answer = (folder / ANSWER).is_file()
         return Found(folder, left=f"no {CODE}" + (": an answer, not a network" if only_answer else ""))
-    evaluated = is_evaluated(folder)
+    # What NNGPT's evaluation would skip: one that failed is tried again.
+    evaluated = accuracy_of(folder) is not None
     try:
         code = (folder / CODE).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
@@ -137,33 +138,6 @@ def left_alone(found: Found, reason: str) -> Found:
     """The same, not to be judged for `reason`, unless its code alone shows that it is broken."""
     fault = fault_of(found.candidate.arch_code)
     return replace(found, broken=fault) if fault else replace(found, left=reason)
-
-
-def is_evaluated(folder: Path) -> bool:
-    """Whether NNGPT's evaluation would skip this candidate: it has an accuracy. One that failed is tried again."""
-    return accuracy_of(folder) is not None
-
-
-def accuracy_of(folder: Path) -> float | None:
-    """The accuracy that NNGPT's evaluation wrote into the candidate's folder, 0..1; None where there is none."""
-    results = (_json(folder / EVALUATED) or {}).get("eval_results")
-    if isinstance(results, list) and len(results) > 1:
-        results = {"accuracy": results[1]}
-    if not isinstance(results, dict):
-        return None
-    epochs = results.get("epochs") or [{}]
-    for given in (results, epochs[0] if isinstance(epochs, list) and isinstance(epochs[0], dict) else {}):
-        if (accuracy := _number(given.get("accuracy", given.get("acc")))) is not None:
-            return accuracy
-    return None
-
-
-def _json(path: Path) -> dict | None:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None
 
 
 def _parameters(path: Path) -> object:

@@ -44,7 +44,8 @@ def prune(config: Config, path: str | Path, target: str | None = None, keep: flo
     rows = [_row(epoch, one, verdicts.get(one.folder)) for one in found]
     moved = [one.folder for one, row in zip(found, rows, strict=True)
              if row["decision"] == "pruned" and one.folder.parent == epoch.synth]
-    result = {"epoch": str(epoch.folder), "dry_run": dry_run, **_counts(rows), "moved": len(moved), "candidates": rows}
+    result = {"epoch": str(epoch.folder), "dry_run": dry_run, "asked": len(verdicts), **_counts(rows),
+              "moved": len(moved), "candidates": rows}
     if dry_run or not verdicts:
         return result
     # Written before anything moves, so that a stopped command leaves a trace of what it was about.
@@ -117,7 +118,6 @@ def _decision(epoch: Epoch, one: Found, verdict: Verdict | None) -> str:
 
 def _counts(rows: Sequence[dict]) -> dict[str, int | float]:
     counted = Counter(row["decision"] for row in rows)
-    return {"asked": sum(row["score"] is not None or row["seconds"] > 0 for row in rows),
-            **{decision: counted[decision] for decision in ("kept", "pruned", "left")},
+    return {**{decision: counted[decision] for decision in ("kept", "pruned", "left")},
             "broken": sum(row["broken"] and row["decision"] == "pruned" for row in rows),
             "asking_seconds": round(sum(row["seconds"] for row in rows), 2)}
