@@ -9,6 +9,8 @@ from nngpt_perfclf.types import (
     Advice,
     AdviserSpec,
     Candidate,
+    Interval,
+    Observation,
     Outcome,
     PerfclfError,
     Question,
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
     from nngpt_perfclf.gate.gate import Gate
 
 __version__ = "0.2.0"
-__all__ = ["Advice", "AdviserSpec", "Candidate", "Decision", "Gate", "Outcome", "PerfclfError", "Question", "Ranked",
-           "Recipe", "Score", "hookimpl", "load_advisor", "rank", "select"]
+__all__ = ["Advice", "AdviserSpec", "Candidate", "Decision", "Gate", "Interval", "Observation", "Outcome",
+           "PerfclfError", "Question", "Ranked", "Recipe", "Score", "hookimpl", "load_advisor", "rank", "select"]
 
 
 def __getattr__(name: str):

@@ -1,7 +1,7 @@
 """How accuracies are distributed on a dataset: known where trials are recorded, a Bayesian guess where they are not.
 
-A dataset is described by its accuracy at each percentile of its trials. For an unknown one the recorded datasets'
-curves are the prior. Each is stretched and shifted at random on the logit scale above the chance level (one over the number of
+A dataset is described by its accuracy at each percentile of its trials. For an unknown one the prior are the recorded
+datasets' curves, each stretched and shifted at random on the logit scale above the chance level (one over the number of
 classes), which gives weighted particles. An outcome (a trained candidate with its accuracy) updates the weights by
 Bayes' rule: how probable is this accuracy, given where the candidate was expected to rank?
 """

@@ -1,4 +1,4 @@
-"""Advice that takes outcomes into account: any scorer, a model of the target dataset, and what trained candidates showed.
+"""Advice that takes outcomes into account: a scorer, a model of the target dataset, and what trained candidates did.
 
 Without outcomes the scores are the scorer's own. With outcomes, the residuals of the trained candidates correct the
 others' scores. Pair questions are answered by how probable it is that one side's label is the larger one, which also

@@ -10,12 +10,13 @@ from nngpt_perfclf.code_view.parsing import LARGEST
 from nngpt_perfclf.config import RecipeConfig
 from nngpt_perfclf.hints import did_you_mean
 from nngpt_perfclf.recipes import recipe_words
-from nngpt_perfclf.types import Candidate, PerfclfError, Question, Recipe
+from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Question, Recipe
 
 _RECIPE = {field.name: (str,) if field.name == "transform" else (int, float) for field in fields(Recipe)}
 _FIELDS = {"net": (str,), "arch_code": (str,), "ds_a": (str,), "ds_b": (str,), "recipe_a": (dict,),
            "recipe_b": (dict,), "epoch": (int,)}
 _CANDIDATE = {"name": (str,), "net": (str,), "arch_code": (str,), "recipe": (dict,)}
+_OBSERVATION = {**_CANDIDATE, "accuracy": (int, float), "epoch": (int,)}
 
 
 def read_network(file: Path) -> str:
@@ -57,13 +58,31 @@ def read_candidate(line: bytes, file: Path, number: int, default: Recipe) -> Can
     Raises PerfclfError for whatever is not such a line, naming the line and the field.
     """
     try:
-        told = _checked(_parsed(line), _CANDIDATE, "the candidate")
-        recipe = _recipe(told, "recipe", default)
-        recipe_words(recipe)
-        name = told.get("name") or told.get("net") or f"{file.name}:{number}"
-        return Candidate(name, _code(told, file.parent, "the candidate"), recipe)
+        return _candidate(_checked(_parsed(line), _CANDIDATE, "the candidate"), file, number, default)
     except PerfclfError as error:
         raise PerfclfError(f"{file}, line {number}: {error}") from error
+
+
+def read_observation(line: bytes, file: Path, number: int, default: Recipe, epoch: int) -> Observation:
+    """The outcome in line `number` of `file`: the fields of a candidate, `accuracy` and `epoch` (default: `epoch`).
+
+    Raises PerfclfError for whatever is not such a line, naming the line and the field.
+    """
+    try:
+        told = _checked(_parsed(line), _OBSERVATION, "the outcome")
+        if "accuracy" not in told:
+            raise PerfclfError("the outcome has no accuracy")
+        candidate = _candidate(told, file, number, default)
+        return Observation(candidate, float(told["accuracy"]), told.get("epoch", epoch))
+    except PerfclfError as error:
+        raise PerfclfError(f"{file}, line {number}: {error}") from error
+
+
+def _candidate(told: dict, file: Path, number: int, default: Recipe) -> Candidate:
+    recipe = _recipe(told, "recipe", default)
+    recipe_words(recipe)
+    name = told.get("name") or told.get("net") or f"{file.name}:{number}"
+    return Candidate(name, _code(told, file.parent, "the candidate"), recipe)
 
 
 def recipe_of(config: RecipeConfig) -> Recipe:

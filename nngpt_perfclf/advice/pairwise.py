@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nngpt_perfclf.advice.features import kept_columns, question_rows
+from nngpt_perfclf.advice.features import dataset_rows, recipe_rows, sides_of, text_rows
 from nngpt_perfclf.advice.tree_models import DRAWS, TreeAdviser, TreeModel, load_trees, train_trees
 from nngpt_perfclf.advice.trees import Forest, weights_of
 from nngpt_perfclf.config import Config
@@ -44,9 +44,15 @@ class PairModel(TreeModel):
         """The features (n, width) of the questions in alphabetical order, and which of them (n,) were turned for it."""
         turned = np.array([question.ds_a > question.ds_b for question in questions])
         ordered = [question.swapped() if turn else question for question, turn in zip(questions, turned, strict=True)]
-        codes = self.reader.again([question.arch_code for question in ordered])
-        rows = question_rows(ordered, codes, datasets, self.datasets)
-        return rows[:, kept_columns(rows.shape[1], self.reads)], turned
+        sides = sides_of(ordered)
+        places = dataset_rows(sides, datasets, self.datasets)
+        blocks = [np.hstack([places[::2], places[1::2]])]
+        if self.reads_recipe:
+            recipes = recipe_rows(sides, datasets)
+            blocks += [recipes[::2], recipes[1::2], recipes[::2] - recipes[1::2]]
+        if self.reads_code:
+            blocks.append(text_rows([question.arch_code for question in ordered]))
+        return np.hstack(blocks), turned
 
 
 def load(config: Config) -> TreeAdviser:

@@ -64,9 +64,10 @@ def save_priors(priors: Mapping[str, PairPrior], folder: Path) -> None:
 
 
 def load_prior(folder: Path, label: str) -> PairPrior:
-    """The prior of one label in a run folder; pretrained advisers, which learned from one split, share the file of the
-    folder above theirs. Raises PerfclfError where it is missing, damaged or has no such label."""
-    file = folder / FILE if (folder / FILE).is_file() else folder.parent / FILE
+    """The prior of one label in a run folder, or in the nearest folder above it that has one: pretrained advisers,
+    which learned from one split, share theirs. Raises PerfclfError where it is missing, damaged or lacks the label."""
+    above = (folder, *list(folder.parents)[:2])
+    file = next((place / FILE for place in above if (place / FILE).is_file()), folder / FILE)
     content = read_json(file)
     if label not in content:
         raise PerfclfError(f"{folder} was not trained for label={label}, only for {', '.join(content) or 'none'}")

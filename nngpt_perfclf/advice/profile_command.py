@@ -11,9 +11,9 @@ from nngpt_perfclf.types import Candidate, PerfclfError
 
 
 def profile(config: Config, *files: str, dataset: str | None = None, corpus: bool = False,
-            out: str | None = None) -> dict:
+            out: str | None = None, sample: str | None = None) -> dict:
     """Profile the networks of `files` for `dataset` under the recipe of `recipe.*`; or with `corpus` those of the
-    task's trials, and write the table of their features to `out`.
+    task's trials, and write the table of their features to `out`, or measure how long `sample` of them take.
 
     Files are those of the verb `rank`. Returns target and rows with name, status, reason and the profile; with `corpus`
     counts and the reasons of those that could not be built. Raises PerfclfError where neither is named, for an unknown
@@ -23,11 +23,11 @@ def profile(config: Config, *files: str, dataset: str | None = None, corpus: boo
         if files or dataset:
             raise PerfclfError("--corpus profiles LEMUR's networks for the datasets of their trials: name no file and "
                                "no dataset")
-        return _corpus(config, out)
+        return _corpus(config, out, sample)
     if not files or dataset is None:
         raise PerfclfError("name the networks and the dataset, as in: profile net.py --dataset cifar-10")
-    if out is not None:
-        raise PerfclfError("--out takes the table of --corpus; files' profiles are printed, as JSON with --json")
+    if out is not None or sample is not None:
+        raise PerfclfError("--out and --sample belong to --corpus; files' profiles are printed, as JSON with --json")
     from nngpt_perfclf.profiling.profiler import profile as profiles
 
     candidates = [candidate for file in files for candidate in candidates_of(Path(file), config)]
@@ -52,7 +52,11 @@ def _row(candidate: Candidate, found: Profile) -> dict:
     return {"name": candidate.name, **found.to_dict()}
 
 
-def _corpus(config: Config, out: str | None) -> dict:
-    from nngpt_perfclf.profiling.corpus_profiles import describe
+def _corpus(config: Config, out: str | None, sample: str | None) -> dict:
+    from nngpt_perfclf.profiling.corpus_profiles import describe, measure
 
+    if sample is not None:
+        if not sample.isdecimal() or int(sample) == 0:
+            raise PerfclfError(f"--sample takes a number of networks, not {sample!r}")
+        return measure(config, int(sample))
     return describe(config, Path(out) if out else None)

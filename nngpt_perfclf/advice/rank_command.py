@@ -6,6 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from nngpt_perfclf.advice.inputs import read_candidate, read_network, recipe_of
+from nngpt_perfclf.advice.outcomes import read_outcomes
 from nngpt_perfclf.advice.ranking import rank as rank_candidates
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.types import Candidate, PerfclfError, Ranked
@@ -13,13 +14,14 @@ from nngpt_perfclf.types import Candidate, PerfclfError, Ranked
 LINES = (".jsonl", ".ndjson")
 
 
-def rank(config: Config, *files: str, target: str | None = None) -> dict:
+def rank(config: Config, *files: str, target: str | None = None, outcomes: str | None = None) -> dict:
     """Rank the networks of `files` for the dataset `target` with `config.scorer`, best first.
 
     A file is a network's source, trained with the recipe of `recipe.*`, or JSON lines (.jsonl) with a candidate each:
     `name`, `arch_code` or `net` (a path relative to the file's folder), and a `recipe`, by default that of `recipe.*`.
-    Returns target, adviser and rows with name, score, percentile, low, high, decided, status and reason. Raises
-    PerfclfError for a missing target, an unknown dataset, and a file that cannot be read.
+    `outcomes`: a file of candidates that were trained on the target already, as JSON lines with `accuracy` or the run
+    database of a loop. Returns target, adviser and rows with name, score, percentile, low, high, decided, status and
+    reason. Raises PerfclfError for a missing target, an unknown dataset, and a file that cannot be read.
     """
     if target is None:
         raise PerfclfError("name the dataset, as in: rank net.py --target svhn")
@@ -27,7 +29,8 @@ def rank(config: Config, *files: str, target: str | None = None) -> dict:
     for name, count in Counter(candidate.name for candidate in candidates).items():
         if count > 1:
             raise PerfclfError(f"{count} candidates are called {name!r}: names must differ")
-    rows = rank_candidates(candidates, target, config=config)
+    seen = read_outcomes(Path(outcomes), target, config.epoch) if outcomes else []
+    rows = rank_candidates(candidates, target, config=config, outcomes=seen)
     return {"target": target, "adviser": config.scorer, "rows": [_row(row) for row in rows]}
 
 
@@ -46,4 +49,6 @@ def _row(row: Ranked) -> dict:
     score = row.score
     return {"name": row.candidate.name, "score": score and score.value, "percentile": score and score.percentile,
             "low": score and score.low, "high": score and score.high, "decided": bool(score and score.decided),
-            "status": row.status, "reason": row.reason}
+            "status": row.status, "reason": row.reason,
+            **({"accuracy": score.accuracy.value, "accuracy_low": score.accuracy.low,
+                "accuracy_high": score.accuracy.high} if score and score.accuracy else {})}

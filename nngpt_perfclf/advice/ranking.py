@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nngpt_perfclf.advice.base import check_dataset
+from nngpt_perfclf.console import say
 from nngpt_perfclf.profiling.contract import fault_of
-from nngpt_perfclf.types import Candidate, PerfclfError, Ranked, Score
+from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Ranked, Score
 
 if TYPE_CHECKING:
     from nngpt_perfclf.config import Config
@@ -18,51 +19,74 @@ OK, BROKEN, UNKNOWN = "ok", "broken", "unknown"
 
 
 def rank(candidates: Sequence[Candidate], target: str, adviser: str | Path | object | None = None,
-         config: Config | None = None) -> list[Ranked]:
+         config: Config | None = None, outcomes: Sequence[Observation] = ()) -> list[Ranked]:
     """The candidates for the dataset `target`, best first; then those without a score, then the broken ones.
 
     adviser: a registered name, a run folder, or an adviser's object; None: whatever the installed plugins answer, by
-    default the configured `scorer`. Candidates may have different recipes. Raises PerfclfError for an unknown adviser
-    or dataset.
+    default the configured `scorer`. Candidates may have different recipes. outcomes: candidates that were trained on
+    the target already; they correct the scores, and unusable ones are reported. Raises PerfclfError for an unknown
+    adviser or dataset.
     """
     faults = [fault_of(candidate.arch_code) for candidate in candidates]
     sound = [candidate for candidate, fault in zip(candidates, faults, strict=True) if fault is None]
-    scores = iter(_scores(sound, target, adviser, config))
+    scores = iter(_scores(sound, target, adviser, config, outcomes))
     rows = [Ranked(candidate, None, BROKEN, fault) if fault is not None else _ranked(candidate, next(scores))
             for candidate, fault in zip(candidates, faults, strict=True)]
     return sorted(rows, key=_order)
 
 
 def select(candidates: Sequence[Candidate], target: str, keep: float = 0.5,
-           adviser: str | Path | object | None = None, config: Config | None = None) -> list[Candidate]:
+           adviser: str | Path | object | None = None, config: Config | None = None,
+           outcomes: Sequence[Observation] = ()) -> list[Candidate]:
     """The candidates that are worth training, best first: the share `keep` (0 < keep <= 1, rounded up) of those with a
     decided score, and all others that are not broken, since an unsure adviser never prunes."""
     if not 0 < keep <= 1:
         raise PerfclfError(f"keep must lie in (0, 1], not {keep}")
-    rows = rank(candidates, target, adviser, config)
+    rows = rank(candidates, target, adviser, config, outcomes)
     decided = [place for place, row in enumerate(rows) if row.score is not None and row.score.decided]
     # The small step back keeps 0.1 of 30 at 3 in floating point.
     skipped = set(decided[math.ceil(keep * len(decided) - 1e-9):])
     return [row.candidate for place, row in enumerate(rows) if row.status != BROKEN and place not in skipped]
 
 
-def _scores(candidates: list[Candidate], target: str, adviser: str | Path | object | None,
-            config: Config | None) -> list[Score | None]:
+class _Installed:
+    """Whatever the installed plugins answer."""
+
+    def score(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
+        from nngpt_perfclf.plugins import get_plugin_manager
+
+        given = get_plugin_manager().hook.score(candidates=list(candidates), target=target)
+        return given or [None] * len(candidates)
+
+
+def _scores(candidates: list[Candidate], target: str, adviser: str | Path | object | None, config: Config | None,
+            outcomes: Sequence[Observation]) -> list[Score | None]:
     from nngpt_perfclf.advice import load_scorer
     from nngpt_perfclf.datasets import dataset_properties
-    from nngpt_perfclf.plugins import get_plugin_manager
 
     if not candidates:
         return []
-    if adviser is None and config is None:
-        given = get_plugin_manager().hook.score(candidates=candidates, target=target) or [None] * len(candidates)
-    else:
-        given = load_scorer(adviser or config.scorer, config).score(candidates, target)
+    asks_plugins = adviser is None and config is None
+    scorer = _Installed() if asks_plugins else load_scorer(adviser or config.scorer, config)
+    if outcomes:
+        scorer = _informed(scorer, target, outcomes, config)
+    given = scorer.score(candidates, target)
     if not any(given):
         check_dataset(target, dataset_properties(config and config.datasets))
     if len(given) != len(candidates):
         raise PerfclfError(f"the adviser gave {len(given)} scores for {len(candidates)} candidates")
     return list(given)
+
+
+def _informed(scorer: object, target: str, outcomes: Sequence[Observation], config: Config | None) -> object:
+    from nngpt_perfclf.advice.outcomes import checked, informed
+    from nngpt_perfclf.config import load_config
+
+    config = config or load_config()
+    good, complaints = checked(outcomes, config.epoch)
+    for complaint in complaints:
+        say(complaint)
+    return informed(scorer, {target: good}, config)
 
 
 def _ranked(candidate: Candidate, score: Score | None) -> Ranked:

@@ -49,11 +49,12 @@ def ship(run: Path, pretrained: Path = PRETRAINED) -> Path:
 
 
 def _share_prior(folder: Path, pretrained: Path) -> None:
-    own, shared = folder / PRIOR, pretrained / PRIOR
-    if not shared.is_file():
-        shutil.copy(own, shared)
-    if filecmp.cmp(own, shared, shallow=False):
-        own.unlink()
+    shared = pretrained / PRIOR
+    for own in folder.rglob(PRIOR):
+        if not shared.is_file():
+            shutil.copy(own, shared)
+        if filecmp.cmp(own, shared, shallow=False):
+            own.unlink()
 
 
 if __name__ == "__main__":

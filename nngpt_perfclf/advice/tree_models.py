@@ -1,4 +1,4 @@
-"""What the two LightGBM advisers share: trees with what they read, how they answer, are trained and are kept."""
+"""What the two LightGBM advisers share: how they answer, are trained and are kept."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from nngpt_perfclf.advice.base import Adviser, note_on_recipes
-from nngpt_perfclf.advice.features import CodeReader
 from nngpt_perfclf.advice.prior import PairPrior, load_prior, save_priors
 from nngpt_perfclf.advice.run_folders import common, folder_of
 from nngpt_perfclf.advice.trees import Forest
@@ -29,13 +28,20 @@ DRAWS = 4  # pairs of trials for each network and pair of datasets: there are fa
 
 @dataclass(frozen=True)
 class TreeModel:
-    """Trees of one label and mode. `reader`: of the code; `datasets`: that were learned from, whose order numbers them;
-    `reads`: code, recipe, both or nothing."""
+    """Trees of one label and mode. `datasets`: that were learned from, whose order numbers them; `reads`: code, recipe,
+    both or nothing."""
 
-    reader: CodeReader
     forest: Forest | None
     datasets: tuple[str, ...]
     reads: str
+
+    @property
+    def reads_code(self) -> bool:
+        return self.reads in ("code", "both")
+
+    @property
+    def reads_recipe(self) -> bool:
+        return self.reads in ("recipe", "both")
 
     def log_odds(self, questions: Sequence[Question], datasets: Mapping[str, DatasetProperties]) -> np.ndarray:
         """Evidence (n,) that `ds_a` is the better one; exchanging the sides changes the sign and no bit."""
@@ -65,9 +71,9 @@ def load_trees(kind: str, model: type[TreeModel], config: Config) -> dict:
     """What a TreeAdviser of this kind is made with, by the names of its fields; raises PerfclfError where a file is
     missing or damaged."""
     folder = folder_of(config, kind)
-    told, reader = RunFolder(folder).manifest, CodeReader.load(folder / "reader.npz")
-    models = {mode: model(reader, Forest.load(folder / _file_of(config.label, mode)), tuple(told["datasets"]), reads)
-              for mode, reads in _reads_of(told["reads"]).items()}
+    told = RunFolder(folder).manifest
+    models = {mode: model(Forest.load(folder / file_of(config.label, mode)), tuple(told["datasets"]), reads)
+              for mode, reads in reads_of(told["reads"]).items()}
     return {"name": folder.name, "prior": load_prior(folder, config.label), "models": models, **common(config),
             "weights": load_weights(folder, config.label, TreeAdviser.sources)}
 
@@ -82,7 +88,7 @@ def train_trees(kind: str, model: type[TreeModel], config: Config, out: Path,
     from nngpt_perfclf.tasks import TaskData, question_of
 
     data = TaskData.load(config)
-    reader = _fit_reader(data, out)
+    out.mkdir(parents=True, exist_ok=True)
     priors, weights, result, datasets = {}, {}, {}, ()
     for label in config.train.labels:
         say(f"fitting {kind} trees for label={label}")
@@ -91,9 +97,9 @@ def train_trees(kind: str, model: type[TreeModel], config: Config, out: Path,
             raise PerfclfError("no pairs to calibrate on: change split.*")
         questions = [question_of(row, data.codes) for row in checked.itertuples()]
         won, slopes = (checked["better"] == checked["ds_a"]).to_numpy(), {}
-        blanks = {mode: model(reader, None, (), reads) for mode, reads in _reads_of(config.advice.features).items()}
+        blanks = {mode: model(None, (), reads) for mode, reads in reads_of(config.advice.features).items()}
         for mode, fitted in fit(data, label, blanks).items():
-            fitted.forest.save(out / _file_of(label, mode))
+            fitted.forest.save(out / file_of(label, mode))
             log_odds, datasets = fitted.log_odds(questions, data.datasets), fitted.datasets
             slopes[mode] = fit_weights(log_odds[:, None], won)
             result[f"validation_{label}_{mode}"] = float(np.mean((log_odds > 0) == won))
@@ -106,22 +112,11 @@ def train_trees(kind: str, model: type[TreeModel], config: Config, out: Path,
     return {"run": str(out), **result}
 
 
-def _file_of(label: str, mode: str) -> str:
+def file_of(label: str, mode: str) -> str:
     """The file of a label's trees, for questions with recipes or without."""
     return f"{label}-{mode}.npz"
 
 
-def _reads_of(features: str) -> dict[str, str]:
+def reads_of(features: str) -> dict[str, str]:
     """What the trees of each mode read, given what the configuration lets them read."""
     return dict(zip(MODES, (features, "nothing" if features == "recipe" else "code"), strict=True))
-
-
-def _fit_reader(data: TaskData, out: Path) -> CodeReader:
-    """A reader fitted on the training networks' codes, left in the run folder `out`."""
-    learning = sorted(data.networks.index[data.networks["part"] == "train"])
-    if not learning:
-        raise PerfclfError("no networks to learn from: change split.*")
-    reader = CodeReader.fit([data.codes[nn] for nn in learning], data.config.seed)
-    out.mkdir(parents=True, exist_ok=True)
-    reader.save(out / "reader.npz")
-    return reader

@@ -16,7 +16,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from nngpt_perfclf.advice.features import CodeReader
 from nngpt_perfclf.advice.pairwise import PairModel, fit_pair_model
 from nngpt_perfclf.advice.prior import PairPrior
 from nngpt_perfclf.advice.tree_models import DRAWS
@@ -116,7 +115,7 @@ class _Folds:
         if reads == PRIOR:
             prior = PairPrior.fit(learned)
             return asked.assign(p_a=[prior(row.ds_a, row.ds_b) for row in asked.itertuples()])
-        blank = PairModel(self.reader(number), None, (), reads)
+        blank = PairModel(None, (), reads)
         model = fit_pair_model(learned, self.data, blank)
         questions = [question_of(row, self.data.codes) for row in asked.itertuples()]
         return asked.assign(p_a=1 / (1 + np.exp(-model.log_odds(questions, self.data.datasets))))
@@ -128,12 +127,6 @@ class _Folds:
         tables = [make_pairs(self.trials, label, trial, seed + 1000 * draw) for draw in range(draws)]
         drawn = pd.concat(tables, ignore_index=True)
         return tables[0], drawn[~drawn["tie"]]
-
-    @lru_cache(maxsize=1)  # noqa: B019 - as above
-    def reader(self, number: int) -> CodeReader:
-        once, _ = self.pairs(*ASKED[0])
-        names = sorted(set(once.loc[~self.chosen[number](once), "nn"]))
-        return CodeReader.fit([self.data.codes[nn] for nn in names], self.data.config.seed)
 
 
 def _hits(found: pd.DataFrame) -> pd.Series:

@@ -223,7 +223,7 @@ def _check(connection: sqlite3.Connection, file: Path | None) -> None:
     if told[0] != APPLICATION:
         raise PerfclfError(f"{file} is not a gate's file but another database")
     if told[1] != VERSION:
-        raise PerfclfError(f"{file} was written by another version (layout {told[1]}, not {VERSION}): name another file")
+        raise PerfclfError(f"{file} was written by another version (layout {told[1]}): name another file")
     if (fault := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
         raise PerfclfError(f"{file} is damaged: {' '.join(fault.split())}")
 

@@ -24,7 +24,8 @@ _WAIT = 60.0  # seconds for another process's writing
 
 
 class ProfileCache:
-    """Answers by task; those of another FORMAT, PyTorch or torchvision are not found.
+    """Answers by task; those of another FORMAT or PyTorch are not found, nor those of code that names torchvision under
+    another version of it.
 
     The recipe is no part of a task: one build answers for all recipes (`settings`).
     """
@@ -37,7 +38,7 @@ class ProfileCache:
             database.execute("CREATE TABLE IF NOT EXISTS profiles (task TEXT PRIMARY KEY, seconds REAL, answer BLOB)")
 
     def read(self, tasks: Sequence[Task]) -> dict[Task, Answer]:
-        """What is known of the tasks."""
+        """What is known of the tasks. That a package was missing is not: it may be installed by now."""
         keys = {key_of(task): task for task in tasks}
         names, known = list(keys), {}
         with self._open() as database:
@@ -46,7 +47,7 @@ class ProfileCache:
                 rows = database.execute(
                     f"SELECT task, seconds, answer FROM profiles WHERE task IN ({','.join('?' * len(batch))})", batch)
                 known |= {keys[name]: _unpacked(seconds, answer) for name, seconds, answer in rows}
-        return known
+        return {task: answer for task, answer in known.items() if not answer.reason.startswith("ModuleNotFoundError")}
 
     def write(self, answers: Mapping[Task, Answer]) -> None:
         """Keep these answers, in place of older ones."""
@@ -63,19 +64,19 @@ class ProfileCache:
 
 def key_of(task: Task) -> str:
     """Hex digest of the code, the shapes, and the versions that a profile depends on."""
-    digest = hashlib.sha256(f"{FORMAT} {_versions()} {astuple(task.shapes)}\0".encode())
+    torchvision = _installed("torchvision") if "torchvision" in task.code else "none"
+    versions = f"torch {_installed('torch')} torchvision {torchvision}"
+    digest = hashlib.sha256(f"{FORMAT} {versions} {astuple(task.shapes)}\0".encode())
     digest.update(task.code.encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 
 @cache
-def _versions() -> str:
-    def installed(name: str) -> str:
-        try:
-            return version(name)
-        except PackageNotFoundError:
-            return "none"
-    return f"torch {installed('torch')} torchvision {installed('torchvision')}"
+def _installed(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "none"
 
 
 def _packed(answer: Answer) -> bytes:

@@ -11,7 +11,7 @@ from nngpt_perfclf.profiling.types import Layer, Structure, TrainingSetup
 from nngpt_perfclf.sandbox.words import printable
 
 LARGEST_NUMBER = 10**18
-_LAYERS, _TRACED, _NAMES, _DIMENSIONS = 2000, 400, 400, 8
+_LAYERS, _TRACED, _NAMES, _DIMENSIONS = 2000, 400, 1000, 8
 _ADDRESS = re.compile(r"0x[0-9a-f]{6,}")
 _NO_PROFILE = "handed back no valid profile"
 

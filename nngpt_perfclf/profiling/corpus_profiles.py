@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,9 +11,10 @@ from nngpt_perfclf.corpus import Corpus, load_corpus
 from nngpt_perfclf.datasets import DatasetProperties, dataset_properties
 from nngpt_perfclf.files import whole
 from nngpt_perfclf.profiling.cache import ProfileCache
+from nngpt_perfclf.profiling.contract import fault_of
 from nngpt_perfclf.profiling.features import features, words
 from nngpt_perfclf.profiling.images import shapes_of
-from nngpt_perfclf.profiling.pool import Answer
+from nngpt_perfclf.profiling.pool import Answer, Pool, Task
 from nngpt_perfclf.profiling.profiler import answers_to
 from nngpt_perfclf.profiling.types import Profile, Shapes
 from nngpt_perfclf.tasks import load_task
@@ -46,6 +48,25 @@ def describe(config: Config, out: Path | None = None) -> dict:
         with whole(out) as new:
             table.to_parquet(new, index=False)
     return summary(networks, table)
+
+
+def measure(config: Config, count: int) -> dict:
+    """How long the profiler takes for `count` of the task's networks, drawn by `config.seed`, each at its most frequent
+    shapes, without the cache. `seconds_per_network`: wall time of the whole batch, the server's start included."""
+    corpus = load_corpus(config)
+    shapes = recorded_shapes(corpus, dataset_properties(config.datasets), load_task(config.task).task)
+    drawn = shapes.drop_duplicates("nn").sample(count, random_state=config.seed)
+    tasks = [Task(corpus.codes[nn], one) for nn, one in zip(drawn["nn"], drawn["shapes"], strict=True)
+             if fault_of(corpus.codes[nn]) is None]
+    began = time.perf_counter()
+    with Pool() as pool:
+        answers = [answer for _, answer in pool.run(tasks)]
+    wall = time.perf_counter() - began
+    seconds = sorted(answer.seconds for answer in answers)
+    return {"networks": len(answers), "built": sum(answer.structure is not None for answer in answers),
+            "workers": pool.workers, "seconds": wall, "seconds_per_network": wall / len(answers),
+            "median_seconds": seconds[len(seconds) // 2], "seconds_of_95_%": seconds[int(0.95 * len(seconds))],
+            "longest_seconds": seconds[-1]}
 
 
 def summary(networks: pd.DataFrame, table: pd.DataFrame) -> dict:

@@ -117,7 +117,8 @@ class Pool:
         found = read_answer(said)
         if isinstance(found, Structure):
             return Answer(seconds, found)
-        return Answer(seconds, stage=found[0], reason=found[1])
+        stage, reason = found
+        return Answer(seconds, stage=stage, reason=reason.replace(str(self._folder), "."))  # its name is random
 
     def _ended(self) -> None:
         self._server.stdout.close()

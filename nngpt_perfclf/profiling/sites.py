@@ -16,7 +16,7 @@ from torch.overrides import TorchFunctionMode
 
 CODE = "net.py"
 _DEEPEST = 40  # frames between a function of PyTorch and the candidate's code
-_MOST = 400  # names
+_MOST, _LONGEST = 400, 60  # names, characters of one
 
 
 class Sites(TorchFunctionMode):
@@ -51,8 +51,7 @@ class Sites(TorchFunctionMode):
 
     def __torch_function__(self, function, types, args=(), kwargs=None):
         name = getattr(function, "__name__", "")
-        if name.isidentifier() and not name.startswith("_") and (name in self._functions
-                                                                 or len(self._functions) < _MOST):
+        if _public(name) and (name in self._functions or len(self._functions) < _MOST):
             place = _place()
             if place is not None:
                 self._functions[name].add(place)
@@ -62,6 +61,10 @@ class Sites(TorchFunctionMode):
         """How many places there are: ``made:CLASS`` and ``called:FUNCTION``."""
         return Counter({f"made:{name}": len(places) for name, places in self._layers.items()}
                        | {f"called:{name}": len(places) for name, places in self._functions.items()})
+
+
+def _public(name: str) -> bool:
+    return name.isascii() and name.isidentifier() and not name.startswith("_") and len(name) <= _LONGEST
 
 
 def _place() -> tuple[str, int] | None:

@@ -9,7 +9,6 @@ import torch
 
 from nngpt_perfclf.profiling.build import profile
 
-_OPTIONAL = ("torchvision",)
 _STANDARD = ("abc", "copy", "dataclasses", "enum", "functools", "gc", "inspect", "itertools", "logging", "math",
              "numbers", "random", "traceback", "typing", "warnings", "numpy", "torch.amp", "torch.cuda.amp",
              "torch.distributions", "torch.fft", "torch.nn.utils.parametrizations", "torch.utils.checkpoint",
@@ -66,10 +65,20 @@ def warm_up() -> None:
     torch.backends.mha.set_fastpath_enabled(False)
     for name in _STANDARD:
         import_module(name)
-    for name in _OPTIONAL:
-        with contextlib.suppress(ModuleNotFoundError):
-            import_module(name)
+    _import_torchvision()
     request = {"channels": 3, "size": 32, "width": 32, "classes": 2, "complex": False, "transform": "norm_32"}
     found = profile(_TRUSTED, request)
     if found["status"] != "built" or found["way"] != "meta":
         raise RuntimeError(f"the profiler cannot profile its own network: {found}")
+
+
+def _import_torchvision() -> None:
+    """Import torchvision where it is installed, also a build for CUDA beside PyTorch's for the processor: its operators
+    are missing then, and it stops at describing their shapes."""
+    original = torch.library.register_fake
+    torch.library.register_fake = lambda *args, **kwargs: lambda function: function
+    try:
+        with contextlib.suppress(ModuleNotFoundError):
+            import_module("torchvision")
+    finally:
+        torch.library.register_fake = original

@@ -45,7 +45,8 @@ def test_json_tells_everything_and_the_table_what_fits(profile):
     (("net.py", "--dataset", "cifar"), "unknown dataset 'cifar'"),
     (("gone.py", "--dataset", "svhn"), "no file gone.py"),
     (("net.py", "--corpus"), "--corpus profiles LEMUR's networks"),
-    (("net.py", "--dataset", "svhn", "--out", "x"), "--out takes the table of --corpus"),
+    (("net.py", "--dataset", "svhn", "--out", "x"), "--out and --sample belong to --corpus"),
+    (("--corpus", "--sample", "many"), "--sample takes a number of networks, not 'many'"),
     (("net.py", "--dataset", "svhn", "recipe.lr=-1"), "learning rate must be a positive number"),
 ])
 def test_what_is_wrong_is_said_in_one_line(profile, words, error):

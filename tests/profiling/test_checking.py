@@ -38,7 +38,7 @@ def test_any_field_may_be_forged(name, value):
     ("receptive_field", float("nan")), ("receptive_field", float("inf")), ("way", "forged"), ("way", ["meta"]),
     ("layers", [["a", "Conv2d", [1], 1, 1]] * 2001), ("layers", [["a", "\x1b[31m", [1], 1, 1]]),
     ("layers", [["a", "Conv2d", [1] * 9, 1, 1]]), ("layers", {}), ("trace", [[1, 2]]), ("output", None),
-    ("operators", {"x" * 81: 1}), ("operators", {str(n): 1 for n in range(500)}), ("kinds", {"relu": -1}),
+    ("operators", {"x" * 81: 1}), ("operators", {str(n): 1 for n in range(1001)}), ("kinds", {"relu": -1}),
     ("dropouts", [[0.1]]), ("dropouts", [[0.1], ["high"]]), ("setups", [HONEST["setups"][0]]), ("setups", [1, 2]),
     ("setups", [{**HONEST["setups"][0], "lr": "NaN"}] * 2),
 ])

@@ -16,7 +16,7 @@ def row(code):
     found = profile(code, SHAPES)
     assert found["status"] == "built", found
     structure = structure_from(found)
-    return features(structure, KNOWN) | words(structure)
+    return features(structure, KNOWN) | words(structure) | dict(structure.kinds) | dict(structure.operators)
 
 
 PLAIN = row(network())

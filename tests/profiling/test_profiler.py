@@ -5,8 +5,9 @@ import sys
 import pytest
 from profiled_networks import network
 
+from nngpt_perfclf.profiling import cache as profile_cache
 from nngpt_perfclf.profiling import pool, profiler
-from nngpt_perfclf.profiling.cache import ProfileCache
+from nngpt_perfclf.profiling.cache import ProfileCache, key_of
 from nngpt_perfclf.profiling.pool import Answer, Task
 from nngpt_perfclf.profiling.profiler import profile
 from nngpt_perfclf.profiling.types import Profile, Shapes
@@ -157,3 +158,19 @@ def test_several_processes_share_the_cache(tmp_path):
     tasks = [Task(f"code {number}", Shapes(3, 32, 10)) for number in range(60)]
     found = ProfileCache(file).read(tasks)
     assert [found[task].reason for task in tasks] == [str(number) for number in range(60)]
+
+
+def test_a_package_that_was_missing_is_looked_for_again(tmp_path):
+    cache, task = ProfileCache(tmp_path / "profiles.sqlite"), Task("import einops", Shapes(3, 32, 10))
+    cache.write({task: Answer(0.1, stage="import", reason="ModuleNotFoundError: No module named 'einops'")})
+    assert cache.read([task]) == {}
+
+
+def test_only_code_that_names_torchvision_depends_on_its_version(monkeypatch):
+    def keys(torchvision):
+        monkeypatch.setattr(profile_cache, "_installed", lambda name: "2" if name == "torch" else torchvision)
+        return [key_of(Task(code, Shapes(3, 32, 10))) for code in ("import torch", "import torchvision")]
+
+    without, with_it = keys("none"), keys("0.28")
+    assert without[0] == with_it[0]
+    assert without[1] != with_it[1]

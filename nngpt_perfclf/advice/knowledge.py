@@ -1,0 +1,32 @@
+"""What a pointwise run folder keeps besides its trees, so that outcomes can be taken into account."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nngpt_perfclf.advice.dataset_model import Curves
+from nngpt_perfclf.advice.outcomes import numbers_of
+from nngpt_perfclf.advice.residuals import Similarity
+from nngpt_perfclf.advice.side_models import training_trials
+from nngpt_perfclf.types import Candidate
+
+if TYPE_CHECKING:
+    from nngpt_perfclf.tasks import TaskData
+
+
+def leave_knowledge(data: TaskData, out: Path) -> None:
+    """Write the recorded accuracies of each dataset and the scales of likeness, both of the training part."""
+    from nngpt_perfclf.tasks import recipe_of
+
+    trials = training_trials(data)
+    recipes, networks = [], []
+    for target, rows in trials.groupby("dataset"):
+        candidates = [Candidate(row.nn, data.codes[row.nn], recipe_of(row)) for row in rows.itertuples()]
+        recipe, network = numbers_of(candidates, str(target), data.datasets)
+        recipes.append(recipe)
+        networks.append(network)
+    Similarity.fit(np.concatenate(recipes), np.concatenate(networks)).save(out)
+    Curves.fit(data.part("train"), {name: known.classes for name, known in data.datasets.items()}).save(out)

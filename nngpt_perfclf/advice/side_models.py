@@ -1,0 +1,197 @@
+"""LightGBM regressors of one side of a question: the expected label of a (network, recipe, dataset).
+
+There are two kinds, by how the network is read: from its profile or from its text. Trials of near-duplicates together
+weigh as much as one network's, and several boosters that differ by their seed are averaged: on validation the seed
+mattered more than any parameter of the trees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nngpt_perfclf.advice.features import Side, dataset_rows, recipe_rows, sides_of, text_rows
+from nngpt_perfclf.advice.network_features import network_rows
+from nngpt_perfclf.advice.percentiles import NOTHING_KNOWN, OTHER, Percentiles, load_percentiles, save_percentiles
+from nngpt_perfclf.advice.structures import structures_of
+from nngpt_perfclf.advice.tree_models import TreeAdviser, TreeModel, load_trees, train_trees
+from nngpt_perfclf.advice.trees import Forest, weights_of
+from nngpt_perfclf.advice.weights import MODES, Weights
+from nngpt_perfclf.config import Config
+from nngpt_perfclf.types import Candidate, PerfclfError, Question, Score
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nngpt_perfclf.datasets import DatasetProperties
+    from nngpt_perfclf.tasks import TaskData
+
+BOOSTERS = 3
+# Trials of groups that always train: more of them add nothing but networks to build.
+LARGE_GROUPS_TRIALS = 10_000
+
+
+@dataclass(frozen=True)
+class SideModel(TreeModel):
+    """Trees that predict the label of one trial from the network's text."""
+
+    def predict(self, sides: Sequence[Side], datasets: Mapping[str, DatasetProperties]) -> np.ndarray:
+        """The expected label (n,) of sides; each distinct one is computed once."""
+        if not sides:
+            return np.zeros(0)
+        distinct = list(dict.fromkeys(sides))
+        found = dict(zip(distinct, self.forest.predict(self.rows(distinct, datasets)), strict=True))
+        return np.array([found[side] for side in sides])
+
+    def rows(self, sides: Sequence[Side], datasets: Mapping[str, DatasetProperties]) -> np.ndarray:
+        """The features (n, width) that these trees read."""
+        blocks = [dataset_rows(sides, datasets, self.datasets)]
+        blocks += [recipe_rows(sides, datasets)] if self.reads_recipe else []
+        blocks += [self.network_rows(sides, datasets)] if self.reads_code else []
+        return np.hstack(blocks)
+
+    def network_rows(self, sides: Sequence[Side], datasets: Mapping[str, DatasetProperties]) -> np.ndarray:
+        """What is read of the networks (n, …)."""
+        return text_rows([code for code, _, _ in sides])
+
+    def log_odds(self, questions: Sequence[Question], datasets: Mapping[str, DatasetProperties]) -> np.ndarray:
+        """The expected label of side a minus that of side b, (n,), in units of the label."""
+        predicted = self.predict(sides_of(questions), datasets).reshape(-1, 2)
+        return predicted[:, 0] - predicted[:, 1]
+
+
+class ProfileModel(SideModel):
+    """Trees that predict the label of one trial from the network's profile."""
+
+    def network_rows(self, sides: Sequence[Side], datasets: Mapping[str, DatasetProperties]) -> np.ndarray:
+        recipes = [recipe if self.reads_recipe else None for _, _, recipe in sides]
+        return network_rows(structures_of(sides, datasets), recipes, [datasets[dataset] for _, dataset, _ in sides])
+
+
+KINDS: dict[str, type[SideModel]] = {"profile": ProfileModel, "text": SideModel}
+
+
+@dataclass
+class SideAdviser(TreeAdviser):
+    """`percentiles`: by mode and dataset. `ranks`: the same trees for the rank label, which tell the percentile on a
+    dataset that has no map of its own."""
+
+    percentiles: Mapping[str, Mapping[str, Percentiles]] = field(default_factory=dict)
+    ranks: SideAdviser | None = None
+
+    def score(self, candidates: Sequence[Candidate], target: str) -> list[Score]:
+        """One score a candidate, in order."""
+        scores: list[Score | None] = [None] * len(candidates)
+        empty = np.array([candidate.recipe.is_empty for candidate in candidates], bool)
+        for mode, chosen in zip(MODES, (~empty, empty), strict=True):
+            places = np.flatnonzero(chosen)
+            sides = [(candidates[place].arch_code, target, candidates[place].recipe if mode == MODES[0] else None)
+                     for place in places]
+            predicted = self.models[mode].predict(sides, self.datasets)
+            values = (self.weights or Weights.ones(self.sources))(predicted[:, None], ~empty[places])
+            for place, value, *range_ in zip(places, values, *self._ranges(sides, predicted, target, mode),
+                                             strict=True):
+                scores[place] = self._score(target, mode, float(value), *map(float, range_))
+        return scores
+
+    def _ranges(self, sides: Sequence[Side], predicted: np.ndarray, target: str, mode: str) -> tuple:
+        """Expected percentile, low and high."""
+        if target in self.percentiles[mode] or self.ranks is None:
+            return self.percentiles[mode].get(target, self.percentiles[mode][OTHER])(predicted)
+        return self.ranks.percentiles[mode][OTHER](self.ranks.models[mode].predict(sides, self.datasets))
+
+    def _score(self, target: str, mode: str, value: float, expected: float, low: float, high: float) -> Score:
+        decided = high - low < NOTHING_KNOWN and value != 0  # a weight of 0 leaves nothing to choose by
+        where = f"on {target}" if target in self.percentiles[mode] else f"on other datasets, {target} having none"
+        reasons = [f"expected to do better than {expected:.0%} of the recorded trials {where}",
+                   "" if mode == MODES[0] else "scored without a recipe, which matters more than the code",
+                   "" if decided else "undecided: its interval is no narrower than that of an unknown network"]
+        return Score(value, expected, low, high, decided, "; ".join(filter(None, reasons)))
+
+
+def load_sides(kind: str, config: Config, folder: Path) -> SideAdviser:
+    """The trees of `config.label` that read the network as `kind` says; raises PerfclfError where a file is missing or
+    damaged."""
+    def adviser(label: str, ranks: SideAdviser | None) -> SideAdviser:
+        asked = replace(config, label=label, adviser=str(folder))
+        return SideAdviser(**load_trees(kind, KINDS[kind], asked), percentiles=load_percentiles(folder, label),
+                           ranks=ranks)
+
+    if config.label == "rank" or not (folder / f"rank-{MODES[0]}.npz").is_file():
+        return adviser(config.label, None)
+    return adviser(config.label, adviser("rank", None))
+
+
+def train_sides(kind: str, config: Config, out: Path) -> dict:
+    """Fit the trees of each of `config.train.labels` on training trials, and their weights and percentiles on the
+    validation part; leave a folder that `load_sides` opens."""
+    maps: dict[str, dict[str, dict[str, Percentiles]]] = {}
+
+    def fit(data: TaskData, label: str, blanks: dict[str, SideModel]) -> dict[str, SideModel]:
+        learned = training_trials(data)
+        models = {mode: fit_side_model(learned, label, data, blank) for mode, blank in blanks.items()}
+        held_out = data.part("validation")
+        maps[label] = {mode: percentiles_of(model, held_out, data) for mode, model in models.items()}
+        save_percentiles(maps, out)
+        return models
+
+    return train_trees(kind, KINDS[kind], config, out, fit)
+
+
+def training_trials(data: TaskData) -> pd.DataFrame:
+    """The trials to learn from, with the `weight` of each: all of the small near-duplicate groups, and of those that
+    always train a sample at the networks' most frequent images, which leaves fewer networks to build.
+
+    Raises PerfclfError where there is none.
+    """
+    import pandas as pd
+
+    trials = data.part("train")
+    if trials.empty:
+        raise PerfclfError("no trials to learn from: change split.*")
+    weights = pd.Series(weights_of(trials["nn"], data.networks["group"], power=1.0), trials.index)
+    large = trials["nn"].map(data.networks["group"]).map(data.networks["group"].value_counts())
+    large = large > data.config.split.largest_held_out
+    usual = trials[large].groupby("nn")["transform"].transform(lambda names: names.mode().iloc[0])
+    candidates = trials[large][trials.loc[large, "transform"] == usual]
+    order = candidates["nn"].drop_duplicates().sample(frac=1, random_state=data.config.seed)
+    counts = candidates["nn"].value_counts()[order].cumsum()
+    chosen = candidates[candidates["nn"].isin(counts.index[counts <= LARGE_GROUPS_TRIALS])]
+    if large.any() and len(chosen):
+        weights[chosen.index] *= weights[large].sum() / weights[chosen.index].sum()
+    kept = pd.concat([trials[~large], chosen])
+    return kept.assign(weight=weights[kept.index] / weights[kept.index].mean())
+
+
+def fit_side_model(trials: pd.DataFrame, label: str, data: TaskData, blank: SideModel) -> SideModel:
+    """Trees fitted on weighted trials, all of the training part; `blank`: a model without trees. Not calibrated."""
+    from nngpt_perfclf.tasks import LABELS
+
+    blank = replace(blank, datasets=tuple(sorted(trials["dataset"].unique())))
+    rows = blank.rows(sides_in(trials, data.codes), data.datasets)
+    seed, threads = data.config.seed, data.config.threads
+    seeds = range(BOOSTERS * seed, BOOSTERS * seed + BOOSTERS)
+    return replace(blank, forest=Forest.fit(rows, trials[LABELS[label]].to_numpy(), trials["weight"].to_numpy(),
+                                            "regression", seeds, threads))
+
+
+def sides_in(trials: pd.DataFrame, codes: Mapping[str, str]) -> list[Side]:
+    """The (code, dataset, recipe) of each trial."""
+    from nngpt_perfclf.tasks import recipe_of
+
+    return [(codes[row.nn], row.dataset, recipe_of(row)) for row in trials.itertuples()]
+
+
+def percentiles_of(model: SideModel, trials: pd.DataFrame, data: TaskData) -> dict[str, Percentiles]:
+    """The maps of one model by dataset, from validation `trials`; a dataset with fewer than two has none of its own."""
+    predicted, ranks = model.predict(sides_in(trials, data.codes), data.datasets), trials["rank"].to_numpy()
+    maps = {OTHER: Percentiles.fit(predicted, ranks)}
+    for dataset in model.datasets:
+        own = (trials["dataset"] == dataset).to_numpy()
+        if own.sum() >= 2:
+            maps[dataset] = Percentiles.fit(predicted[own], ranks[own])
+    return maps

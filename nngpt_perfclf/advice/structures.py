@@ -1,0 +1,44 @@
+"""The built networks of what is asked about, looked up or built in the sandbox."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from nngpt_perfclf.types import Recipe
+
+if TYPE_CHECKING:
+    from nngpt_perfclf.advice.features import Side
+    from nngpt_perfclf.datasets import DatasetProperties
+    from nngpt_perfclf.profiling.types import Shapes, Structure
+
+REMEMBERED = 20_000  # networks of one process
+
+
+def structures_of(sides: Sequence[Side],
+                  datasets: Mapping[str, DatasetProperties]) -> list[tuple[Structure, Shapes] | None]:
+    """The structure and shapes of each side's network, in order; None where it could not be built."""
+    from nngpt_perfclf.profiling.images import shapes_of
+
+    keys = [(code, shapes_of(recipe or Recipe(), dataset, datasets)) for code, dataset, recipe in sides]
+    known = _memory()
+    new = [key for key in dict.fromkeys(keys) if key not in known]
+    if len(known) + len(new) > REMEMBERED:
+        known.clear()
+        new = list(dict.fromkeys(keys))
+    if new:
+        known.update(_answers(new))
+    return [None if known[key] is None else (known[key], key[1]) for key in keys]
+
+
+def _answers(keys: Sequence[tuple[str, Shapes]]) -> dict[tuple[str, Shapes], Structure | None]:
+    from nngpt_perfclf.profiling.profiler import answers_to
+
+    return {key: getattr(answer, "structure", None) for key, answer in answers_to(keys).items()}
+
+
+@lru_cache(maxsize=1)
+def _memory() -> dict[tuple[str, Shapes], Structure | None]:
+    """What this process has looked up."""
+    return {}
