@@ -1,11 +1,9 @@
-import importlib.util
-from pathlib import Path
+"""Fixtures that several rooms share: what set-up left in the cache folder."""
 
 import pytest
 from hypothesis import settings
+from lemur_wheel import CACHE, Texts
 from tiny import make_tiny_model
-
-from nngpt_perfclf.config import home
 
 # On a busy machine an example's time says nothing about the code.
 settings.register_profile("project", deadline=None, max_examples=40)
@@ -13,30 +11,26 @@ settings.load_profile("project")
 
 
 @pytest.fixture(scope="session")
-def tiny_folder(tmp_path_factory):
-    """The folder of a tiny language model, made once."""
-    return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")
+def lemur_codes():
+    """LEMUR's networks: name -> code."""
+    return Texts("ab/nn/nn")
 
 
 @pytest.fixture(scope="session")
-def lemur():
-    """The folder of LEMUR's network codes within the installed nn-dataset."""
-    found = importlib.util.find_spec("ab")
-    folders = [Path(place) / "nn" / "nn" for place in found.submodule_search_locations] if found else []
-    folder = next((folder for folder in folders if folder.is_dir()), None)
-    assert folder, "nn-dataset is not installed; run make setup"
-    return folder
+def lemur_transforms():
+    """LEMUR's image pipelines: name -> code."""
+    return Texts("ab/nn/transform")
 
 
 @pytest.fixture(scope="session")
-def alexnet(lemur):
-    return (lemur / "AlexNet.py").read_text(encoding="utf-8")
+def alexnet(lemur_codes):
+    return lemur_codes["AlexNet"]
 
 
 @pytest.fixture(scope="session")
 def nngpt_prompts():
     """The folder of NNGPT's own prompt files."""
-    folder = home() / "nn-gpt-1.0.6" / "ab" / "gpt" / "conf" / "prompt"
+    folder = CACHE / "nn-gpt-1.0.6" / "ab" / "gpt" / "conf" / "prompt"
     assert folder.is_dir(), f"{folder} is missing; run make setup"
     return folder
 
@@ -46,7 +40,13 @@ def gemma():
     """Gemma's tokenizer: text -> token ids."""
     from tokenizers import Tokenizer
 
-    file = home() / "models" / "gemma-3-270m" / "tokenizer.json"
+    file = CACHE / "models" / "gemma-3-270m" / "tokenizer.json"
     assert file.is_file(), f"{file} is missing; run make setup"
     tokenizer = Tokenizer.from_file(str(file))
     return lambda text: tokenizer.encode(text, add_special_tokens=False).ids
+
+
+@pytest.fixture(scope="session")
+def tiny_folder(tmp_path_factory):
+    """The folder of a tiny language model, made once."""
+    return make_tiny_model(tmp_path_factory.mktemp("tiny") / "model")

@@ -21,6 +21,7 @@ from trl import SFTConfig
 from nngpt_perfclf import processes
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress, say
+from nngpt_perfclf.models.device import resolve
 from nngpt_perfclf.models.language import FUSED, LanguageModel
 from nngpt_perfclf.models.rows import Lesson, Offsets, completion_row, log_loss, option_row, soft_labels
 from nngpt_perfclf.models.trainer import CompletionTrainer, OptionsCollator, OptionsTrainer
@@ -264,7 +265,7 @@ def lora_config(config: Config, causal) -> LoraConfig:
 def sft_config(config: Config, out: Path) -> SFTConfig:
     """TRL's configuration for this run."""
     train = config.train
-    bf16 = train.precision == "bfloat16"
+    bf16 = resolve(train.precision) == "bfloat16"
     if train.batch % processes.count():
         raise PerfclfError(f"train.batch={train.batch} does not divide among {processes.count()} processes")
     return SFTConfig(
