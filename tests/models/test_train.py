@@ -46,7 +46,7 @@ def setting(tmp_path, *overrides, pairs=64):
     table = made_pairs(pairs, 0)
     lessons = [Lesson(rows, ("rank",) * len(rows), (False,) * len(rows))
                for _, rows in table.groupby(np.arange(len(table)) // 4)]
-    lessons = [Lesson(one.pairs.assign(nn=one.pairs.nn.iloc[0]), one.labels, one.bare) for one in lessons]
+    lessons = [Lesson(one.pairs.assign(nn=one.pairs.nn.iloc[0]), one.labels, one.code_only) for one in lessons]
     known = templates()
     builder = PromptBuilder(known[config.template], known[config.code_only_template], "ast", 100, dataset_properties())
     material = Material(lessons, made_pairs(16, 1), CODES, GROUPS, lambda rows, labels, near: np.zeros(len(rows)))

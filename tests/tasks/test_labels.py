@@ -53,7 +53,7 @@ def test_the_rank_label_knows_no_easier_dataset(pairs_at):
 
 
 def test_the_configured_split_holds_out_enough_and_shares_no_group(lemur):
-    pairs = TaskData.load(load_config()).pairs()
+    pairs = TaskData(load_config(), lemur, load_task("img_classification")).pairs()
     counts = pairs.groupby("part")["nn"].agg(["size", "nunique"])
     assert counts.loc["test", "size"] >= 2_000
     assert counts.loc["test", "nunique"] >= 300

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from nngpt_perfclf.tasks import anchor_recipes, labelled_trials, make_pairs, pairs, question_of, recipe_of
 from nngpt_perfclf.types import PerfclfError, Recipe
 
-TRIALS = st.sampled_from(["random", "best"])
+CHOICES = st.sampled_from(["random", "best"])
 LABELS = st.sampled_from(["normalized", "rank"])
 a_few = settings(max_examples=10, deadline=None)
 
@@ -30,7 +30,7 @@ def test_rank_is_the_share_of_the_datasets_trials_that_are_not_better(trials):
 
 
 @a_few
-@given(seed=st.integers(0, 2**32), shuffle=st.integers(0, 2**32 - 1), trial=TRIALS, label=LABELS)
+@given(seed=st.integers(0, 2**32), shuffle=st.integers(0, 2**32 - 1), trial=CHOICES, label=LABELS)
 def test_the_order_of_the_rows_says_nothing(trials, seed, shuffle, trial, label):
     expected = make_pairs(trials, label, trial, seed)
     shuffled = make_pairs(trials.sample(frac=1, random_state=shuffle), label, trial, seed)
@@ -38,15 +38,15 @@ def test_the_order_of_the_rows_says_nothing(trials, seed, shuffle, trial, label)
 
 
 @a_few
-@given(seed=st.integers(0, 2**32), trial=TRIALS)
-def test_another_networks_data_changes_no_draw(trials, seed, sides):
+@given(seed=st.integers(0, 2**32), trial=CHOICES)
+def test_another_networks_data_changes_no_draw(trials, seed, trial):
     rest = trials[trials["nn"] != "ga-0"]
     before, after = make_pairs(rest, "normalized", trial, seed), make_pairs(trials, "normalized", trial, seed)
     pd.testing.assert_frame_equal(after[after["nn"] != "ga-0"].reset_index(drop=True), before)
 
 
 @a_few
-@given(seed=st.integers(0, 2**32), trial=TRIALS, label=LABELS)
+@given(seed=st.integers(0, 2**32), trial=CHOICES, label=LABELS)
 def test_every_network_has_each_pair_of_its_datasets_once_and_the_better_one_is_better(trials, seed, trial, label):
     table = make_pairs(trials, label, trial, seed)
     datasets = trials.groupby("nn")["dataset"].nunique()
@@ -107,7 +107,7 @@ def test_an_anchor_is_the_recipe_of_the_datasets_median_trial(trials):
 
 
 @pytest.mark.parametrize(("label", "trial", "complaint"), [
-    ("acc", "random", "label=acc: known are normalized, rank"), ("rank", "two", "sides=two: known are one, best")])
+    ("acc", "random", "label=acc: known are normalized, rank"), ("rank", "two", "trial=two: known are random, best")])
 def test_unknown_words_are_named_with_the_known_ones(trials, label, trial, complaint):
     with pytest.raises(PerfclfError, match=complaint):
         make_pairs(trials, label, trial, 0)
