@@ -80,7 +80,8 @@ def load(config: Config) -> LanguageAdviser:
     return LanguageAdviser(
         name=Path(config.adviser).name, prior=load_prior(folder, config.label),
         **common(config), weights=load_weights(folder, config.label, LanguageAdviser.sources),
-        cache=cache_of(folder, config, f"{model.precision} {machine()}"), computed_with=computed_with(model), model=model, builder=prompt_builder(folder, own, config), label=config.label,
+        cache=cache_of(folder, config, f"{model.precision} {machine()}"), computed_with=computed_with(model),
+        model=model, builder=prompt_builder(folder, own, config), label=config.label,
         batch_tokens=config.advice.batch_tokens)
 
 
@@ -92,8 +93,8 @@ def load_untrained(config: Config) -> LanguageAdviser:
     model = load_model(ensure_ready(config.model), chat=config.model.chat, precision=config.train.precision)
     alone = (1.0, 0.0, 0.0)
     return LanguageAdviser(
-        name="zero-shot", prior=load_prior(PRETRAINED, config.label), **common(config), weights=Weights(alone, alone),
-        computed_with=computed_with(model), model=model, builder=prompt_builder(None, config, config), label=config.label,
+        name="zero-shot", prior=load_prior(PRETRAINED, config.label), **common(config),
+        weights=Weights(alone, alone), computed_with=computed_with(model), model=model, builder=prompt_builder(None, config, config), label=config.label,
         batch_tokens=config.advice.batch_tokens)
 
 

@@ -41,8 +41,8 @@ def common(config: Config) -> dict:
 
 
 def cache_of(folder: Path, config: Config, computed_with: str = "") -> AnswerCache | None:
-    """Where the answers of a run folder's adviser are kept: one file for every adapter, label, and precision and machine
-    that it is `computed_with`, since the last bits of an answer depend on both."""
+    """Where the answers of a run folder's adviser are kept: one file for every adapter and label, and for what it is
+    `computed_with` (precision and machine), since the last bits of an answer depend on it."""
     if not config.advice.answer_cache:
         return None
     content = digest_of(folder, config)
