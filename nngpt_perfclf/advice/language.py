@@ -94,7 +94,8 @@ def load_untrained(config: Config) -> LanguageAdviser:
     alone = (1.0, 0.0, 0.0)
     return LanguageAdviser(
         name="zero-shot", prior=load_prior(PRETRAINED, config.label), **common(config),
-        weights=Weights(alone, alone), computed_with=computed_with(model), model=model, builder=prompt_builder(None, config, config), label=config.label,
+        weights=Weights(alone, alone), computed_with=computed_with(model), model=model,
+        builder=prompt_builder(None, config, config), label=config.label,
         batch_tokens=config.advice.batch_tokens)
 
 

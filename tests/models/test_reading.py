@@ -1,4 +1,4 @@
-"""An answer does not depend on its company: the same question has the same bits alone, in any batch and in any order."""
+"""An answer does not depend on its company: a question has the same bits alone, in any batch and in any order."""
 
 import os
 import subprocess
@@ -34,7 +34,8 @@ def answers(request, tiny_folder):
     return model, of
 
 
-@given(some=st.lists(st.sampled_from(POOL), min_size=2, max_size=60, unique=True), tokens=st.sampled_from([1, 300, 4096]))
+@given(some=st.lists(st.sampled_from(POOL), min_size=2, max_size=60, unique=True),
+       tokens=st.sampled_from([1, 300, 4096]))
 def test_a_question_has_the_same_bits_in_any_company(answers, some, tokens):
     model, alone = answers
     assert model.score(some, tokens).tolist() == [alone(prompt) for prompt in some]
