@@ -26,3 +26,24 @@ def made_trials(seed=0, draws=3):
                              "trial": f"{nn}-{dataset}-{draw}", "lr": lr, "momentum": 0.9, "batch": 64.0,
                              "dropout": np.nan, "transform": "norm_64_flip"})
     return pd.DataFrame(rows).assign(task="img-classification", metric="acc", duration=1.0)
+
+
+def made_structures(sides, datasets):
+    """In place of the sandbox: networks with a convolution are built, and their width is all that tells them apart."""
+    from nngpt_perfclf.profiling.types import Shapes
+
+    shapes = Shapes(3, 64, 10)
+    return [(made_structure(code), shapes) if "nn.Conv2d" in code else None for code, _, _ in sides]
+
+
+def made_structure(code):
+    from nngpt_perfclf.profiling.types import Layer, Structure, TrainingSetup
+
+    width = int(code.partition("Conv2d(3, ")[2].partition(",")[0])
+    layer = Layer("conv", "Conv2d", (width, 64, 64), 27 * width, 27 * width * 64 * 64)
+    setups = tuple(TrainingSetup("SGD", lr=lr, momentum=momentum) for lr, momentum in ((0.01, 0.9), (0.02, 0.8)))
+    return Structure(
+        way="made", parameters=27 * width, trainable=27 * width, executed=27 * width, buffers=0, macs=layer.macs,
+        activations=width * 64 * 64, depth=1, shortest=1, mean_depth=1.0, log_paths=0.0, receptive_field=3.0,
+        layers=(layer,), layers_left_out=0, trace=((width, 64, 64),), operators={"convolution": 1},
+        kinds={"Conv2d": 1, "op:conv": 1, "made:Conv2d": 1}, output=(10,), dropouts=((), ()), setups=setups)
