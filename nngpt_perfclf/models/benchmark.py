@@ -22,10 +22,11 @@ from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import say
 from nngpt_perfclf.corpus import load_corpus
 from nngpt_perfclf.datasets import dataset_properties
+from nngpt_perfclf.models.adapter import with_adapter
 from nngpt_perfclf.models.generation import generate
 from nngpt_perfclf.models.language import LanguageModel, load, threads
 from nngpt_perfclf.models.rows import completion_row, option_row
-from nngpt_perfclf.models.train import make_trainer, with_adapter
+from nngpt_perfclf.models.train import make_trainer
 from nngpt_perfclf.models.zoo import ensure_ready
 from nngpt_perfclf.prompts import Prompt, find_template, render
 from nngpt_perfclf.tasks import load_task

@@ -56,7 +56,8 @@ def test_a_stopped_table_goes_on_and_a_finished_one_is_not_overwritten(world, tm
 def test_a_dataset_that_nothing_was_learned_about_is_answered_from_its_properties_and_the_prior_has_no_opinion(
         world, monkeypatch):
     learned, fit = [], cross_validation.fit_pair_model
-    monkeypatch.setattr(cross_validation, "fit_pair_model", lambda pairs, *more: learned.append(pairs) or fit(pairs, *more))
+    monkeypatch.setattr(cross_validation, "fit_pair_model",
+                        lambda pairs, *more: learned.append(pairs) or fit(pairs, *more))
     told = cross_validation.cross_validate(replace(world, split=replace(world.split, by="dataset")))
     rows = {(row["fold"], row["predictor"]): row for row in told["folds"]}
     assert [row["n"] for row in told["table"]] == [120, 120], "each pair stands in two folds"
