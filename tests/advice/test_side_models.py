@@ -27,7 +27,7 @@ CODE = "class Net: pass"
 
 @pytest.fixture(scope="module", params=[SideModel, ProfileModel])
 def model(world, request):
-    return fit_side_model(training_trials(world), "rank", world, request.param(None, (), "both"))
+    return fit_side_model(training_trials(world, 10_000), "rank", world, request.param(None, (), "both"))
 
 
 @pytest.fixture(scope="module")
@@ -44,12 +44,12 @@ def accuracy(model, world):
 
 def test_it_learns_what_the_recipe_decides_and_only_where_it_reads_the_recipe(world, model):
     assert accuracy(model, world) > 0.85
-    code = fit_side_model(training_trials(world), "rank", world, type(model)(None, (), "code"))
+    code = fit_side_model(training_trials(world, 10_000), "rank", world, type(model)(None, (), "code"))
     assert accuracy(code, world) < 0.65
 
 
 def test_the_same_seed_gives_the_same_trees_and_each_booster_is_another(world, model):
-    again = fit_side_model(training_trials(world), "rank", world, type(model)(None, (), "both"))
+    again = fit_side_model(training_trials(world, 10_000), "rank", world, type(model)(None, (), "both"))
     assert np.array_equal(again.forest.leaf_value, model.forest.leaf_value)
     boosters = np.split(model.forest.leaf_value, BOOSTERS)
     assert model.forest.seeds == BOOSTERS
@@ -166,12 +166,11 @@ def test_a_dataset_with_a_single_validation_trial_has_no_map_of_its_own_and_stop
     assert set(percentiles_of(model, few, world)) == {OTHER, "cifar-10", "mnist"}
 
 
-def test_trials_of_large_groups_are_thinned_and_the_sample_weighs_as_much_as_all_of_them(world, monkeypatch):
-    monkeypatch.setattr(side_models, "LARGE_GROUPS_TRIALS", 90)
+def test_trials_of_large_groups_are_thinned_and_the_sample_weighs_as_much_as_all_of_them(world):
     large = replace(world, config=replace(world.config, split=replace(world.config.split, largest_held_out=1)))
     networks = world.networks.assign(group=np.where(np.arange(len(world.networks)) % 2, "large", world.networks.index))
     vars(large)["networks"] = networks
-    trials, kept = large.part("train"), training_trials(large)
+    trials, kept = large.part("train"), training_trials(large, 90)
     in_large = {name: table["nn"].map(networks["group"]) == "large" for name, table in
                 (("all", trials), ("kept", kept))}
     assert in_large["kept"].sum() <= 90 < in_large["all"].sum()
@@ -189,7 +188,7 @@ def test_a_split_that_leaves_nothing_to_learn_from_is_refused(world):
     empty = TaskData(replace(world.config, split=replace(world.config.split, test=0.5, validation=0.4999)),
                      world.corpus, world.task)
     with pytest.raises(PerfclfError, match=r"no trials to learn from: change split\.\*"):
-        training_trials(empty)
+        training_trials(empty, 10_000)
 
 
 def test_trees_of_the_rank_come_along_with_those_of_another_label(little, tmp_path):
