@@ -63,7 +63,8 @@ def made_structure(code):
 
     width = int(re.search(r"Conv2d\(\S+, (\d+)", code)[1])
     layer = Layer("conv", "Conv2d", (width, 64, 64), 27 * width, 27 * width * 64 * 64)
-    setups = tuple(TrainingSetup("SGD", lr=lr, momentum=momentum, weight_decay=0.0) for lr, momentum in ((0.01, 0.9), (0.02, 0.8)))
+    setups = tuple(TrainingSetup("SGD", lr=lr, momentum=momentum, weight_decay=0.0)
+                   for lr, momentum in ((0.01, 0.9), (0.02, 0.8)))
     return Structure(
         way="made", parameters=27 * width, trainable=27 * width, executed=27 * width, buffers=0, macs=layer.macs,
         activations=width * 64 * 64, depth=1, shortest=1, mean_depth=1.0, log_paths=0.0, receptive_field=3.0,
