@@ -110,10 +110,9 @@ def test_the_pretrained_trees_answer_with_and_without_recipes(label):
     adviser = load_advisor("pairwise", load_config(overrides=[f"label={label}"]))
     code_only = adviser.advise("class Net: pass", "cifar-10", "svhn")
     assert "without recipes" in code_only.reason
-    for ds_a, ds_b in (("cifar-10", "svhn"), ("mnist", "cifar-100")):
-        good, wild = adviser.log_odds([Question("class Net: pass", ds_a, ds_b, *recipes)
-                                       for recipes in ((GOOD, WILD), (WILD, GOOD))])
-        assert good > wild
+    good, wild = adviser.log_odds([Question("class Net: pass", "cifar-10", "svhn", *recipes)
+                                   for recipes in ((GOOD, WILD), (WILD, GOOD))])
+    assert good > wild
 
 
 def test_the_pretrained_trees_are_small():
