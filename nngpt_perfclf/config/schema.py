@@ -60,11 +60,12 @@ class TrainConfig:
     offset: Literal["none", "prior", "near"]
     lm_weight: float
     eval_samples: int
+    calibration_pairs: int | None
     loss: Literal["options", "completion", "full"]
     clip: float
     weight_decay: float
     optimiser: str
-    precision: str
+    precision: Literal["auto", "float32", "bfloat16"]
     checkpoint_steps: int
     max_tokens: int
 
