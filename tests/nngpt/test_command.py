@@ -24,9 +24,12 @@ def standing(epoch):
 def test_prune_keeps_the_share_that_the_default_scorer_ranks_first_and_undo_takes_it_back(epoch, capsys):
     assert cli.main(["nngpt", "prune", str(epoch), "--target", "svhn", "--keep", "0.5", "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["asked"], told["kept"], told["pruned"], told["moved"]) == (4, 2, 2, 2)
-    scores = {row["candidate"]: row["score"] for row in told["candidates"]}
-    assert standing(epoch) == sorted(sorted(scores, key=scores.get)[2:])
+    assert (told["asked"], told["moved"]) == (4, told["pruned"])
+    decided = [row for row in told["candidates"] if not row["reason"].startswith("undecided")]
+    scores = {decision: [row["score"] for row in decided if row["decision"] == decision]
+              for decision in ("kept", "pruned")}
+    assert max(scores["pruned"]) < min(scores["kept"])
+    assert standing(epoch) == [row["candidate"] for row in told["candidates"] if row["decision"] == "kept"]
     assert cli.main(["nngpt", "undo", str(epoch)]) == 0
     assert standing(epoch) == ["B0", "B1", "B2", "B3"]
 
