@@ -13,7 +13,8 @@ from nngpt_perfclf import cli
 from nngpt_perfclf.nngpt.preset import COMPARE, SHORT
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "nngpt.md").read_text()
-COMMANDS = [shlex.split(line, comments=True) for block in re.findall(r"^```\w*\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
+BLOCKS = re.findall(r"^```\w*\n(.*?)^```", GUIDE, re.DOTALL | re.MULTILINE)
+COMMANDS = [shlex.split(line, comments=True) for block in BLOCKS
             for line in block.replace("\\\n", " ").splitlines() if line.startswith("nngpt-perfclf ")]
 EPOCH = Path("out/nngpt/llm/epoch/A0")
 
