@@ -87,6 +87,14 @@ def between(least: int, most: int, share: float, multiple: int = 1) -> int:
     return least + int((most - least) * share) // multiple * multiple
 
 
+def pace(estimated: float, taken: float, certain: float = 60.0) -> float:
+    """By what factor the work that is left will take longer than estimated, from what was estimated and taken so far.
+
+    The first `certain` seconds count as if they had been estimated right, so that a short beginning decides little.
+    """
+    return (taken + certain) / (estimated + certain)
+
+
 def in_words(seconds: float) -> str:
     """A time as people say it: "about 40 s", "about 4 min", "about 1 h 10 min"."""
     if seconds < 60:
