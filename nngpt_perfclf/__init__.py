@@ -22,10 +22,12 @@ from nngpt_perfclf.types import (
 if TYPE_CHECKING:
     from nngpt_perfclf.advice.ranking import rank, select
     from nngpt_perfclf.advice.registry import load_advisor
+    from nngpt_perfclf.gate.decision import Decision
+    from nngpt_perfclf.gate.gate import Gate
 
 __version__ = "0.2.0"
-__all__ = ["Advice", "AdviserSpec", "Candidate", "Interval", "Observation", "Outcome", "PerfclfError", "Question",
-           "Ranked", "Recipe", "Score", "hookimpl", "load_advisor", "rank", "select"]
+__all__ = ["Advice", "AdviserSpec", "Candidate", "Decision", "Gate", "Interval", "Observation", "Outcome",
+           "PerfclfError", "Question", "Ranked", "Recipe", "Score", "hookimpl", "load_advisor", "rank", "select"]
 
 
 def __getattr__(name: str):
@@ -38,4 +40,12 @@ def __getattr__(name: str):
         from nngpt_perfclf.advice.registry import load_advisor
 
         return load_advisor
+    if name == "Gate":
+        from nngpt_perfclf.gate.gate import Gate
+
+        return Gate
+    if name == "Decision":
+        from nngpt_perfclf.gate.decision import Decision
+
+        return Decision
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

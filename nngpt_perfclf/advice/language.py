@@ -15,7 +15,7 @@ from nngpt_perfclf.advice.run_folders import LANGUAGE, LANGUAGE_NAME, PRETRAINED
 from nngpt_perfclf.advice.weights import Weights, load_weights
 from nngpt_perfclf.config import Config, load_config
 from nngpt_perfclf.datasets import dataset_properties
-from nngpt_perfclf.prompts import templates
+from nngpt_perfclf.prompts import find_template
 from nngpt_perfclf.prompts.builder import PromptBuilder
 from nngpt_perfclf.retrieval import Neighbours
 from nngpt_perfclf.run_folder import RunFolder
@@ -103,8 +103,7 @@ def recorded_config(folder: Path) -> Config:
 
 def prompt_builder(folder: Path | None, own: Config, config: Config) -> PromptBuilder:
     """How the adapter of a run folder was trained to be prompted; without a folder, as `own` says."""
-    known = templates()
     near = folder / "neighbours.npz" if folder else None
-    return PromptBuilder(known[own.template], known[own.code_only_template], own.code_view, own.code_tokens,
-                         dataset_properties(config.datasets),
+    return PromptBuilder(find_template(own.template), find_template(own.code_only_template), own.code_view,
+                         own.code_tokens, dataset_properties(config.datasets),
                          Neighbours.load(near) if near and near.is_file() else None)

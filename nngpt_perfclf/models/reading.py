@@ -203,7 +203,8 @@ def attend(group: Group, query: torch.Tensor, key: torch.Tensor, value: torch.Te
         empty = key.new_zeros(shared, KEYS, width)
         prefix, kept = (empty, empty), 0
     else:
-        kept = min(group.prefix.length, (group.window or group.prefix.length + 1) - 1) if sliding else group.prefix.length
+        length = group.prefix.length
+        kept = min(length, (group.window or length + 1) - 1) if sliding else length
     keys, values = prefix
     query = query.view(shared, heads // shared, count, width).permute(2, 0, 1, 3)
     before = _tiled(query, keys.transpose(1, 2), tile)
@@ -261,7 +262,8 @@ def attention_agrees(causal, length: int, width: int, tile: int) -> bool:
 
 def _equal_questions(count: int, length: int, causal, width: int = 1) -> Group:
     """As many questions of one token after a random prefix."""
-    trie = Trie(padded(width, 32), ids=[7] * count, depths=[0] * count, ends=list(range(count)), places=list(range(count)))
+    places = list(range(count))
+    trie = Trie(padded(width, 32), ids=[7] * count, depths=[0] * count, ends=places, places=places)
     trie.rows = [[at] + [0] * (trie.width - 1) for at in range(count)]
     random = torch.Generator().manual_seed(0)
     ids = torch.randint(3, 100, (length,), generator=random).tolist()

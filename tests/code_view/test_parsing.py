@@ -115,13 +115,12 @@ def test_code_that_is_merely_large_is_viewed(code):
 def test_what_may_be_asked_about_is_soon_turned_into_numbers_too(code):
     import numpy as np
 
-    from nngpt_perfclf.advice.features import HASHED, CodeReader
+    from nngpt_perfclf.advice.features import text_rows
 
-    reader = CodeReader(np.ones(HASHED, np.float32), np.ones((2, HASHED), np.float16))
     with suppress(PerfclfError):
         parses(code)
         with about_a_second():
-            assert np.isfinite(reader([code])).all()
+            assert np.isfinite(text_rows([code])).all()
 
 
 PIECES = [

@@ -89,7 +89,8 @@ def test_a_stopped_run_goes_on_from_its_last_checkpoint(tiny_folder, tmp_path, m
     with pytest.raises(StopHereError):
         fine_tune(load(tiny_folder, precision="float32"), builder, material, config, stopped)
     monkeypatch.setattr(training.Watch, "on_step_end", real)
-    resumed = fine_tune(load(tiny_folder, precision="float32"), builder, material, replace(config, resume=True), stopped)
+    model, config = load(tiny_folder, precision="float32"), replace(config, resume=True)
+    resumed = fine_tune(model, builder, material, config, stopped)
     assert resumed["steps"] == whole["steps"]
     assert resumed["validation_loss"] == pytest.approx(whole["validation_loss"], abs=1e-4)
 

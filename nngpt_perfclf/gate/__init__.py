@@ -1,0 +1,1 @@
+"""The gate: one candidate at a time, is it worth training?"""

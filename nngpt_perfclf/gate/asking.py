@@ -1,0 +1,89 @@
+"""Asking an adviser so that its failure is no opinion: a plugin may raise or return anything."""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nngpt_perfclf.types import Candidate, PerfclfError, Score
+
+if TYPE_CHECKING:
+    import pluggy
+
+    from nngpt_perfclf.advice.adapters import Scorer
+    from nngpt_perfclf.config import Config
+
+INSTALLED = "installed"
+_log = logging.getLogger(__name__)
+
+
+def _installed() -> pluggy.PluginManager:
+    from nngpt_perfclf.plugins import get_plugin_manager
+
+    return get_plugin_manager()
+
+
+@dataclass(frozen=True)
+class InstalledScorer:
+    """Scores by whatever the installed plugins answer."""
+
+    manager: pluggy.PluginManager = field(default_factory=_installed)
+
+    def score(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
+        given = self.manager.hook.score(candidates=list(candidates), target=target)
+        return [None] * len(candidates) if given is None else given
+
+
+def scorer_of(adviser: str | Path | object | None, config: Config | None) -> Scorer:
+    """What answers, as `rank` chooses it."""
+    from nngpt_perfclf.advice import load_scorer
+
+    if adviser is None and config is None:
+        return InstalledScorer()
+    return load_scorer(adviser if adviser is not None else config.scorer, config)
+
+
+def identity(adviser: str | Path | object | None, config: Config | None) -> str:
+    """Whose scores may be compared with each other."""
+    from nngpt_perfclf.advice.registry import identity_of
+    from nngpt_perfclf.config import load_config
+
+    if adviser is None and config is None:
+        return INSTALLED
+    name = adviser if adviser is not None else config.scorer
+    return identity_of(name, config or load_config()) if isinstance(name, str | Path) else type(name).__qualname__
+
+
+def scores_of(scorer: Scorer, candidates: Sequence[Candidate], target: str) -> tuple[list[Score | None], str]:
+    """One score a candidate, and why there is none where there is none. Raises PerfclfError as the adviser does: the
+    user must repair what that says."""
+    nothing: list[Score | None] = [None] * len(candidates)
+    if not candidates:
+        return [], ""
+    try:
+        scores = scorer.score(list(candidates), target)
+    except PerfclfError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever goes wrong in an adviser must not stop the host's loop
+        return nothing, _failed(f"{type(error).__name__}: {error}")
+    if not isinstance(scores, list | tuple) or len(scores) != len(candidates):
+        count = len(scores) if isinstance(scores, list | tuple) else type(scores).__name__
+        return nothing, _failed(f"{count} scores for {len(candidates)} candidates")
+    return [score if is_usable(score) else None for score in scores], "the adviser has no opinion"
+
+
+def is_usable(score: object) -> bool:
+    """Whether this is a score with finite numbers."""
+    return isinstance(score, Score) and all(
+        isinstance(number, int | float) and math.isfinite(number)
+        for number in (score.value, score.percentile, score.low, score.high))
+
+
+def _failed(why: str) -> str:
+    reason = f"the adviser failed: {' '.join(why.split())[:300]}"
+    _log.warning("no opinion: %s", reason)
+    return reason

@@ -1,0 +1,159 @@
+"""One candidate at a time: is it worth training?"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nngpt_perfclf.gate import record
+from nngpt_perfclf.gate.asking import identity, scorer_of, scores_of
+from nngpt_perfclf.gate.decision import Decision, GateState, key_of, uniform
+from nngpt_perfclf.gate.quality import quality_of
+from nngpt_perfclf.gate.record import Made, Record
+from nngpt_perfclf.gate.threshold import Recent, Settings, by_chance, level
+from nngpt_perfclf.profiling.contract import fault_of
+from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Score
+
+if TYPE_CHECKING:
+    from nngpt_perfclf.advice.adapters import Scorer
+    from nngpt_perfclf.config import Config
+
+_log = logging.getLogger(__name__)
+
+
+class Gate:
+    """Decides on the candidates of a stream, in the order in which they come, which are worth training on `target`.
+
+    keep: share of the candidates with a decided score that is let through. Always let through are the first few, a
+    small random share, and whatever the adviser is not sure of; broken candidates never are.
+    outcomes: what was trained before. adviser: as in `rank`; None: whatever the installed plugins answer. file: where
+    decisions and outcomes are kept, so that threads and processes share one gate and a stopped one goes on; None: in
+    memory. seed: of the random share.
+
+    The same code with the same recipe gets the same decision again. Raises PerfclfError for an unknown adviser, a
+    share outside (0, 1], and a file that is no gate's.
+    """
+
+    def __init__(self, target: str, keep: float = 0.5, outcomes: Iterable[Observation] = (),
+                 adviser: str | Path | object | None = None, file: str | Path | None = None, seed: int = 0,
+                 config: Config | None = None):
+        self.target, self.seed = target, seed
+        self.settings = Settings(keep)
+        self.scorer: Scorer = scorer_of(adviser, config)
+        self.adviser = identity(adviser, config)
+        self.record = Record(None if file is None else Path(file))
+        for seen in outcomes:
+            self.report(seen.candidate, seen.accuracy, seen.epoch)
+
+    def __enter__(self) -> Gate:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.record.close()
+
+    def should_train(self, candidate: Candidate) -> Decision:
+        """Whether this candidate is worth training. Raises PerfclfError for an unknown target or a lost file; anything
+        else that goes wrong in an adviser lets the candidate through."""
+        return self.decide([candidate])[0]
+
+    def decide(self, candidates: Sequence[Candidate]) -> list[Decision]:
+        """One decision a candidate, as if they came one after the other; the adviser is asked about all at once."""
+        known = self.record.known(self.target, candidates)
+        new = list({key: candidate for candidate in candidates if (key := key_of(candidate)) not in known}.values())
+        if new:
+            faults = [fault_of(candidate.arch_code) for candidate in new]
+            sound = [candidate for candidate, fault in zip(new, faults, strict=True) if fault is None]
+            scores, unscored = scores_of(self.scorer, sound, self.target)
+            given = iter(scores)
+            told = [(candidate, fault, None if fault else next(given))
+                    for candidate, fault in zip(new, faults, strict=True)]
+            known |= self._decided(told, unscored)
+        return [known[key_of(candidate)] for candidate in candidates]
+
+    def report(self, candidate: Candidate, accuracy: float | None, epoch: int = 1) -> None:
+        """What training the candidate gave: an `accuracy` in 0..1 after `epoch` epochs, or None where it failed. The
+        last report counts. Raises PerfclfError for other numbers."""
+        seen = None if accuracy is None else Observation(candidate, _checked(accuracy), _checked_epoch(epoch))
+        with self.record.transaction():
+            before = self.record.quality(self.target).warning
+            self.record.add_outcome(self.target, seen, candidate)
+            quality = quality_of(*self.record.scored_outcomes(self.target, self.adviser))
+            self.record.note_quality(self.target, quality)
+        if quality.warning and not before:
+            _log.warning("gate for %s: %s", self.target, quality.warning)
+
+    @property
+    def state(self) -> GateState:
+        """How this gate has decided so far."""
+        counts, quality = self.record.counts(self.target), self.record.quality(self.target)
+        through, decided = (sum(count for (kind, train), count in counts.items()
+                                if kind not in (record.BROKEN, record.UNDECIDED) and train in wanted)
+                            for wanted in ((True,), (True, False)))
+        return GateState(self.target, decided, through, counts.get((record.UNDECIDED, True), 0),
+                         counts.get((record.BROKEN, False), 0), through / decided if decided else None,
+                         len(self.record.scored_outcomes(self.target, self.adviser)[0]), quality.hit_rate,
+                         quality.correlation, quality.warning)
+
+    def _decided(self, told: Sequence[tuple[Candidate, str | None, Score | None]],
+                 unscored: str) -> dict[str, Decision]:
+        """Decide in one transaction; somebody else may have decided on some of them meanwhile."""
+        with self.record.transaction():
+            known = self.record.known(self.target, [candidate for candidate, _, _ in told])
+            warning = self.record.quality(self.target).warning
+            past, ties = self.record.recent(self.target, self.adviser)
+            balance, made = self.record.balance(self.target), []
+            for candidate, fault, score in told:
+                if key_of(candidate) in known:
+                    continue
+                one, balance = self._one(candidate, fault, score, unscored, past, ties, balance, warning)
+                made.append(one)
+                if one.kind not in (record.BROKEN, record.UNDECIDED):
+                    past, ties = np.append(past, one.decision.score), np.append(ties, one.tie)
+            self.record.add_decisions(self.target, self.adviser, made, balance)
+        return known | {key_of(one.candidate): one.decision for one in made}
+
+    def _one(self, candidate: Candidate, fault: str | None, score: Score | None, unscored: str, past: np.ndarray,
+             ties: np.ndarray, balance: float, warning: str) -> tuple[Made, float]:
+        """The decision on one candidate after those with the scores `past`, and the balance after it."""
+        tie = uniform(self.seed, self.target, key_of(candidate))
+        if fault is not None:
+            return Made(candidate, Decision(False, None, None, f"broken: {fault}"), record.BROKEN, tie), balance
+        if score is None or not score.decided:
+            reason = f"undecided: {score.reason if score else unscored}"
+            value = None if score is None else float(score.value)
+            return Made(candidate, Decision(True, value, None, reason), record.UNDECIDED, tie), balance
+        value, warned = float(score.value), f"; warning: {warning}" if warning else ""
+        if len(past) < self.settings.first:
+            reason = f"one of the first {self.settings.first}, which are always trained{warned}"
+            return Made(candidate, Decision(True, value, None, reason), record.FIRST, tie), balance
+        at = float(level(self.settings, np.array([balance]))[0])
+        recent = Recent.of(past[None], ties[None], self.settings)
+        threshold = recent.threshold(at)
+        good = bool(recent.chance_of_better(np.array([value]), np.array([tie]))[0] < at)
+        if by_chance(np.array([tie]), self.settings)[0]:
+            reason = f"one of the {self.settings.explore:.0%} that are trained whatever their score{warned}"
+            return Made(candidate, Decision(True, value, threshold, reason), record.EXPLORED, tie), balance
+        reason = (f"score {value:.3f} {'reaches' if good else 'is below'} the threshold {threshold:.3f} of the best "
+                  f"{self.settings.keep:.0%} so far{warned}")
+        made = Made(candidate, Decision(good, value, threshold, reason), record.SCORED, tie)
+        return made, balance + self.settings.keep - good
+
+
+def _checked(accuracy: float) -> float:
+    if isinstance(accuracy, bool) or not isinstance(accuracy, int | float | np.floating) or not 0 <= accuracy <= 1:
+        percent = " (a percentage?)" if isinstance(accuracy, int | float) and 1 < accuracy <= 100 else ""
+        raise PerfclfError(f"an accuracy must be a number in 0..1, not {accuracy!r}{percent}")
+    return float(accuracy)
+
+
+def _checked_epoch(epoch: int) -> int:
+    if type(epoch) is not int or epoch < 1:
+        raise PerfclfError(f"an epoch must be a whole number from 1, not {epoch!r}")
+    return epoch
