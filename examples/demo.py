@@ -21,7 +21,7 @@ from nngpt_perfclf.budget import Rates, Work, between, in_words
 
 MINUTES = 14.0  # of the 15 that it may take: a measured rate is not exact
 REFERENCES = 6  # datasets that a candidate's target is compared with in the loop
-LABELS_A_STEP = 16  # two codes with eight questions each
+LABELS_A_STEP = 16  # at most: two codes with eight questions each
 # Seconds on two cores that do not depend on the model's speed.
 READING, PAIRS, LEARNING, ADVISING, MEASURING, LOOPING, REPORTING = 25.0, 20.0, 60.0, 10.0, 50.0, 40.0, 10.0
 
@@ -65,14 +65,14 @@ def steps(out: Path, sizes: Sizes, overrides: list[str]) -> list[tuple[str, tupl
     """The title and command of each step in order, all writing below `out`."""
     train, evaluation, loop = out / "adviser", out / "evaluation", out / "loop"
     network = Path(__file__).with_name("network.py")
-    half = ceil(sizes.labels / LABELS_A_STEP / 2)
+    once = ceil(sizes.labels / LABELS_A_STEP)  # codes with few labels make steps smaller: two checks
     return [
         ("What LEMUR recorded", ("corpus",)),
         ("Dataset pairs, split so that no near-duplicate is on both sides",
          ("pairs", "epoch=1", "--out", str(out / "pairs.parquet"))),
         (f"Fine-tune the language model on {sizes.labels:,} labels",
          ("train", f"out={train}", f"train.labels_count={sizes.labels}", "train.labels=[normalized]", "train.batch=2",
-          f"train.eval_samples={sizes.checks}", f"train.checkpoint_steps={half}",
+          f"train.eval_samples={sizes.checks}", f"train.checkpoint_steps={once}",
           f"train.calibration_pairs={sizes.calibration}", *overrides)),
         ("Ask about a network that is in no table", ("advise", str(network), "cifar-10", "svhn", f"adviser={train}")),
         (f"Measure it on {sizes.held_out:,} held-out pairs, beside the majority baseline",

@@ -8,7 +8,7 @@ from math import ceil
 
 # Mean tokens of the default prompts over LEMUR's validation pairs.
 CODE, WITH_RECIPE, CODE_ONLY = 202, 62, 24
-_CODES_QUESTIONS = 8  # questions about one code that are trained on together
+_CODES_QUESTIONS = 5  # labels of one code that are trained on together: up to 8, and many codes have fewer
 LEAST_CALIBRATION = 64  # pairs; with fewer the fitted weights vary by more than the model changes them
 _LABELS_A_PAIR = 4  # labels trained on for each calibration pair: so that calibration takes less time than training
 
