@@ -111,6 +111,7 @@ class LoopConfig:
     confidence: float
     miss_probability: float
     inverse_temperature: float
+    seen: int
     unseen_target: bool
     rounds: int
     time_limit: float

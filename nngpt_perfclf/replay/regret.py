@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nngpt_perfclf.loop.policies import Policy, Rule, keep_mask, noise
+from nngpt_perfclf.loop.policies import Policy, Rule, noise
 from nngpt_perfclf.replay.pools import Pool
 from nngpt_perfclf.types import Score
 
@@ -62,8 +62,8 @@ def measure(draws: Draws, policy: Policy, scores: Sequence[Score | None], asking
     correlation = _spearman(values, accuracy)
     measured = []
     for rule in rules:
-        kept = keep_mask(values, draws.ties, rule)
-        found = np.where(kept, accuracy, -np.inf).max(axis=1)
+        kept = policy.kept(values, draws.ties, rule)
+        found = np.where(kept, accuracy, 0.0).max(axis=1)
         best = accuracy.max(axis=1)
         total = seconds.sum(axis=1)
         figures = (100 * (best - found), 1 - ((seconds * kept).sum(axis=1) + spent) / total, kept.mean(axis=1),
