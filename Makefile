@@ -59,7 +59,7 @@ clean:
 	fi
 	echo "set-up: installing the pinned dependencies"
 	$(PIP) install --constraint constraints.txt pip setuptools
-	$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[dev]'
+	$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[llm,dev]'
 	echo "set-up: installing LEMUR's recorded trials (105,000 small files)"
 	$(call fetch,requirements/installed.txt)
 	$(PIP) install --no-deps --no-compile --no-index --find-links $(CACHE)/wheels --require-hashes \

@@ -41,9 +41,9 @@ def steps(out: Path, quick: bool, overrides: list[str]) -> list[Step]:
         Step(f"Measure it on {held_out} held-out pairs, beside the prior", 5,
              ("evaluate", str(train), f"out={evaluation}", f"evaluate.pairs={held_out}")),
         Step("An AutoML loop of 20 candidates that asks before it trains, and one that does not", 3,
-             ("loop", "loop=replay", f"out={loop}", "loop.resamples=1", f"loop.candidates={6 if quick else 20}",
+             ("loop", "loop=single", f"out={loop}", f"loop.candidates={6 if quick else 20}",
               "loop.targets=[svhn]", "loop.keep=[0.5]", f"loop.advisers=[{train}]",
-              "loop.policies=[nop,anchored,random,oracle]")),
+              "loop.policies=[nop,ask,random,oracle]")),
         Step("One page about it all", 0.3,
              ("report", str(evaluation), str(train), str(loop), f"out={out / 'report.html'}")),
     ]

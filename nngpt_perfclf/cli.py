@@ -71,13 +71,13 @@ VERBS = {
                         "evaluate.temperature", "evaluate.top_k", "evaluate.top_p")),
     "loop": Verb("run the AutoML loop: propose, score, prune, train", "simulate:run_loop",
                  keys=(*_DATA, "datasets", "out", "resume", "threads", *_ADVICE, "evaluate.part", "loop")),
-    "nngpt": Verb("prune or undo in an NNGPT run's epoch folder, or enable an NNGPT checkout", "nngpt:command",
+    "nngpt": Verb("prune or undo an NNGPT epoch, enable or disable an NNGPT checkout", "nngpt:command",
                   ("action", "path"),
                   (("--target", "DATASET", "prune: the dataset, instead of each candidate's own"),
                    ("--keep", "SHARE", "prune: the share of the candidates to keep"),
                    ("--dry-run", None, "prune, undo: only say what would be moved")),
                   ("scorer", "label", "datasets", "out", *_ADVICE, "loop.keep", "loop.least_kept", "loop.confidence",
-                   "loop.miss_probability", "loop.inverse_temperature"), config="nngpt.yaml"),
+                   "loop.miss_probability", "loop.inverse_temperature", "nngpt"), config="nngpt.yaml"),
 }
 
 
@@ -98,9 +98,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         from nngpt_perfclf.config import conf_folder, load_config
         from nngpt_perfclf.console import show
+        from nngpt_perfclf.extras import extras_named
 
         config = load_config(told.config or (verb.config and conf_folder() / verb.config), overrides)
-        result = _function(verb.call)(config, *operands, **options)
+        with extras_named():
+            result = _function(verb.call)(config, *operands, **options)
         show(result if told.json or verb.table is None else _function(verb.table)(result), told.json)
     except (PerfclfError, OSError) as error:
         print(f"nngpt-perfclf {told.verb}: {' '.join(str(error).split())}", file=sys.stderr)

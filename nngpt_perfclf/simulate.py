@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from statistics import mean
 
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.files import write_json
@@ -25,24 +26,22 @@ IMAGE_SETS = Path(__file__).with_name("local_training") / "image_sets.yaml"
 
 def run_loop(config: Config) -> dict:
     """Propose, score, prune, train. ``loop=replay`` measures policies and advisers over many generations of recorded
-    trials, or with ``loop.resamples=1`` plays a single one; ``loop=local`` trains for real.
+    trials, ``loop=single`` plays one generation of them through the hooks, ``loop=local`` trains for real.
 
     Every event is recorded in `loop.sqlite` in the run folder: a stopped loop continues with the same command.
     """
-    ways = {"replay": play_replay if config.loop.resamples == 1 else benchmark, "local": play_local}
-    if config.loop.kind not in ways:
-        raise PerfclfError(f"unknown loop.kind {config.loop.kind!r}; known: {', '.join(ways)}")
+    kinds = {"replay": benchmark, "single": play_replay, "local": play_local}
     folder = run_folder(config)
     with RunDatabase(folder / FILE, config) as runs:
-        result = ways[config.loop.kind](config, folder, runs)
+        result = kinds[config.loop.kind](config, folder, runs)
         runs.finish()
     return result
 
 
 @dataclass(frozen=True)
 class World:
-    """Where a loop plays: the `plugin` that proposes and trains for the `targets`, the references' anchor recipes
-    (None: those in the package), the fingerprint of the corpus (`data`) and in a replay the pools by target."""
+    """Where a loop runs: the `plugin` that proposes and trains for the `targets`, the corpus' fingerprint `data`, the
+    anchor recipes of the references (None: those in the package), and in a replay the pools by target."""
 
     plugin: object
     targets: Sequence[str]
@@ -79,14 +78,14 @@ def _play(config: Config, folder: Path, runs: RunDatabase, world: World) -> dict
         key = key_of(config, adviser, name)
         for target in world.targets:
             pool = world.pools.get(target)
-            told = {"target": target, "adviser": adviser, "policy": name, "keep": rule.keep}
+            keys = {"target": target, "adviser": adviser, "policy": name, "keep": rule.keep}
             policy = build_policy(name, rule, pool.outcomes if pool else None)
-            search = Search(json.dumps({**told, "adviser": key}), target, key, policy, manager, runs)
+            search = Search(json.dumps({**keys, "adviser": key}), target, key, policy, manager, runs)
             for turn in range(config.loop.rounds):
                 generation = search.generation(config.loop.candidates, config.seed + turn)
                 compared = _compared(generation, pool) if pool else {}
-                rows.append({**told, "round": turn + 1, **_summary(generation), **compared})
-                pruned += [{**told, "candidate": decision.name, "score": decision.score, "reason": decision.reason}
+                rows.append({**keys, "round": turn + 1, **_summary(generation), **compared})
+                pruned += [{**keys, "candidate": decision.name, "score": decision.score, "reason": decision.reason}
                            for decision in generation.decisions if not decision.kept]
     result = {"out": str(folder), "database": str(runs.file), "generations": rows, "totals": _totals(rows)}
     write_json(folder / "loop.json", manifest("loop", to_dict(config), world.data, **result, pruned=pruned))
@@ -99,13 +98,13 @@ def _totals(rows: Sequence[dict]) -> list[dict]:
     for row in rows:
         groups.setdefault((row["adviser"], row["policy"], row["keep"]), []).append(row)
     totals = []
-    for (adviser, policy, keep), some in groups.items():
-        total = {name: sum(row[name] for row in some) for name in ("proposed", "trained", "pruned", "failed",
-                                                                   "training_seconds", "asking_seconds")}
-        if "seconds_saved" in some[0]:
-            total |= {"seconds_saved": sum(row["seconds_saved"] for row in some),
-                      "time_saved": round(sum(row["time_saved"] for row in some) / len(some), 4),
-                      "regret_points": round(sum(row["regret_points"] for row in some) / len(some), 3)}
+    for (adviser, policy, keep), group in groups.items():
+        total = {name: sum(row[name] for row in group) for name in ("proposed", "trained", "pruned", "failed",
+                                                                    "training_seconds", "asking_seconds")}
+        if "seconds_saved" in group[0]:
+            total |= {"seconds_saved": sum(row["seconds_saved"] for row in group),
+                      "time_saved": round(mean(row["time_saved"] for row in group), 4),
+                      "regret_points": round(mean(row["regret_points"] for row in group), 3)}
         totals.append({"adviser": adviser, "policy": policy, "keep": keep, **total})
     return totals
 

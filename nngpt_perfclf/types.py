@@ -99,7 +99,8 @@ class Score:
 
     `value`: on the log-odds scale; comparable between candidates of one target, higher is better. `percentile`: its
     expected rank among the dataset's recorded trials, 0..1, with the 80 % interval `low`..`high`. `decided`: the
-    interval is narrower than that of a network about which nothing is known; an undecided candidate is never pruned.
+    adviser knows more than nothing (a pointwise one: the interval is narrower than that of a network about which
+    nothing is known); an undecided candidate is never pruned.
     `accuracy`: what it is expected to reach, 0..1, where the adviser can tell.
     """
 

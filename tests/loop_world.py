@@ -6,18 +6,24 @@ from pathlib import Path
 
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.hookspecs import hookimpl
-from nngpt_perfclf.loop.policies import Rule, build_policy
+from nngpt_perfclf.loop.policies import Ask, Rule
 from nngpt_perfclf.loop.run_database import FILE, RunDatabase
 from nngpt_perfclf.loop.search import Generation, Search
 from nngpt_perfclf.plugins import get_plugin_manager
-from nngpt_perfclf.types import Advice, Candidate, Outcome, Recipe
+from nngpt_perfclf.types import Candidate, Outcome, Recipe, Score
 
-REFERENCES = ("cifar-10", "mnist")
-ANCHORS = {name: Recipe(lr=0.01) for name in REFERENCES}
+NETWORK = """class Net:
+    width = {width}
+    def forward(self, x): return x
+    def learn(self, data): pass
+    def train_setup(self, prm): pass
+
+def supported_hyperparameters(): return {{'lr'}}
+"""
 
 
 def make_candidates(count: int) -> list[Candidate]:
-    return [Candidate(f"net-{place}", f"class Net{place}: pass", Recipe(lr=(place * 7 % count + 1) / 100))
+    return [Candidate(f"net-{place}", NETWORK.format(width=place), Recipe(lr=(place * 7 % count + 1) / 100))
             for place in range(count)]
 
 
@@ -25,9 +31,23 @@ def accuracy_of(candidate: Candidate) -> float:
     return candidate.recipe.lr
 
 
-def advice_for(question, probability=None, decided=True) -> Advice:
-    probability = 0.5 + question.recipe_a.lr / 2 if probability is None else probability
-    return Advice(question.ds_a, probability, 0.5, decided, "made up")
+def score_for(candidate: Candidate, decided=True, **changes) -> Score:
+    """The higher the learning rate, the better, in this world."""
+    rate = candidate.recipe.lr
+    return Score(**{"value": rate, "percentile": min(rate, 1.0), "low": 0.0, "high": 1.0, "decided": decided,
+                    "reason": "made up", **changes})
+
+
+class Scoring:
+    """An adviser plugin that answers with `score(candidate)` for each candidate, or with whatever `answer` makes of
+    them all."""
+
+    def __init__(self, score=score_for, answer=None):
+        self.answer = answer or (lambda candidates: [score(candidate) for candidate in candidates])
+
+    @hookimpl(tryfirst=True)
+    def score(self, candidates, target):
+        return self.answer(candidates)
 
 
 class World:
@@ -51,11 +71,11 @@ class World:
         return make_candidates(count)
 
     @hookimpl
-    def advise_many(self, questions):
+    def score(self, candidates, target):
         self._note("asked")
-        with self.log.with_suffix(".questions").open("a") as file:
-            file.writelines(repr(question) + "\n" for question in questions)
-        return [advice_for(question) for question in questions]
+        with self.log.with_suffix(".asked").open("a") as file:
+            file.writelines(f"{candidate.name} {target}\n" for candidate in candidates)
+        return [score_for(candidate) for candidate in candidates]
 
     @hookimpl
     def train(self, candidate, target):
@@ -76,9 +96,8 @@ class World:
 
 
 def play(folder: Path, die_at: int | None = None) -> list[Generation]:
-    """Two rounds of ten candidates, half of them trained; calls and questions are logged in `folder`."""
-    policy = build_policy("anchored", Rule(keep=0.5), references=REFERENCES, anchors=ANCHORS)
+    """Two rounds of ten candidates, half of them trained; calls and candidates asked about are logged in `folder`."""
     with RunDatabase(folder / FILE, load_config(None, ["loop=local"])) as runs:
         manager = get_plugin_manager(World(folder / "calls", die_at), installed=False)
-        search = Search("a search", "svhn", "made up", policy, manager, runs)
+        search = Search("a search", "svhn", "made up", Ask(Rule(keep=0.5)), manager, runs)
         return [search.generation(10, seed) for seed in (0, 1)]

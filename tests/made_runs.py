@@ -9,7 +9,8 @@ from made_predictions import predictions
 
 from nngpt_perfclf.config import load_config, to_dict
 from nngpt_perfclf.evaluation import summary
-from nngpt_perfclf.record import record, write_json
+from nngpt_perfclf.files import write_json
+from nngpt_perfclf.run_folder import manifest as record
 
 
 def evaluation(folder: Path, name: str = "shipped", skill: float = 1.0, seed: int = 0, overrides: tuple = ()) -> Path:

@@ -1,124 +1,79 @@
-"""NNGPT's released code, run for real where it needs no accelerator.
+"""NNGPT's released code in a checkout of its own, run for real in child processes (see `nngpt_stubs`)."""
 
-Run as ``python nngpt_world.py NNGPT ROOT``, in a process of its own, because its modules keep the working directory
-they were first imported in. What is replaced: the packages that are not installed here (deepspeed, overrides),
-LEMUR's query, which would first fill a database, by four rows of its columns, and the language model by its answers.
-Everything else, generation with its files, evaluation's search for candidates, is NNGPT's own.
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+from nngpt_perfclf.config import home
+
+NNGPT = home() / "nn-gpt-1.0.6"
+WHEELS = home() / "wheels"
+TESTS = Path(__file__).parent
+# LEMUR's own modules, without results and networks.
+_DATA = ("ab/nn/stat/", "ab/nn/nn/")
+_START = """import os, site, sys
+sys.path.insert(0, {tests!r})
+import nngpt_stubs
+nngpt_stubs.install()
+site.addsitedir({site!r})
 """
 
-import importlib
-import importlib.machinery
-import importlib.util
-import json
-import sys
-import types
-from pathlib import Path
 
-CODE = "import torch\n\nclass Net(torch.nn.Module):\n    width = {width}\n"
-
-
-def stub(name: str, **content) -> types.ModuleType:
-    module = types.ModuleType(name)
-    module.__spec__ = importlib.machinery.ModuleSpec(name, None)
-    module.__path__ = []
-    module.__dict__.update(content)
-    sys.modules[name] = module
-    return module
+def make_checkout(root: Path) -> Path:
+    """A folder that NNGPT's 1.0.6 runs in: its own files by link, LEMUR's modules out of its wheel."""
+    assert NNGPT.is_dir(), f"no {NNGPT}: `make setup` unpacks it"
+    released, gpt = NNGPT / "ab" / "gpt", root / "ab" / "gpt"
+    for folder in (".", "conf", "conf/prompt", "conf/prompt/train", "conf/prompt/test"):
+        (gpt / folder).mkdir(parents=True, exist_ok=True)
+        for entry in (released / folder).iterdir():
+            if not (gpt / folder / entry.name).exists() and entry.name not in ("conf", "prompt", "train", "test"):
+                (gpt / folder / entry.name).symlink_to(entry)
+    (root / "README.md").touch()  # what NNGPT takes for the root of a project
+    (root / "ab" / "__init__.py").touch()
+    with ZipFile(next(WHEELS.glob("nn_dataset-*.whl"))) as lemur:
+        lemur.extractall(root, [name for name in lemur.namelist()
+                                if name.startswith("ab/nn/") and not name.startswith(_DATA)])
+    return root
 
 
-def enter(nngpt: Path, root: Path) -> None:
-    """Make `root` a working directory in which both packages can be imported."""
-    site = root / "ab"
-    site.mkdir(parents=True, exist_ok=True)
-    (site / "__init__.py").touch()
-    lemur = next(Path(path) for path in importlib.util.find_spec("ab").submodule_search_locations
-                 if (Path(path) / "nn" / "nn").is_dir())
-    for name, target in (("gpt", nngpt / "ab" / "gpt"), ("nn", lemur / "nn")):
-        if not (site / name).exists():
-            (site / name).symlink_to(target)
-    sys.path.insert(0, str(root))
-    for name in [name for name in sys.modules if name == "ab" or name.startswith("ab.")]:
-        del sys.modules[name]
-    stub("deepspeed")
-    stub("overrides", override=lambda method: method)
-    api = stub("ab.nn.api", data=rows)
-    import ab.nn
-
-    ab.nn.api = api
+def environment(root: Path, **more: str) -> dict[str, str]:
+    """Variables under which each Python process finds the checkout, has the stubs, and reads ``root/site/*.pth``."""
+    start = root / "start"
+    start.mkdir(exist_ok=True)
+    (root / "site").mkdir(exist_ok=True)
+    (start / "sitecustomize.py").write_text(_START.format(tests=str(TESTS), site=str(root / "site")))
+    _register(start)
+    paths = [start, root, TESTS.parent, TESTS, *WHEELS.glob("radon-*.whl")]
+    kept = {name: value for name, value in os.environ.items()
+            if not name.startswith(("NNGPT_PERFCLF_P", "NNGPT_PERFCLF_R", "AB_GPT", "CUDA_"))}
+    return {**kept, "PYTHONPATH": os.pathsep.join(map(str, paths)), "PYTHONDONTWRITEBYTECODE": "1",
+            "OMP_NUM_THREADS": "1", "NNGPT_WORLD": str(root), **more}
 
 
-def rows(**filters):
-    """Four best trials, of the columns that LEMUR's query gives."""
-    import pandas as pd
-
-    return pd.DataFrame([{
-        "task": "img-classification", "dataset": "cifar-10" if i < 3 else "svhn", "metric": "acc", "epoch": 1,
-        "nn": f"ga-{i}", "nn_code": CODE.format(width=i), "accuracy": 0.5, "duration": 10**9,
-        "prm": {"lr": 0.01 * (i + 1), "batch": 32, "momentum": 0.9, "dropout": 0.2, "transform": "norm_32"},
-        "transform_code": "", "nn_id": i, "dataset_2": "svhn"} for i in range(4)])
+def _register(folder: Path) -> None:
+    """Make `nngpt_adviser` a plugin that is installed, as far as Python can tell."""
+    info = folder / "scripted_adviser-1.0.dist-info"
+    info.mkdir(exist_ok=True)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: scripted-adviser\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[nngpt_perfclf]\nscripted = nngpt_adviser\n")
 
 
-class Answering:
-    """In the place of NNGPT's ChatBot: a network, hyperparameters and no transform for each prompt."""
-
-    system_prompt = None
-    asked = 0
-
-    def chat(self, prompt, **options):
-        self.asked += 1
-        return CODE.format(width=10 + self.asked), "{'lr': 0.3, 'momentum': 0.5}", None, "an answer"
+def ask_the_plugin(root: Path) -> None:
+    """What a person does: edit the configuration that `enable` wrote."""
+    file = root / "nngpt_perfclf.yaml"
+    file.write_text(file.read_text().replace("scorer: pointwise", "scorer: installed"))
 
 
-PROMPT = {"prompt": ["Improve {code}"], "input_list": [{"para": "code", "value": "nn_code"}],
-          "task": "img-classification"}
+def run(root: Path, *words: str, **more: str) -> subprocess.CompletedProcess:
+    """``python WORDS`` in the checkout."""
+    return subprocess.run([sys.executable, *words], cwd=root, capture_output=True, text=True, timeout=300,
+                          env=environment(root, **more))
 
 
-def generate(tune, root: Path, output_type: str = "code") -> Path:
-    """One epoch of NNGPT's generation; its folder."""
-    out_path = root / "epoch" / "A0"
-    tune.nn_gen(0, out_path, Answering(), ("key",), 1, {"key": {**PROMPT, "output_type": output_type}}, 4, 16, True,
-                None, None, 1)
-    return out_path
-
-
-def evaluated(out_path: Path) -> dict[str, dict]:
-    """The candidates that NNGPT's evaluation would train, each with its dataset and hyperparameters."""
-    from ab.gpt import NNEval
-
-    defaults = {name.lower(): getattr(NNEval, name) for name in (
-        "TASK", "DATASET", "METRIC", "LR", "BATCH", "DROPOUT", "MOMENTUM", "TRANSFORM", "STOCHASTIC_DEPTH_PROB",
-        "NORM_EPS", "NORM_STD", "TIE_WEIGHTS", "DROPOUT_AUX", "ATTENTION_DROPOUT", "NORM_MOMENTUM", "SCORE_THRESH",
-        "NMS_THRESH", "IOU_THRESH", "DETECTIONS_PER_IMG", "TOPK_CANDIDATES", "NEG_TO_POS_RATIO", "PRETRAINED",
-        "PATCH_SIZE", "PRM_JSON", "EPOCH_LIMIT_MINUTES", "NN_NAME_PREFIX", "NN_TRAIN_EPOCHS", "SAVE_TO_DB")}
-    requests, _ = NNEval._collect_epoch_requests(models_base_dir=out_path / "synth_nn", **defaults)
-    return {one["model_id"]: {"dataset": one["dataset"], "prm": one["prm"]} for one in requests}
-
-
-def first_goes(candidates, target):
-    """A judge that prunes the first candidate for each dataset."""
-    return [(float(i), "the least promising" if i == 0 else "") for i in range(len(candidates))]
-
-
-def failing(candidates, target):
-    raise RuntimeError("the adviser is ill")
-
-
-def main() -> None:
-    nngpt, root = Path(sys.argv[1]), Path(sys.argv[2])
-    enter(nngpt, root)
-    tune = importlib.import_module("ab.gpt.util.Tune")
-
-    from nngpt_perfclf.nngpt import prune as adapter
-
-    folders = {"plain": generate(tune, root / "plain"), "answers": generate(tune, root / "answers", "classification")}
-    original = tune.nn_gen
-    for name, judge in (("wrapped", first_goes), ("failing", failing)):
-        adapter._advised = lambda config, keep, judge=judge: judge
-        with adapter.wrap():
-            folders[name] = generate(tune, root / name)
-        assert tune.nn_gen is original
-    (root / "told.json").write_text(json.dumps({name: evaluated(folder) for name, folder in folders.items()}))
-
-
-if __name__ == "__main__":
-    main()
+def copy(source: Path, target: Path) -> Path:
+    """A copy of an epoch's root."""
+    shutil.copytree(source, target)
+    return target

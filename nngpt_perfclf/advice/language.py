@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -15,7 +15,7 @@ from nngpt_perfclf.advice.run_folders import LANGUAGE, LANGUAGE_NAME, PRETRAINED
 from nngpt_perfclf.advice.weights import Weights, load_weights
 from nngpt_perfclf.config import Config, load_config
 from nngpt_perfclf.datasets import dataset_properties
-from nngpt_perfclf.prompts import templates
+from nngpt_perfclf.prompts import find_template
 from nngpt_perfclf.prompts.builder import PromptBuilder
 from nngpt_perfclf.retrieval import Neighbours
 from nngpt_perfclf.run_folder import RunFolder
@@ -39,13 +39,18 @@ class LanguageAdviser(Adviser):
     sources: ClassVar[tuple[str, ...]] = ("model", "prior", "near")
 
     def evidence(self, questions: Sequence[Question]) -> np.ndarray:
-        labels = [self.label] * len(questions)
+        read, near = self.read(questions, [self.label] * len(questions))
+        return np.column_stack([read, known_evidence(self.prior, questions, near)])
+
+    def read(self, questions: Sequence[Question], labels: Sequence[str],
+             progress: Callable[[int], None] | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The model's log-odds (n,) of the first dataset of each question under its label, and the labels near by
+        (n, 2). All questions about one code share its computation, whatever their labels."""
         near = self.builder.near(questions, labels)
         prompts = self.builder.ask(questions, labels, near)
         distinct = list(dict.fromkeys(prompts))
-        scores = dict(zip(distinct, self.model.score(distinct, self.batch_tokens), strict=True))
-        read = np.array([scores[prompt] for prompt in prompts], float)
-        return np.column_stack([read, known_evidence(self.prior, questions, near)])
+        scores = dict(zip(distinct, self.model.score(distinct, self.batch_tokens, progress=progress), strict=True))
+        return np.array([scores[prompt] for prompt in prompts], float), near
 
     def check(self, question: Question) -> None:
         """As `Adviser.check`; code that parses but is too tangled to be shown cannot be asked about either."""
@@ -98,8 +103,7 @@ def recorded_config(folder: Path) -> Config:
 
 def prompt_builder(folder: Path | None, own: Config, config: Config) -> PromptBuilder:
     """How the adapter of a run folder was trained to be prompted; without a folder, as `own` says."""
-    known = templates()
     near = folder / "neighbours.npz" if folder else None
-    return PromptBuilder(known[own.template], known[own.code_only_template], own.code_view, own.code_tokens,
-                         dataset_properties(config.datasets),
+    return PromptBuilder(find_template(own.template), find_template(own.code_only_template), own.code_view,
+                         own.code_tokens, dataset_properties(config.datasets),
                          Neighbours.load(near) if near and near.is_file() else None)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from nngpt_perfclf.advice.base import check_dataset
 from nngpt_perfclf.console import say
+from nngpt_perfclf.extras import extras_named
 from nngpt_perfclf.profiling.contract import fault_of
 from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Ranked, Score
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 OK, BROKEN, UNKNOWN = "ok", "broken", "unknown"
 
 
+@extras_named()
 def rank(candidates: Sequence[Candidate], target: str, adviser: str | Path | object | None = None,
          config: Config | None = None, outcomes: Sequence[Observation] = ()) -> list[Ranked]:
     """The candidates for the dataset `target`, best first; then those without a score, then the broken ones.

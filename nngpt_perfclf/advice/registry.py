@@ -10,6 +10,7 @@ from pathlib import Path
 from nngpt_perfclf.advice.run_folders import digest_of, pretrained_folder
 from nngpt_perfclf.config import Config, load_config
 from nngpt_perfclf.config.renamed import fate_of
+from nngpt_perfclf.extras import extras_named
 from nngpt_perfclf.hints import did_you_mean
 from nngpt_perfclf.plugins import registered
 from nngpt_perfclf.run_folder import RunFolder
@@ -47,6 +48,7 @@ def find_spec(folder_or_name: str | Path) -> AdviserSpec:
                        "or a run folder")
 
 
+@extras_named()
 def load_advisor(folder_or_name: str | Path, config: Config | None = None) -> object:
     """The adviser of a registered name or a run folder: an object with ``advise_many(questions)`` or
     ``score(candidates, target)`` or both. `config` (default: the defaults) says label, confidence, further datasets.

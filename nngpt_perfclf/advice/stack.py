@@ -15,7 +15,15 @@ from nngpt_perfclf.advice.base import Adviser
 from nngpt_perfclf.advice.prior import PairPrior, load_prior, save_priors
 from nngpt_perfclf.advice.registry import load_advisor, place_of, specs
 from nngpt_perfclf.advice.run_folders import common, folder_of
-from nngpt_perfclf.advice.weights import MODES, Weights, fit_weights, load_weights, save_weights, sources_of
+from nngpt_perfclf.advice.weights import (
+    MODES,
+    Weights,
+    accuracy,
+    fit_weights,
+    load_weights,
+    save_weights,
+    sources_of,
+)
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.run_folder import RunFolder, manifest
 from nngpt_perfclf.types import AdviserSpec, PerfclfError, Question
@@ -34,8 +42,9 @@ class StackAdviser(Adviser):
         return tuple(getattr(part, "name", str(place)) for place, part in enumerate(self.parts))
 
     def evidence(self, questions: Sequence[Question]) -> np.ndarray:
-        columns = [both_orders(part, questions) for part in self.parts]
-        return np.column_stack([(ab + ba) / 2 for ab, ba in columns])
+        """A part without an opinion adds nothing; where no part has one, there is none."""
+        found = np.column_stack([(ab + ba) / 2 for ab, ba in (both_orders(part, questions) for part in self.parts)])
+        return np.where(np.isnan(found).all(axis=1, keepdims=True), np.nan, np.nan_to_num(found))
 
     def check(self, question: Question) -> None:
         """Raise PerfclfError where any of the parts could not be asked."""
@@ -94,7 +103,7 @@ def _figures(label: str, mode: str, parts: Sequence[str], weights: Sequence[floa
     together = (evidence * weights).sum(axis=1)
     rows = [*zip(parts, weights, evidence.T, strict=True), (KIND, None, together)]
     return [{"label": label, "mode": mode, "adviser": name, "weight": weight, "n": len(won),
-             "validation_accuracy": float(np.mean((log_odds > 0) == won))} for name, weight, log_odds in rows]
+             "validation_accuracy": accuracy(log_odds, won)} for name, weight, log_odds in rows]
 
 
 def _place(part: str, out: Path) -> str:

@@ -13,7 +13,7 @@ from nngpt_perfclf.advice.base import Adviser, note_on_recipes
 from nngpt_perfclf.advice.prior import PairPrior, load_prior, save_priors
 from nngpt_perfclf.advice.run_folders import common, folder_of
 from nngpt_perfclf.advice.trees import Forest
-from nngpt_perfclf.advice.weights import MODES, Weights, fit_weights, load_weights, save_weights
+from nngpt_perfclf.advice.weights import MODES, Weights, accuracy, fit_weights, load_weights, save_weights
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
 from nngpt_perfclf.run_folder import RunFolder, manifest
@@ -102,7 +102,7 @@ def train_trees(kind: str, model: type[TreeModel], config: Config, out: Path,
             fitted.forest.save(out / file_of(label, mode))
             log_odds, datasets = fitted.log_odds(questions, data.datasets), fitted.datasets
             slopes[mode] = fit_weights(log_odds[:, None], won)
-            result[f"validation_{label}_{mode}"] = float(np.mean((log_odds > 0) == won))
+            result[f"validation_{label}_{mode}"] = accuracy(log_odds, won)
         result[f"validation_{label}_n"] = len(checked)
         priors[label], weights[label] = PairPrior.fit(data.pairs(label, part="train")), Weights(**slopes)
     save_priors(priors, out)

@@ -70,8 +70,12 @@ class Forest:
         return Forest(**columns, seeds=len(texts))
 
     def predict(self, rows: np.ndarray) -> np.ndarray:
-        """Raw scores (n,) of rows (n, width); a row's score does not depend on the other rows."""
+        """Raw scores (n,) of rows (n, width); a row's score does not depend on the other rows. Raises PerfclfError for
+        rows narrower than those that the trees were fitted on."""
         rows = np.asarray(rows, np.float64)
+        if rows.shape[1] <= (most := int(self.split_feature.max())):
+            raise PerfclfError(f"the trees read feature {most} of {rows.shape[1]}: they were fitted by another version "
+                               "of this package; train them again")
         chunks = [self._scores(rows[start:start + ROWS_AT_ONCE]) for start in range(0, len(rows), ROWS_AT_ONCE)]
         return np.concatenate(chunks) if chunks else np.zeros(0)
 

@@ -63,6 +63,11 @@ def fit_weights(evidence: np.ndarray, first_won: np.ndarray, used: Sequence[bool
     return tuple(map(float, np.maximum(weights, 0)))
 
 
+def accuracy(log_odds: np.ndarray, first_won: np.ndarray) -> float:
+    """The share of pairs whose winner log-odds (n,) of the first dataset name; 0 is half right."""
+    return float(np.mean(np.where(log_odds == 0, 0.5, (log_odds > 0) == first_won)))
+
+
 def save_weights(weights: Mapping[str, Weights], sources: Sequence[str], folder: Path) -> None:
     """Write ``weights.json``: label -> mode -> source -> weight."""
     write_json(folder / FILE, {label: {mode: dict(zip(sources, getattr(fitted, mode), strict=True)) for mode in MODES}

@@ -9,11 +9,12 @@ from nngpt_perfclf.config.schema import (
     LoopConfig,
     LoraConfig,
     ModelConfig,
+    NngptConfig,
     RecipeConfig,
     SplitConfig,
     TrainConfig,
 )
 
 __all__ = ["AdviceConfig", "Config", "CorpusConfig", "EvaluateConfig", "LoopConfig", "LoraConfig", "ModelConfig",
-           "RecipeConfig", "SplitConfig", "TrainConfig", "choices", "conf_folder", "home", "load_choice",
-           "load_config", "to_dict"]
+           "NngptConfig", "RecipeConfig", "SplitConfig", "TrainConfig", "choices", "conf_folder", "home",
+           "load_choice", "load_config", "to_dict"]

@@ -60,11 +60,12 @@ class TrainConfig:
     offset: Literal["none", "prior", "near"]
     lm_weight: float
     eval_samples: int
+    calibration_pairs: int | None
     loss: Literal["options", "completion", "full"]
     clip: float
     weight_decay: float
     optimiser: str
-    precision: str
+    precision: Literal["auto", "float32", "bfloat16"]
     checkpoint_steps: int
     max_tokens: int
 
@@ -99,7 +100,7 @@ class EvaluateConfig:
 
 @dataclass(frozen=True)
 class LoopConfig:
-    kind: Literal["replay", "local"]
+    kind: Literal["replay", "single", "local"]
     targets: tuple[str, ...]
     candidates: int
     pool: int
@@ -116,6 +117,11 @@ class LoopConfig:
     rounds: int
     time_limit: float
     memory_limit: float
+
+
+@dataclass(frozen=True)
+class NngptConfig:
+    target: str | None
 
 
 @dataclass(frozen=True)
@@ -157,6 +163,7 @@ class Config:
     advice: AdviceConfig
     evaluate: EvaluateConfig
     loop: LoopConfig
+    nngpt: NngptConfig
     recipe: RecipeConfig
     recipe_a: RecipeConfig
     recipe_b: RecipeConfig

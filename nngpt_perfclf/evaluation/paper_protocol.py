@@ -25,7 +25,7 @@ from nngpt_perfclf.evaluation import metrics, read_answer
 from nngpt_perfclf.evaluation.run import RESULT, plan, run_folder
 from nngpt_perfclf.files import read_json, write_json
 from nngpt_perfclf.models import ensure_ready
-from nngpt_perfclf.prompts import Prompt, render, templates
+from nngpt_perfclf.prompts import Prompt, find_template, render
 from nngpt_perfclf.run_folder import RunFolder, manifest
 from nngpt_perfclf.tasks import TaskData, question_of
 from nngpt_perfclf.tasks.pairs import PAIR_COLUMNS
@@ -81,7 +81,7 @@ def evaluate(config: Config, run: str | None = None) -> dict:
 def prompts_of(rows: pd.DataFrame, codes: dict[str, str], config: Config) -> list[Prompt]:
     """The rows in the words of `config.template`, which may also tell both labels (norm_a, norm_b): the leak that shows
     whether a model can read at all."""
-    template, datasets = templates()[config.template], dataset_properties(config.datasets)
+    template, datasets = find_template(config.template), dataset_properties(config.datasets)
     views = {nn: code_view(codes[nn], config.code_view, config.code_tokens) for nn in rows["nn"].unique()}
     return [render(template, question_of(row, codes), datasets, views[row.nn],
                    {field: getattr(row, field) for field in template.extra}) for row in rows.itertuples()]
@@ -119,8 +119,8 @@ class Learner:
         shutil.rmtree(out.with_name(f"{out.name}.run"), ignore_errors=True)
 
     def _with(self, adapter: Path | None) -> LanguageModel:
+        from nngpt_perfclf.models.adapter import with_adapter
         from nngpt_perfclf.models.language import load
-        from nngpt_perfclf.models.train import with_adapter
 
         if self._loaded is None or self._adapter != adapter:
             model = load(ensure_ready(self.model), adapter, self.model.chat, self.config.train.precision)

@@ -150,6 +150,33 @@ def rounds(rows: Sequence[dict]) -> str:
     return picture()
 
 
+def score_accuracy(points: Sequence[dict]) -> str:
+    """What trained candidates reached, by the score that they had before; points: `score`, `accuracy`, `target`."""
+    targets = sorted({point["target"] for point in points})
+    with _drawn(3.6 + 0.12 * len(targets)) as (axes, picture):
+        for place, target in enumerate(targets):
+            members = [point for point in points if point["target"] == target]
+            axes.plot([point["score"] for point in members], [100 * point["accuracy"] for point in members], "o", ms=5,
+                      alpha=0.75, color=COLOURS[place % len(COLOURS)], label=target)
+        axes.set(xlabel="score before training", ylabel="accuracy (%)")
+        _legend(axes)
+    return picture()
+
+
+def hours_saved(generations: Sequence[dict]) -> str:
+    """Estimated hours saved, generation after generation; rows: `name`, `hours_saved` (None: not known)."""
+    with _drawn(2.6) as (axes, picture):
+        total, sums = 0.0, []
+        for generation in generations:
+            total += generation["hours_saved"] or 0.0
+            sums.append(total)
+        axes.plot(range(1, len(sums) + 1), sums, "o-", ms=4, color=OURS)
+        axes.set(xlabel="generation", ylabel="hours saved, estimated")
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_ylim(bottom=min(0.0, *sums))
+    return picture()
+
+
 @contextmanager
 def _drawn(height: float, rows: int = 1) -> Iterator[tuple]:
     """Axes (an array of them for several `rows`) and the function that gives the finished picture."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nngpt_perfclf.config import Config, load_config, to_dict
-from nngpt_perfclf.evaluation import captions
+from nngpt_perfclf.evaluation import captions, pruning
 from nngpt_perfclf.files import read_json, whole
 from nngpt_perfclf.types import PerfclfError
 
@@ -44,19 +44,22 @@ class Run:
 
 
 def report(config: Config, *runs: str) -> dict:
-    """Write one HTML page about the runs (folders of training, evaluation or loop) and say where it lies.
+    """Write one HTML page about the runs (folders of training, evaluation, loop or of records of pruned NNGPT
+    generations) and say where it lies.
 
     The page goes to `config.out`, or to ``report.html`` in the first run's folder; it needs no network and no other
     file. Raises PerfclfError for a folder without results.
     """
-    found = [read_run(Path(run)) for run in runs]
+    pruned = {run: records for run in runs if (records := pruning.read_records(Path(run)))}
+    found = [read_run(Path(run)) for run in runs if run not in pruned]
     out = Path(config.out) if config.out else Path(runs[0])
     out = out / "report.html" if out.is_dir() or not out.suffix else out
-    content = sections(found)
+    content = {**sections(found), "pruning": [pruned_run(records, Path(run)) for run, records in pruned.items()]}
     with whole(out) as new:
         new.write_text(render(content), encoding="utf-8")
-    return {"out": str(out), "bytes": out.stat().st_size, "runs": [run.name for run in found],
-            "sections": [key for key, value in content.items() if value], "says": content["headlines"]}
+    return {"out": str(out), "bytes": out.stat().st_size, "runs": [Path(run).resolve().name for run in runs],
+            "sections": [key for key, value in content.items() if value],
+            "says": [*content["headlines"], *(run["line"] for run in content["pruning"])]}
 
 
 def read_run(folder: Path) -> Run:
@@ -97,6 +100,15 @@ def sections(runs: Sequence[Run]) -> dict:
         "replays": [_figure(run, "saving_regret", captions.saving(lines), lines) for run, lines in replayed],
         "paper": PAPER if scored else None,
     }
+
+
+def pruned_run(records: Sequence[dict], folder: Path) -> dict:
+    """What stands in the section of a pruned NNGPT run."""
+    from nngpt_perfclf.evaluation import plots
+
+    page = pruning.page(records, folder.resolve().name)
+    return {**page, "scatter": plots.score_accuracy(page["points"]) if page["points"] else "",
+            "saved": plots.hours_saved(page["generations"]) if len(page["generations"]) > 1 else ""}
 
 
 def render(content: dict) -> str:

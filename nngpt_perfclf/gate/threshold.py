@@ -17,6 +17,7 @@ import numpy as np
 from nngpt_perfclf.types import PerfclfError
 
 WINDOW = 500  # scores that are looked back on
+AT_ONCE = 500  # streams
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,10 @@ class Recent:
 def let_through(scores: np.ndarray, ties: np.ndarray, settings: Settings) -> np.ndarray:
     """Which candidates of whole streams are let through: `scores` (n, t), NaN: no score, always let through; `ties`
     (n, t) uniform numbers in [0, 1), which order equals and choose those that are let through by chance."""
+    if len(scores) > AT_ONCE:  # what fits into a processor's cache is several times faster
+        parts = range(0, len(scores), AT_ONCE)
+        return np.concatenate([let_through(scores[start:start + AT_ONCE], ties[start:start + AT_ONCE], settings)
+                               for start in parts])
     scored, chosen = ~np.isnan(scores), by_chance(ties, settings)
     balance, refused, through = np.zeros(len(scores)), np.zeros(len(scores)), np.ones(scores.shape, bool)
     places = np.cumsum(scored, axis=1) - 1

@@ -12,6 +12,7 @@ import pluggy
 from nngpt_perfclf.advice.adapters import PairScorer, Scorer
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress, say
+from nngpt_perfclf.extras import extras_named
 from nngpt_perfclf.hookspecs import hookimpl
 from nngpt_perfclf.loop.run_database import RunDatabase, Scored
 from nngpt_perfclf.plugins import get_plugin_manager
@@ -74,8 +75,11 @@ def ask(manager: pluggy.PluginManager, runs: RunDatabase | None, adviser: str, c
         target: str) -> list[Scored]:
     """One Scored a candidate, in order, from the record `runs` (None: nothing is recorded) or from the hook `score`.
 
-    A candidate that breaks the interface is not asked about: its Scored says `broken` and why.
+    A candidate that breaks the interface is not asked about: its Scored says `broken` and why. The adviser `NOBODY`
+    is never asked, and has no opinion.
     """
+    if adviser == NOBODY:
+        return [Scored(None, 0.0, "nobody was asked")] * len(candidates)
     scored: list[Scored] = []
     with progress() as bar:
         asking = bar.add_task(f"scoring with {adviser} for {target}", total=len(candidates))
@@ -115,7 +119,8 @@ def _scores(manager: pluggy.PluginManager, candidates: list[Candidate],
     if not candidates:
         return [], ""
     try:
-        scores = manager.hook.score(candidates=candidates, target=target)
+        with extras_named():
+            scores = manager.hook.score(candidates=candidates, target=target)
     except PerfclfError:
         raise  # a wrong configuration or a broken installation: the user can and must repair it
     except Exception as error:  # noqa: BLE001 - whatever goes wrong in a plugin must not prune a candidate

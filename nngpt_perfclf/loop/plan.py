@@ -23,7 +23,7 @@ def rule_of(config: Config) -> Rule:
              for share in loop.keep]
     for name in loop.policies:
         build_policy(name, rules[0])
-    if loop.kind == "replay" and loop.candidates > loop.pool:
+    if loop.kind != "local" and loop.candidates > loop.pool:
         raise PerfclfError(f"loop.candidates={loop.candidates} cannot be drawn from loop.pool={loop.pool}")
     return rules[0]
 

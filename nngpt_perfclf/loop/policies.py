@@ -180,7 +180,7 @@ def keep_mask(scores: np.ndarray, ties: np.ndarray, rule: Rule) -> np.ndarray:
     filled = np.where(scored, scores, -np.inf)
     order = np.lexsort((ties, -filled), axis=-1)
     place = np.argsort(order, axis=-1)
-    best = filled.max(axis=-1, keepdims=True)
+    best = filled.max(axis=-1, keepdims=True, initial=-np.inf)  # there may be no candidate at all
     behind = np.where(scored, scores, 0.0) - np.where(np.isfinite(best), best, 0.0)
     logits = np.where(scored, rule.inverse_temperature * behind, -np.inf)
     if rule.keep is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import pluggy
 
 from nngpt_perfclf.console import progress
-from nngpt_perfclf.loop.asking import NOBODY, ask
+from nngpt_perfclf.loop.asking import ask
 from nngpt_perfclf.loop.policies import Policy
 from nngpt_perfclf.loop.run_database import Decision, RunDatabase, Scored
 from nngpt_perfclf.types import Candidate, Outcome, PerfclfError
@@ -54,7 +54,7 @@ class Search:
     def generation(self, count: int, seed: int) -> Generation:
         """Propose `count` candidates, score, prune, train the rest. What the run database knows is not done again."""
         candidates = self._proposed(count, seed)
-        scored = self._scored(candidates)
+        scored = ask(self.manager, self.runs, self.adviser, candidates, self.target)
         decisions = self._decided(candidates, scored, seed)
         kept = [candidate for candidate, decision in zip(candidates, decisions, strict=True) if decision.kept]
         outcomes = self._trained(kept)
@@ -74,11 +74,6 @@ class Search:
             raise PerfclfError(f"the generator proposed two candidates called {twice!r}; names must differ")
         self.runs.add_candidates(self.target, seed, candidates)
         return list(candidates)
-
-    def _scored(self, candidates: Sequence[Candidate]) -> list[Scored]:
-        if self.adviser == NOBODY:
-            return [Scored(None, 0.0, "nobody was asked")] * len(candidates)
-        return ask(self.manager, self.runs, self.adviser, candidates, self.target)
 
     def _decided(self, candidates: Sequence[Candidate], scored: Sequence[Scored], seed: int) -> list[Decision]:
         recorded = self.runs.decisions(self.name, seed)

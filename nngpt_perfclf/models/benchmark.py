@@ -22,12 +22,13 @@ from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import say
 from nngpt_perfclf.corpus import load_corpus
 from nngpt_perfclf.datasets import dataset_properties
+from nngpt_perfclf.models.adapter import with_adapter
 from nngpt_perfclf.models.generation import generate
 from nngpt_perfclf.models.language import LanguageModel, load, threads
 from nngpt_perfclf.models.rows import completion_row, option_row
-from nngpt_perfclf.models.train import make_trainer, with_adapter
+from nngpt_perfclf.models.train import make_trainer
 from nngpt_perfclf.models.zoo import ensure_ready
-from nngpt_perfclf.prompts import Prompt, render, templates
+from nngpt_perfclf.prompts import Prompt, find_template, render
 from nngpt_perfclf.tasks import load_task
 from nngpt_perfclf.types import PerfclfError, Question
 
@@ -146,7 +147,7 @@ def _generate(model: LanguageModel, prompts: Sequence[Prompt], config: Config) -
 def _prompts(code: str, config: Config) -> list[Prompt]:
     datasets = load_task(config.task).datasets
     view = code_view(code, config.code_view, config.code_tokens)
-    return [render(templates()["code"], Question(code, *pair), dataset_properties(config.datasets), view)
+    return [render(find_template("code"), Question(code, *pair), dataset_properties(config.datasets), view)
             for pair in permutations(datasets, 2)]
 
 

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from nngpt_perfclf.models.device import device_type, resolve
 from nngpt_perfclf.models.encoder import Asked, Encoder
-from nngpt_perfclf.models.trie import ROW, Row, masks, rows_of
+from nngpt_perfclf.models.reading import KEYS, TILES, Group, agreed_tile, attention_agrees, prefix_of, read
+from nngpt_perfclf.models.trie import Trie, padded, tries_of
 from nngpt_perfclf.types import PerfclfError
 
 if TYPE_CHECKING:
@@ -29,6 +31,7 @@ class LanguageModel:
     network: torch.nn.Module
     encoder: Encoder
     answers: torch.Tensor
+    _agreed: dict = field(default_factory=dict, repr=False)
 
     @property
     def causal(self) -> torch.nn.Module:
@@ -45,35 +48,59 @@ class LanguageModel:
         at which the names part every token is certain, so that token's two logits say all. Prompts with the same prefix
         share its computation, and questions that begin alike that of their beginnings (`share`); at most about
         `batch_tokens` question tokens are computed at once. `progress` is called with the number of prompts done.
+
+        A prompt's log-odds do not depend, to the last bit, on the other prompts: see `models.reading`.
         """
         asked = [self.encoder.asked(prompt) for prompt in prompts]
         result = np.zeros(len(asked), np.float64)
-        for prefix, order in _by_prefix(asked, share):
-            rows = rows_of([asked[place].question for place in order])
-            for some in _chunks(rows, max(1, batch_tokens // ROW)):
-                done, order = np.split(order, [sum(len(row.ends) for row in some)])
-                result[done] = self._score(prefix, some, [asked[place] for place in done])
-                if progress:
-                    progress(len(done))
+        tile = self._tile() if asked else None
+        batches = _batches(asked, batch_tokens) if share and tile else [[place] for place in range(len(asked))]
+        for places in batches:
+            result[places] = self._score([asked[place] for place in places], tile or TILES[0])
+            if progress:
+                progress(len(places))
         return result
 
     @torch.inference_mode()
-    def _score(self, prefix: Sequence[int], rows: Sequence[Row], asked: Sequence[Asked]) -> np.ndarray:
-        """The log-odds of the questions `asked`, which end in `rows` in this order."""
-        device, decoder, count = self.network.device, self.causal.get_decoder(), len(prefix)
-        cache = None
-        if count:
-            cache = decoder(input_ids=torch.tensor([prefix], device=device), use_cache=True).past_key_values
-            if len(rows) > 1:
-                cache.batch_repeat_interleave(len(rows))
-        seen = masks(rows, count, self.causal.config, self.network.dtype)
-        seen = {kind: mask.to(device) for kind, mask in seen.items()} if isinstance(seen, dict) else seen.to(device)
-        hidden = decoder(input_ids=pad([row.ids for row in rows]).to(device), attention_mask=seen,
-                         position_ids=pad([row.depths for row in rows]).to(device) + count,
-                         past_key_values=cache, use_cache=cache is not None).last_hidden_state
-        owner = [place for place, row in enumerate(rows) for _ in row.ends]
-        last = hidden[owner, [end for row in rows for end in row.ends]]
-        return option_logits(last, self.answers, asked).cpu().double().numpy()
+    def _score(self, asked: Sequence[Asked], tile: int) -> np.ndarray:
+        """The log-odds of the questions, in the order given."""
+        groups, ends, start = [], np.zeros(len(asked), int), 0
+        by_prefix: dict[tuple[int, ...], list[int]] = {}
+        for place, one in enumerate(asked):
+            by_prefix.setdefault(one.prefix, []).append(place)
+        window = getattr(self.causal.config, "sliding_window", None)
+        for ids, places in by_prefix.items():
+            prefix = prefix_of(self.causal.get_decoder(), ids)
+            for trie, members in self._tries([asked[place].question for place in places], len(ids), tile):
+                groups.append(Group(prefix, trie, start, window))
+                ends[[places[member] for member in members]] = [start + end for end in trie.ends]
+                start += len(trie.ids)
+        hidden = read(self.causal, groups, tile)[torch.from_numpy(ends).to(self.network.device)]
+        return option_logits(hidden, self.answers, asked).cpu().double().numpy()
+
+    def _tries(self, questions: Sequence[Sequence[int]], length: int, tile: int) -> list[tuple[Trie, list[int]]]:
+        """The questions after one prefix as tries, each alone where attention to several would not have the same bits.
+        """
+        found = []
+        for width, (trie, members) in tries_of(questions).items():
+            if len(members) == 1 or self._attention_agrees(padded(length, KEYS), width, tile):
+                found.append((trie, members))
+            else:
+                found += [(tries_of([questions[member]])[width][0], [member]) for member in members]
+        return found
+
+    @torch.inference_mode()
+    def _tile(self) -> int | None:
+        threads = torch.get_num_threads()
+        if threads not in self._agreed:
+            self._agreed[threads] = agreed_tile(self.causal)
+        return self._agreed[threads]
+
+    def _attention_agrees(self, length: int, width: int, tile: int) -> bool:
+        key = (torch.get_num_threads(), length, width, tile)
+        if key not in self._agreed:
+            self._agreed[key] = attention_agrees(self.causal, length, width, tile)
+        return self._agreed[key]
 
 
 def option_logits(hidden: torch.Tensor, answers: torch.Tensor, asked: Sequence[Asked]) -> torch.Tensor:
@@ -91,21 +118,22 @@ def pad(sequences: Sequence[Sequence[int]], left: bool = False) -> torch.Tensor:
     return torch.tensor(filled, dtype=torch.long)
 
 
-def _by_prefix(asked: Sequence[Asked], share: bool) -> Iterator[tuple[tuple[int, ...], np.ndarray]]:
-    """Each prefix and the places of its questions, those with equal beginnings side by side; each alone without
-    `share`."""
-    if not share:
-        yield from ((one.prefix, np.array([place])) for place, one in enumerate(asked))
-        return
+def _batches(asked: Sequence[Asked], tokens: int) -> Iterator[list[int]]:
+    """Places of questions that are read in one pass, those with the same prefix together."""
     places: dict[tuple[int, ...], list[int]] = {}
     for place, one in enumerate(asked):
         places.setdefault(one.prefix, []).append(place)
-    for prefix, some in places.items():
-        yield prefix, np.array(sorted(some, key=lambda place: asked[place].question))
-
-
-def _chunks(rows: Sequence[Row], size: int) -> Iterator[Sequence[Row]]:
-    yield from (rows[start:start + size] for start in range(0, len(rows), size))
+    batch, size = [], 0
+    for some in places.values():
+        for place in some:
+            batch.append(place)
+            size += len(asked[place].question)
+            if size >= tokens:
+                yield batch
+                batch, size = [], 0
+        size += len(asked[some[0]].prefix)
+    if batch:
+        yield batch
 
 
 @contextmanager
@@ -119,8 +147,8 @@ def threads(count: int | None) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def load(folder: Path, adapter: Path | None = None, chat: bool = False, precision: str = "bfloat16") -> LanguageModel:
-    """The model of a dense folder, with the LoRA adapter of another; ready to score.
+def load(folder: Path, adapter: Path | None = None, chat: bool = False, precision: str = "auto") -> LanguageModel:
+    """The model of a dense folder, with the LoRA adapter of another; ready to score. `precision`: see `device.resolve`.
 
     Raises PerfclfError where either cannot be read or they do not fit each other.
     """
@@ -128,16 +156,16 @@ def load(folder: Path, adapter: Path | None = None, chat: bool = False, precisio
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     quiet()
+    dtype = getattr(torch, resolve(precision))
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        network = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, precision),
+        network = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype,
                                                        attn_implementation=_attention_for_reading())
-        if torch.cuda.is_available():
-            network = network.cuda()
+        network = network.to(device_type())
         table = network.get_output_embeddings().weight.detach()
         if adapter is not None:
             network = PeftModel.from_pretrained(network, adapter, autocast_adapter_dtype=False)
-            network = network.to(getattr(torch, precision))
+            network = network.to(dtype)
     except (OSError, ValueError, RuntimeError) as error:
         raise PerfclfError(f"cannot load the model in {adapter or folder}: {str(error).splitlines()[0]}") from error
     return LanguageModel(network.eval(), Encoder(tokenizer, chat), table)
@@ -146,7 +174,7 @@ def load(folder: Path, adapter: Path | None = None, chat: bool = False, precisio
 def _attention_for_reading() -> str:
     """On a processor plain matrix products read a sixth faster than torch's fused attention, which is the better one on
     a GPU, and in training, where it keeps less (`models.train` asks for it)."""
-    return FUSED if torch.cuda.is_available() else "eager"
+    return FUSED if device_type() == "cuda" else "eager"
 
 
 def quiet() -> None:

@@ -1,38 +1,55 @@
-"""What an NNGPT run leaves between generation and evaluation: candidates in folders, ``A{e}/synth_nn/B{i}/``."""
+"""What an NNGPT run leaves between generation and evaluation: a folder for each candidate, such as
+``A{e}/synth_nn/B{i}/`` or ``cycle_{c}/nneval/gen_{i}/``."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from nngpt_perfclf.evaluation.nngpt_results import CODE, accuracy_of
 from nngpt_perfclf.nngpt.seed_row import read_seed_row
+from nngpt_perfclf.profiling.contract import fault_of
+from nngpt_perfclf.recipes import recipe_words
 from nngpt_perfclf.types import Candidate, PerfclfError, Recipe
 
-SYNTH, PRUNED = "synth_nn", "pruned_nn"
-CODE, PARAMETERS, SEED_ROW, ANSWER = "new_nn.py", "hp.txt", "dataframe.df", "full_output.txt"
-# Any of these shows that NNGPT's evaluation has been here.
-RESULTS = ("eval_info.json", "eval_summary.json", "1.json", "error.txt", "eval_verification_failed.txt")
-# What NNGPT's evaluation trains with where a candidate brings no hp.txt (ab/gpt/NNEval.py of nn-gpt 1.0.6).
-DEFAULTS = {"lr": 0.01, "batch": 64, "dropout": 0.2, "momentum": 0.9, "transform": "norm_256_flip"}
+SYNTH, KTO = "synth_nn", "nneval"
+PARAMETERS, SEED_ROW, ANSWER = "hp.txt", "dataframe.df", "full_output.txt"
+# What NNGPT's evaluation trains with where a candidate does not say (`ab/gpt/act/eval/Eval.py`; in 1.0.6
+# `ab/gpt/NNEval.py`).
+DATASET = "cifar-10"
+PRM = {"lr": 0.01, "batch": 64, "dropout": 0.2, "momentum": 0.9, "transform": "norm_256_flip"}
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How NNGPT's evaluation will train candidates: on `dataset` with `prm` where their own files do not say, with
+    `overrides` over everything, for `epochs`. `seed_row_wins`: whether the seed row's hyperparameters go over
+    those in hp.txt."""
+
+    dataset: str = DATASET
+    prm: Mapping[str, object] = field(default_factory=lambda: PRM)
+    overrides: Mapping[str, object] = field(default_factory=dict)
+    epochs: int = 1
+    seed_row_wins: bool = True
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """One generation of an NNGPT run: `folder` is its ``A{e}``."""
+    """One generation of an NNGPT run: `synth` is the folder in which NNGPT's evaluation looks for candidates."""
 
-    folder: Path
+    synth: Path
 
     @property
-    def synth(self) -> Path:
-        """Where NNGPT's evaluation looks."""
-        return self.folder / SYNTH
+    def folder(self) -> Path:
+        """``A{e}``, or ``cycle_{c}``."""
+        return self.synth.parent
 
     @property
     def pruned(self) -> Path:
-        """Where it does not."""
-        return self.folder / PRUNED
+        """Where NNGPT's evaluation does not look."""
+        return self.folder / pruned_name(self.synth.name)
 
     @property
     def records(self) -> Path:
@@ -40,82 +57,107 @@ class Epoch:
         return self.folder.parent.parent / "perfclf"
 
     def folders(self) -> list[Path]:
-        """The candidates' folders, those that stand pruned among them, in NNGPT's numbering.
-
-        Raises PerfclfError where a name stands on both sides: which of the two is meant nobody can tell.
-        """
+        """The candidates' folders, those that were pruned among them, in NNGPT's numbering."""
         sides = [side for side in (self.synth, self.pruned) if side.is_dir()]
         found = [path for side in sides for path in side.iterdir() if path.is_dir()]
-        names = [path.name for path in found]
-        twice = next((name for name in names if names.count(name) > 1), None)
-        if twice is not None:
-            raise PerfclfError(f"{twice} stands in {self.synth} and in {self.pruned}: move one of the two away")
-        return sorted(found, key=lambda path: (len(path.name), path.name))
+        return sorted(found, key=lambda path: (len(path.name), path.name, path.parent != self.synth))
+
+    def collides(self, folder: Path) -> bool:
+        """Whether the candidate's name is taken on both sides: which of the two is meant nobody can tell."""
+        return (self.synth / folder.name).exists() and (self.pruned / folder.name).exists()
 
 
 @dataclass(frozen=True)
 class Found:
-    """One candidate's folder: the `candidate` and the dataset it is meant for, or why it is left as it is."""
+    """One candidate's folder: the `candidate` and the dataset it would be trained on, or why it is not judged: it is
+    `broken`, or `left` as it is. `evaluated`: NNGPT has its accuracy already."""
 
     folder: Path
     candidate: Candidate | None = None
     target: str = ""
     left: str = ""
+    broken: str = ""
+    evaluated: bool = False
+
+
+def pruned_name(synth: str) -> str:
+    """The folder beside `synth` that takes what is pruned: ``pruned_nn`` for ``synth_nn``."""
+    return synth.replace("synth", "pruned") if synth.startswith("synth") else f"pruned_{synth}"
 
 
 def open_epoch(path: str | Path) -> Epoch:
-    """The epoch of ``A{e}`` or of its ``synth_nn``. Raises PerfclfError for a folder that is neither."""
+    """The epoch of ``A{e}``, of its ``synth_nn``, of any folder of candidates, or of a root that holds one epoch.
+
+    Raises PerfclfError for a folder that is none of these, and for a root that holds several epochs.
+    """
     folder = Path(path).absolute()
-    if folder.name in (SYNTH, PRUNED):
-        folder = folder.parent
-    if not (folder / SYNTH).is_dir() and not (folder / PRUNED).is_dir():
-        raise PerfclfError(f"no {SYNTH} in {folder}: give an epoch's folder, such as out/nngpt/llm/epoch/A0")
-    return Epoch(folder)
+    for name in (SYNTH, KTO):
+        if folder.name in (name, pruned_name(name)):
+            return Epoch(folder.with_name(name))
+        if (folder / name).is_dir() or (folder / pruned_name(name)).is_dir():
+            return Epoch(folder / name)
+    inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    if any((entry / CODE).is_file() for entry in inside):
+        return Epoch(folder)
+    epochs = [entry.name for entry in inside if (entry / SYNTH).is_dir() or (entry / pruned_name(SYNTH)).is_dir()]
+    if len(epochs) == 1:
+        return Epoch(folder / epochs[0] / SYNTH)
+    if epochs:
+        raise PerfclfError(f"{folder} holds several epochs: give one of {', '.join(epochs)}")
+    raise PerfclfError(f"no {SYNTH} in {folder}: give an epoch's folder, such as out/nngpt/llm/epoch/A0")
 
 
-def read_folder(folder: Path, target: str | None) -> Found:
-    """The candidate in `folder`, for `target` or else for its seed row's dataset; never raises for its content."""
+def read_folder(folder: Path, evaluation: Evaluation, target: str | None = None) -> Found:
+    """The candidate in `folder` as NNGPT's evaluation would train it, on `target` or else on its own dataset; never
+    raises for its content."""
     if not (folder / CODE).is_file():
         only_answer = (folder / ANSWER).is_file()
         return Found(folder, left=f"no {CODE}" + (": an answer, not a network" if only_answer else ""))
-    result = next((name for name in RESULTS if (folder / name).exists()), None)
-    if result is not None:
-        return Found(folder, left=f"evaluated already ({result})")
+    # What NNGPT's evaluation would skip: one that failed is tried again.
+    evaluated = accuracy_of(folder) is not None
+    try:
+        code = (folder / CODE).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        return Found(folder, broken=f"{CODE} is not text in UTF-8: {error.reason}", evaluated=evaluated)
+    parameters = _parameters(folder / PARAMETERS)
+    if not isinstance(parameters, dict | None):
+        kind = type(parameters).__name__
+        return Found(folder, broken=f"{PARAMETERS} holds a {kind}: NNGPT's evaluation would stop", evaluated=evaluated)
     try:
         row = read_seed_row(folder / SEED_ROW) if (folder / SEED_ROW).is_file() else {}
-        code = (folder / CODE).read_text(encoding="utf-8")
-        recipe = _recipe({**_parameters(folder / PARAMETERS), **_stated(row.get("prm"))})
-    except (PerfclfError, UnicodeDecodeError) as error:
-        return Found(folder, left=str(error))
-    aim = target or row.get("dataset")
-    if not isinstance(aim, str):
-        return Found(folder, left=f"no {SEED_ROW} that names a dataset; give --target")
-    return Found(folder, Candidate(folder.name, code, recipe), aim)
+        recipe = _recipe(parameters, row.get("prm"), evaluation)
+        recipe_words(recipe)
+    except PerfclfError as error:
+        return left_alone(Found(folder, Candidate(folder.name, code), evaluated=evaluated), str(error))
+    named = row.get("dataset")
+    aim = target or (named if isinstance(named, str) else evaluation.dataset)
+    return Found(folder, Candidate(folder.name, code, recipe), aim, evaluated=evaluated)
 
 
-def _parameters(path: Path) -> dict[str, object]:
-    """What hp.txt says; without one, or with one that is not JSON or empty, NNGPT trains with its defaults."""
+def left_alone(found: Found, reason: str) -> Found:
+    """The same, not to be judged for `reason`, unless its code alone shows that it is broken."""
+    fault = fault_of(found.candidate.arch_code)
+    return replace(found, broken=fault) if fault else replace(found, left=reason)
+
+
+def _parameters(path: Path) -> object:
+    """What hp.txt says; None without one, or with one that is not JSON or empty: NNGPT trains with its defaults."""
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError, RecursionError):
-        told = None
-    if not told:
-        return DEFAULTS
-    if not isinstance(told, dict):
-        raise PerfclfError(f"{path.name} holds a {type(told).__name__}, not hyperparameters by name")
-    return told
+        return json.loads(path.read_text(encoding="utf-8")) or None
+    except (OSError, ValueError, RecursionError):
+        return None
 
 
-def _stated(prm: object) -> dict[str, object]:
-    return prm if isinstance(prm, dict) else {}
-
-
-def _recipe(prm: Mapping[str, object]) -> Recipe:
-    """A recipe of NNGPT's hyperparameters; what is no number counts as not stated."""
-    lr, momentum, dropout, batch = (_number(prm.get(name)) for name in ("lr", "momentum", "dropout", "batch"))
-    transform = prm.get("transform")
+def _recipe(parameters: dict | None, prm: object, evaluation: Evaluation) -> Recipe:
+    """The recipe that NNGPT's evaluation puts together; what is no number counts as not stated."""
+    own = evaluation.prm if parameters is None else parameters
+    seed = prm if isinstance(prm, dict) else {}
+    merged = {**own, **seed} if evaluation.seed_row_wins else {**evaluation.prm, **seed, **own}
+    merged |= evaluation.overrides
+    lr, momentum, dropout, batch = (_number(merged.get(name)) for name in ("lr", "momentum", "dropout", "batch"))
+    transform = merged.get("transform")
     return Recipe(lr, momentum, None if batch is None else int(batch), dropout,
-                  transform if isinstance(transform, str) else DEFAULTS["transform"])
+                  transform if isinstance(transform, str) else str(evaluation.prm["transform"]))
 
 
 def _number(value: object) -> float | None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from nngpt_perfclf.prompts.template import Prompt, Template, render, templates
+from nngpt_perfclf.prompts.template import Prompt, Template, find_template, render, templates
 
 if TYPE_CHECKING:
     from nngpt_perfclf.config import Config
 
-__all__ = ["Prompt", "Template", "describe", "render", "templates"]
+__all__ = ["Prompt", "Template", "describe", "find_template", "render", "templates"]
 
 
 def describe(config: Config, name: str | None = None, nngpt: str | None = None, views: bool = False) -> dict:

@@ -10,13 +10,14 @@ import numpy as np
 
 from nngpt_perfclf.code_view.view import View, code_view
 from nngpt_perfclf.prompts.template import Prompt, Template, render
-from nngpt_perfclf.types import Question, Recipe
+from nngpt_perfclf.types import PerfclfError, Question, Recipe
 
 if TYPE_CHECKING:
     from nngpt_perfclf.datasets import DatasetProperties
     from nngpt_perfclf.retrieval.neighbours import Neighbours
 
 GOALS = {"normalized": "score", "rank": "rank"}
+FIELDS = ("goal", "near_a", "near_b")  # that are known here, besides those of every question
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,13 @@ class PromptBuilder:
     tokens: int
     datasets: Mapping[str, DatasetProperties]
     neighbours: Neighbours | None = None
+
+    def __post_init__(self) -> None:
+        """Raise PerfclfError for a template whose fields only a recorded pair has."""
+        for template in (self.template, self.code_only):
+            if unknown := set(template.extra) - set(FIELDS):
+                raise PerfclfError(f"template {template.name} needs {', '.join(sorted(unknown))}, known of recorded "
+                                   "pairs alone: no adviser can be asked with it")
 
     def near(self, questions: Sequence[Question], labels: Sequence[str],
              not_in: np.ndarray | None = None) -> np.ndarray:
@@ -58,5 +66,5 @@ class PromptBuilder:
         template, view = self._form(question), self.shown(question)
         # A dataset without recorded trials gets a question mark, never a number.
         near_a, near_b = ("?" if np.isnan(share) else f"{100 * share:.0f}" for share in near)
-        extra = {"goal": GOALS[label], "near_a": near_a, "near_b": near_b}
+        extra = dict(zip(FIELDS, (GOALS[label], near_a, near_b), strict=True))
         return render(template, question, self.datasets, view, extra={name: extra[name] for name in template.extra})

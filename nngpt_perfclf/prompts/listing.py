@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from nngpt_perfclf.code_view.view import code_view, estimate_tokens
 from nngpt_perfclf.datasets.properties import dataset_properties
 from nngpt_perfclf.nngpt_prompts.templates import NngptTemplate, load_nngpt
-from nngpt_perfclf.prompts.template import Prompt, Template, render, templates
+from nngpt_perfclf.prompts.template import Prompt, Template, find_template, render, templates
 from nngpt_perfclf.types import PerfclfError, Question, Recipe
 
 if TYPE_CHECKING:
@@ -40,16 +40,9 @@ def describe(config: Config, name: str | None = None, nngpt: str | None = None) 
     path, the same for the templates of an NNGPT file. Raises PerfclfError for an unknown name."""
     if nngpt is not None:
         return _describe_nngpt(load_nngpt(nngpt), name)
-    known = templates()
     if name is not None:
-        return _shown(_named(known, name), config)
-    return {"templates": [_row(template, config) for template in known.values()]}
-
-
-def _named(known: dict, name: str):
-    if name not in known:
-        raise PerfclfError(f"unknown template {name!r}; known: {', '.join(sorted(known))}")
-    return known[name]
+        return _shown(find_template(name), config)
+    return {"templates": [_row(template, config) for template in templates().values()]}
 
 
 def _example(template: Template, config: Config) -> Prompt:
@@ -73,7 +66,9 @@ def _shown(template: Template, config: Config) -> dict:
 def _describe_nngpt(known: dict[str, NngptTemplate], name: str | None) -> dict:
     rows = [{"key": template.key, "columns": list(template.fields), "lines": len(template.config["prompt"]),
              "code_cut_at": template.config.get("nn_code_max_chars")} for template in known.values()]
-    template = _named(known, name) if name is not None else next(iter(known.values()))
+    if name is not None and name not in known:
+        raise PerfclfError(f"unknown template {name!r}; the file has {', '.join(sorted(known))}")
+    template = known[name] if name is not None else next(iter(known.values()))
     row = dict(_EXAMPLE_ROW)
     for side, dataset in (("1", "cifar-10"), ("2", "svhn")):
         properties = dataset_properties()[dataset]

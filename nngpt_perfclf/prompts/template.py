@@ -16,6 +16,7 @@ from pathlib import Path
 from nngpt_perfclf.code_view.view import View
 from nngpt_perfclf.datasets.properties import DatasetProperties
 from nngpt_perfclf.files import read_yaml
+from nngpt_perfclf.hints import did_you_mean
 from nngpt_perfclf.recipes import recipe_words
 from nngpt_perfclf.types import PerfclfError, Question
 
@@ -94,6 +95,15 @@ def templates(extra: Iterable[Template | str | Path] | None = None) -> dict[str,
             raise PerfclfError(f"two prompt templates are named {template.name}; rename one")
         found[template.name] = template
     return found
+
+
+def find_template(name: str) -> Template:
+    """The registered template of this name; raises PerfclfError for an unknown one."""
+    known = templates()
+    if name not in known:
+        raise PerfclfError(f"unknown template {name!r}{did_you_mean(name, known) or ';'} known: "
+                           f"{', '.join(sorted(known))}")
+    return known[name]
 
 
 def load_template(path: str | Path) -> Template:

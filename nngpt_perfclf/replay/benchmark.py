@@ -19,7 +19,6 @@ from nngpt_perfclf.replay import regret
 from nngpt_perfclf.replay.pools import Pool, Replay, load_replay
 from nngpt_perfclf.replay.unseen import adviser_without
 from nngpt_perfclf.run_folder import manifest
-from nngpt_perfclf.types import Score
 
 INTERVAL = ("95 %: bootstrap of the pools' near-duplicate groups, fresh generations from each sample; covers the "
             "choice of held-out networks and of generations, not the training of the adviser")
@@ -27,13 +26,12 @@ INTERVAL = ("95 %: bootstrap of the pools' near-duplicate groups, fresh generati
 
 @dataclass(frozen=True)
 class Contender:
-    """One adviser with one policy: by target the policy, and the pool's scores and the seconds that they took."""
+    """One adviser with one policy: by target the policy, and what the pool's candidates were given."""
 
     adviser: str
     policy: str
     policies: Mapping[str, Policy]
-    scores: Mapping[str, list[Score | None]]
-    asking: Mapping[str, np.ndarray]
+    scored: Mapping[str, list[Scored]]
 
 
 def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
@@ -48,7 +46,7 @@ def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
         say(f"measuring {contender.policy} by {contender.adviser}")
         rows += _rows(contender, draws, rule, config.loop.keep)
         if contender.policy in ASKING:
-            fitted = regret.fit_inverse_temperature(draws, contender.policies, contender.scores)
+            fitted = regret.fit_inverse_temperature(draws, contender.policies, contender.scored)
             temperatures.append({"adviser": contender.adviser, "policy": contender.policy, **fitted})
     result = {
         "out": str(folder), "part": config.evaluate.part, "epoch": config.epoch, "pool": config.loop.pool,
@@ -63,20 +61,17 @@ def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
 def _contenders(config: Config, replay: Replay, rule: Rule, runs: RunDatabase, folder: Path) -> Iterator[Contender]:
     for name in config.loop.policies:
         for adviser in asked_by(config, name):
-            policies, scores, asking = {}, {}, {}
-            for target, pool in replay.pools.items():
-                policies[target] = build_policy(name, rule, pool.outcomes)
-                scored = [] if adviser == NOBODY else _scored(config, replay, runs, folder, name, adviser, target)
-                scores[target] = [given.score for given in scored] or [None] * len(pool.candidates)
-                asking[target] = np.array([given.seconds for given in scored] or [0.0] * len(pool.candidates))
-            yield Contender(adviser, name, policies, scores, asking)
+            policies = {target: build_policy(name, rule, pool.outcomes) for target, pool in replay.pools.items()}
+            scored = {target: _scored(config, replay, runs, folder, name, adviser, target) for target in replay.pools}
+            yield Contender(adviser, name, policies, scored)
 
 
 def _scored(config: Config, replay: Replay, runs: RunDatabase, folder: Path, policy: str, adviser: str,
             target: str) -> list[Scored]:
     """What the adviser says of the target's pool, or one like it that learned nothing about the target."""
-    asked = adviser_without(config, adviser, target, folder) if config.loop.unseen_target else adviser
-    manager = manager_of(config, asked, replay, policy=policy, anchors=replay.anchors)
+    unseen = config.loop.unseen_target and adviser != NOBODY
+    asked = adviser_without(config, adviser, target, folder) if unseen else adviser
+    manager = manager_of(config, asked, policy=policy, anchors=replay.anchors)
     return ask(manager, runs, key_of(config, asked, policy), replay.pools[target].candidates, target)
 
 
@@ -87,8 +82,8 @@ def _rows(contender: Contender, draws: Mapping[str, regret.Draws], rule: Rule,
     by_target = {}
     with progress() as bar:
         for target in bar.track(draws, description=f"{contender.policy} by {contender.adviser}"):
-            by_target[target] = regret.measure(draws[target], contender.policies[target], contender.scores[target],
-                                               contender.asking[target], rules)
+            by_target[target] = regret.measure(draws[target], contender.policies[target], contender.scored[target],
+                                               rules)
     rows = []
     for place, share in enumerate(shares):
         measured = {target: found[place] for target, found in by_target.items()}

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from nngpt_perfclf.loop.policies import Policy, Rule, noise
+from nngpt_perfclf.loop.run_database import Scored
 from nngpt_perfclf.replay.pools import Pool
-from nngpt_perfclf.types import Score
 
 BOOTSTRAPS = 200
 METRICS = ("regret_points", "time_saved", "kept", "best_kept", "spearman")
@@ -48,28 +48,29 @@ def draw_generations(pools: Sequence[Pool], count: int, resamples: int, seed: in
     return draws
 
 
-def measure(draws: Draws, policy: Policy, scores: Sequence[Score | None], asking: np.ndarray,
+def measure(draws: Draws, policy: Policy, scored: Sequence[Scored],
             rules: Sequence[Rule]) -> list[dict[str, np.ndarray]]:
     """For each rule the metrics as arrays of shape (1 + BOOTSTRAPS,): the figure, then its bootstrap replicates.
 
-    `scores[i]` is that of the pool's candidate i, `asking[i]` the seconds that it took.
+    `scored[i]` is what the pool's candidate i was given. A broken one is never kept.
     """
     pool, chosen = draws.pool, draws.chosen
-    values = policy.values(pool.candidates, scores, draws.seeds.tolist())
+    values = policy.values(pool.candidates, [given.score for given in scored], draws.seeds.tolist())
     values = np.take_along_axis(np.broadcast_to(values, (len(chosen), len(pool.candidates))), chosen, axis=1)
     accuracy, seconds = pool.accuracy[chosen], pool.seconds[chosen]
-    spent = np.asarray(asking, float)[chosen].sum(axis=1)
+    spent = np.array([given.seconds for given in scored], float)[chosen].sum(axis=1)
+    broken = np.array([given.broken for given in scored], bool)[chosen]
     correlation = _spearman(values, accuracy)
     measured = []
     for rule in rules:
-        kept = policy.kept(values, draws.ties, rule)
+        kept = policy.kept(values, draws.ties, rule) & ~broken
         found = np.where(kept, accuracy, 0.0).max(axis=1)
         best = accuracy.max(axis=1)
         total = seconds.sum(axis=1)
         figures = (100 * (best - found), 1 - ((seconds * kept).sum(axis=1) + spent) / total, kept.mean(axis=1),
                    found == best, correlation)
-        measured.append({name: _by_block(values.astype(float), draws.plain)
-                         for name, values in zip(METRICS, figures, strict=True)})
+        measured.append({name: _by_block(figure.astype(float), draws.plain)
+                         for name, figure in zip(METRICS, figures, strict=True)})
     return measured
 
 
@@ -90,15 +91,16 @@ def mean_over_targets(measured: Sequence[Mapping[str, np.ndarray]]) -> dict[str,
 
 
 def fit_inverse_temperature(draws: Mapping[str, Draws], policies: Mapping[str, Policy],
-                            scores: Mapping[str, Sequence[Score | None]]) -> dict[str, float]:
+                            scored: Mapping[str, Sequence[Scored]]) -> dict[str, float]:
     """The `inverse_temperature` under which the best candidates of all targets' generations are likeliest: McFadden's
     conditional logit with the score as its only variable. 0 where the score says nothing; bounded by 20. With the
     bounds of its 95 % interval: the lower one keeps a promised miss probability, which the best fit itself breaks every
     other time."""
     values, best = [], []
     for target, drawn in draws.items():
-        of_pool = policies[target].values(drawn.pool.candidates, scores[target], [0])[0][drawn.chosen]
-        blocks = of_pool.reshape(-1, drawn.plain, of_pool.shape[1])
+        scores = [given.score for given in scored[target]]
+        chosen = policies[target].values(drawn.pool.candidates, scores, [0])[0][drawn.chosen]
+        blocks = chosen.reshape(-1, drawn.plain, chosen.shape[1])
         values.append(np.where(np.isnan(blocks), -np.inf, blocks))
         best.append(drawn.pool.accuracy[drawn.chosen].argmax(axis=1).reshape(-1, drawn.plain))
     fitted = [_inverse_temperature(*block)

@@ -61,7 +61,7 @@ def _finite(rows: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class CodeEmbedding:
-    """Hashed token counts, weighted by idf and projected: `idf` (4096,), `components` (16, 4096)."""
+    """Hashed token counts, weighted by TF-IDF and projected: `idf` (4096,), `components` (16, 4096)."""
 
     idf: np.ndarray
     components: np.ndarray
@@ -71,15 +71,17 @@ class CodeEmbedding:
         from sklearn.decomposition import TruncatedSVD
 
         counts = _counts(codes)
-        idf = np.log((1 + len(codes)) / (1 + np.asarray((counts > 0).sum(axis=0)).ravel())) + 1
-        svd = TruncatedSVD(min(BLOCKS["code"], len(codes)), random_state=seed).fit(_weighted(counts, idf))
+        tfidf = _tfidf().fit(counts)
+        svd = TruncatedSVD(min(BLOCKS["code"], len(codes)), random_state=seed).fit(tfidf.transform(counts))
         components = np.zeros((BLOCKS["code"], _HASHED), np.float16)  # fewer codes than components leave some at zero
         components[:len(svd.components_)] = svd.components_
-        return CodeEmbedding(idf.astype(np.float32), components)
+        return CodeEmbedding(tfidf.idf_, components)
 
     def __call__(self, codes: Sequence[str]) -> np.ndarray:
-        """Unit vectors, shape (n, 16)."""
-        vectors = _weighted(_counts(codes), self.idf) @ self.components.astype(np.float32).T
+        """Unit vectors, shape (n, 16); each depends on its code alone."""
+        tfidf = _tfidf()
+        tfidf.idf_ = self.idf
+        vectors = tfidf.transform(_counts(codes)) @ self.components.astype(np.float32).T
         return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
 
@@ -148,7 +150,7 @@ class Neighbours:
                not_in: np.ndarray | None = None) -> np.ndarray:
         """Distance-weighted mean (norm, rank) of the nearest trials on the same dataset, shape (n, 2); NaN where the
         dataset has none. `not_in` (n,): a near-duplicate group whose trials must not answer, so that a training
-        question sees what a question about a new network would see."""
+        question sees what a question about a new network would see. No answer depends on the others asked for."""
         return self._average(self._points(codes, datasets, recipes), not_in)
 
     def _points(self, codes, datasets, recipes) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -167,13 +169,12 @@ class Neighbours:
             if len(asked) == 0:
                 continue
             there, length, labels, group = self._places[index]
-            here = self._scaled(numbers[asked], vectors[asked])
-            for start in range(0, len(asked), 1024):
-                rows = slice(start, start + 1024)
-                apart = (here[rows] ** 2).sum(1)[:, None] + length - 2 * here[rows] @ there.T
+            # Each point by itself: one product of matrices would round by how many are asked about together.
+            for place, here in zip(asked, self._scaled(numbers[asked], vectors[asked]), strict=True):
+                apart = here @ here + length - 2 * (there @ here)
                 if not_in is not None:
-                    apart[group[None, :] == not_in[asked[rows]][:, None]] = np.inf
-                result[asked[rows]] = _weighted_mean(apart, labels)
+                    apart[group == not_in[place]] = np.inf
+                result[place] = _weighted_mean(apart, labels)
         return result
 
     @cached_property
@@ -222,25 +223,24 @@ def recipes_of(trials: pd.DataFrame) -> list[Recipe]:
 
 
 def _weighted_mean(apart: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    count = min(NEAREST, apart.shape[1])
-    near = np.argpartition(apart, count - 1, axis=1)[:, :count]
-    distance = np.sqrt(np.maximum(np.take_along_axis(apart, near, axis=1), 0)) + 1e-3
+    """The mean label (2,) of the nearest trials, from squared distances (m,) and labels (m, 2)."""
+    count = min(NEAREST, len(apart))
+    near = np.argpartition(apart, count - 1)[:count]
+    distance = np.sqrt(np.maximum(apart[near], 0)) + 1e-3
     weight = np.where(np.isfinite(distance), 1 / distance, 0)
     with np.errstate(invalid="ignore"):
-        return (labels[near] * weight[:, :, None]).sum(1) / weight.sum(1, keepdims=True)
+        return weight @ labels[near] / weight.sum()
 
 
 def _counts(codes: Sequence[str]):
     from sklearn.feature_extraction.text import HashingVectorizer
 
     hashing = HashingVectorizer(n_features=_HASHED, token_pattern=r"\w+", lowercase=False, norm=None,
-                                alternate_sign=False)
+                                alternate_sign=False, dtype=np.float32)
     return hashing.transform(map(quiet, codes))
 
 
-def _weighted(counts, idf: np.ndarray):
-    from sklearn.preprocessing import normalize
+def _tfidf():
+    from sklearn.feature_extraction.text import TfidfTransformer
 
-    counts = counts.astype(np.float32)
-    counts.data = 1 + np.log(counts.data)
-    return normalize(counts.multiply(idf).tocsr())
+    return TfidfTransformer(sublinear_tf=True)

@@ -40,7 +40,7 @@ def adviser(run):
 
 
 def test_the_run_folder_holds_all_that_asking_needs_and_how_it_was_made(run, world):
-    folder, result, config = run
+    folder, result, _ = run
     manifest = json.loads((folder / "run.json").read_text())
     assert (manifest["kind"], manifest["status"], manifest["data"]) == ("language", "done", world.fingerprint)
     assert manifest["config"]["train"]["labels_count"] == 24

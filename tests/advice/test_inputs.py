@@ -27,7 +27,8 @@ def test_a_question_states_everything_or_takes_the_defaults(tmp_path):
     stated = line(arch_code="x", recipe_a={"lr": 1, "transform": "norm"}, recipe_b={"batch": 8}, epoch=2, **both)
     assert read_question(stated, tmp_path, 7, default, default) == Question(
         "x", "mnist", "svhn", Recipe(lr=1, transform="norm"), Recipe(batch=8), 2)
-    assert read_question(line(arch_code="x", recipe_a=None, epoch=None, **both), tmp_path, 7, default).recipe_a == default
+    null = line(arch_code="x", recipe_a=None, epoch=None, **both)
+    assert read_question(null, tmp_path, 7, default).recipe_a == default
 
 
 @pytest.mark.parametrize(("content", "complaint"), [

@@ -86,7 +86,7 @@ COLUMNS = {"knots": [0, 1], "expected": [0, 1], "low": [0, 1], "high": [0, 1]}
     None, [], {"with_recipe": {}}, {"with_recipe": {OTHER: COLUMNS}},
     *({"with_recipe": {OTHER: COLUMNS}, "code_only": {OTHER: {**COLUMNS, **change}}}
       for change in ({"knots": [0]}, {"low": "ab"}, {"low": None}, {"knot": [0, 1]})),
-    {"with_recipe": {OTHER: COLUMNS}, "code_only": {OTHER: dict.fromkeys(COLUMNS, [])}},
+    {"with_recipe": {OTHER: COLUMNS}, "code_only": {OTHER: dict.fromkeys(COLUMNS, ())}},
     {"with_recipe": {OTHER: COLUMNS}, "code_only": {"mnist": COLUMNS}}], ids=range(10))
 def test_a_damaged_file_is_one_clear_error(tmp_path, content):
     (tmp_path / FILE).write_text(json.dumps({"rank": content}))

@@ -74,8 +74,9 @@ def test_a_good_recipe_scores_higher_than_a_wild_one_on_every_dataset(adviser, w
 
 
 rates = st.floats(1e-4, 1).map(lambda lr: Recipe(lr=lr, batch=64))
-candidates = st.lists(st.builds(Candidate, st.text("abc", max_size=3), st.sampled_from([CODE, "class Other: pass", "("]),
-                                rates | st.just(Recipe())), min_size=1, max_size=8)
+codes = st.sampled_from([CODE, "class Other: pass", "("])
+candidates = st.lists(st.builds(Candidate, st.text("abc", max_size=3), codes, rates | st.just(Recipe())), min_size=1,
+                      max_size=8)
 
 
 @given(candidates, st.sampled_from(["mnist", "svhn"]), st.randoms())

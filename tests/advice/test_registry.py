@@ -66,7 +66,7 @@ def test_a_run_folder_is_opened_by_the_adviser_of_its_kind(tmp_path, plugin):
 
 
 def test_a_folder_that_holds_no_adviser_says_what_it_holds(tmp_path):
-    with pytest.raises(PerfclfError, match="'evaluation', not an adviser .*language, pairwise, pointwise, stack"):
+    with pytest.raises(PerfclfError, match=r"'evaluation', not an adviser .*language, pairwise, pointwise, stack"):
         load_advisor(run_folder(tmp_path / "run", "evaluation"))
     with pytest.raises(PerfclfError, match=r"no run\.json"):
         load_advisor(tmp_path)

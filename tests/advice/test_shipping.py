@@ -3,51 +3,69 @@ import shutil
 
 import pytest
 
-from nngpt_perfclf.advice import shipping
-from nngpt_perfclf.advice.loading import SHIPPED, load_advisor
+from nngpt_perfclf.advice import load_advisor, shipping
+from nngpt_perfclf.advice.run_folders import PRETRAINED
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.types import PerfclfError
 
 
 @pytest.fixture
-def run(tmp_path):
-    """A run folder as training leaves it."""
+def run(tmp_path, runs):
+    """A run folder as training leaves it, with what only training needs."""
     folder = tmp_path / "run"
-    shutil.copytree(SHIPPED / "pairwise", folder)
-    told = json.loads((folder / "run.json").read_text())
-    told["config"] |= {"out": str(folder), "threads": 2}
-    (folder / "run.json").write_text(json.dumps(told))
+    shutil.copytree(runs["pairwise"], folder)
+    manifest = json.loads((folder / "run.json").read_text())
+    manifest["config"] |= {"out": str(folder), "threads": 2}
+    manifest["config"]["corpus"]["path"] = str(tmp_path)
+    (folder / "run.json").write_text(json.dumps(manifest))
     (folder / "checkpoints").mkdir()
     (folder / "checkpoints" / "optimiser").write_bytes(b"0" * 1000)
+    (folder / "log.jsonl").write_text("{}\n")
     return folder
 
 
-def test_what_is_shipped_answers_and_names_no_place_of_training(tmp_path, run):
-    target = shipping.ship(run, tmp_path / "shipped")
+def test_what_is_shipped_answers_as_before_and_names_no_place_of_training(tmp_path, run, world):
+    target = shipping.ship(run, tmp_path / "pretrained")
+    assert target == tmp_path / "pretrained" / "pairwise"
     assert not (target / "checkpoints").exists()
+    assert not (target / "log.jsonl").exists()
     assert str(tmp_path) not in (target / "run.json").read_text()
-    assert load_advisor(target, load_config()).advise("class Net: pass", "mnist", "svhn").better in ("mnist", "svhn")
-    assert (tmp_path / "shipped" / "prior.json").is_file()
+    shipped, trained = (load_advisor(folder, world.config).advise(world.codes["net-0"], "mnist", "svhn")
+                        for folder in (target, run))
+    assert shipped == trained
 
 
-@pytest.mark.parametrize("change", [{"status": "training"}, {"kind": "evaluation"}])
+def test_runs_that_learned_from_one_split_share_their_prior(tmp_path, run):
+    target = shipping.ship(run, tmp_path / "pretrained")
+    assert (tmp_path / "pretrained" / "prior.json").is_file()
+    assert not (target / "prior.json").exists()
+    (run / "prior.json").write_text(json.dumps({"rank": {"mnist": {"svhn": 3}}}))
+    assert (shipping.ship(run, tmp_path / "pretrained") / "prior.json").is_file(), "another split's is its own"
+
+
+@pytest.mark.parametrize("change", [{"status": "training"}, {"kind": "evaluation"}, {"kind": "prior"}])
 def test_an_unfinished_run_and_another_kind_are_refused(tmp_path, run, change):
-    told = json.loads((run / "run.json").read_text())
-    (run / "run.json").write_text(json.dumps({**told, **change}))
-    with pytest.raises(PerfclfError, match="no finished run"):
-        shipping.ship(run, tmp_path / "shipped")
+    manifest = json.loads((run / "run.json").read_text())
+    (run / "run.json").write_text(json.dumps({**manifest, **change}))
+    with pytest.raises(PerfclfError, match=r"no finished run of an adviser \(language, pairwise, pointwise, stack\)"):
+        shipping.ship(run, tmp_path / "pretrained")
 
 
 def test_too_large_a_run_is_refused_and_what_was_shipped_stays(tmp_path, run, monkeypatch):
-    target = shipping.ship(run, tmp_path / "shipped")
-    before = sorted(file.name for file in target.iterdir())
+    target = shipping.ship(run, tmp_path / "pretrained")
+    before = {file.name: file.read_bytes() for file in target.iterdir()}
+    (run / "weights.json").write_text("{}")
     monkeypatch.setattr(shipping, "LARGEST", 1000)
-    with pytest.raises(PerfclfError, match="bytes"):
-        shipping.ship(run, tmp_path / "shipped")
-    assert sorted(file.name for file in target.iterdir()) == before
+    with pytest.raises(PerfclfError, match="more than the 1,000 that may travel"):
+        shipping.ship(run, tmp_path / "pretrained")
+    assert {file.name: file.read_bytes() for file in target.iterdir()} == before
+    assert [file.name for file in target.parent.iterdir() if file.name.startswith(".")] == []
 
 
-def test_shipped_records_hold_no_paths():
-    for file in SHIPPED.rglob("run.json"):
-        config = json.loads(file.read_text())["config"]
-        assert (config["out"], config["threads"], config["corpus"]["path"]) == (None, None, None)
+@pytest.mark.parametrize("file", sorted(PRETRAINED.rglob("run.json")), ids=lambda file: file.parent.name)
+def test_what_is_in_the_package_is_a_finished_run_of_a_configuration_that_loads_and_names_no_path(file):
+    manifest = json.loads(file.read_text())
+    config = load_config(values=manifest["config"])
+    assert manifest["status"] == "done"
+    assert manifest["kind"] == file.parent.name
+    assert (config.out, config.threads, config.corpus.path) == (None, None, None)

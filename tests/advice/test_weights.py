@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nngpt_perfclf.advice.weights import FILE, Weights, fit_weights, load_weights, save_weights, sources_of
+from nngpt_perfclf.advice.weights import FILE, Weights, accuracy, fit_weights, load_weights, save_weights, sources_of
 from nngpt_perfclf.types import PerfclfError
 
 SOURCES = ("model", "prior", "near")
@@ -81,6 +81,10 @@ def test_the_log_odds_of_a_question_do_not_depend_on_its_company(evidence, with_
     assert (weights(evidence[order], has_recipes[order]) == together[order]).all()
     for place in order:
         assert weights(evidence[place:place + 1], has_recipes[place:place + 1])[0] == together[place]
+
+
+def test_an_answer_of_even_odds_is_half_right():
+    assert accuracy(np.array([1.0, -2.0, 3.0, 0.0]), np.array([True, False, False, True])) == 0.625
 
 
 def test_questions_with_and_without_recipes_have_weights_of_their_own():

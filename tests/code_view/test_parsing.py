@@ -115,13 +115,12 @@ def test_code_that_is_merely_large_is_viewed(code):
 def test_what_may_be_asked_about_is_soon_turned_into_numbers_too(code):
     import numpy as np
 
-    from nngpt_perfclf.advice.features import HASHED, CodeReader
+    from nngpt_perfclf.advice.features import text_rows
 
-    reader = CodeReader(np.ones(HASHED, np.float32), np.ones((2, HASHED), np.float16))
     with suppress(PerfclfError):
         parses(code)
         with about_a_second():
-            assert np.isfinite(reader([code])).all()
+            assert np.isfinite(text_rows([code])).all()
 
 
 PIECES = [
@@ -142,8 +141,8 @@ def test_a_number_too_long_to_be_said_is_a_neutral_mark():
     assert code_view(inits("self.last = nn.Linear(0x" + "f" * 9000 + ", 2)")).text == "= fc:('')>2"
 
 
-def test_lemurs_largest_network_needs_less_than_half_of_what_is_allowed(lemur, monkeypatch):
-    code = max((path.read_text(encoding="utf-8") for path in lemur.glob("rag-*.py")), key=len)
+def test_lemurs_largest_network_needs_less_than_half_of_what_is_allowed(lemur_codes, monkeypatch):
+    code = max((lemur_codes[name] for name in lemur_codes if name.startswith("rag-")), key=len)
     for limit in ("LARGEST", "_WORDS", "_NODES", "_DEPTHS", "_DEFINITIONS"):
         monkeypatch.setattr(parsing, limit, getattr(parsing, limit) // 2)
     monkeypatch.setattr(names, "_MOST_WORK", names._MOST_WORK // 10)

@@ -22,7 +22,8 @@ def config(monkeypatch, tmp_path):
     rows = [{"task": "img-classification", "metric": "acc", "nn": nn, "dataset": dataset, "epoch": 1, "accuracy": 0.5,
              "transform": "norm_64"}
             for nn in CODES for dataset in ("mnist", "svhn") if (nn, dataset) != ("no pair", "svhn")]
-    monkeypatch.setattr("nngpt_perfclf.corpus.load_corpus", lambda _: Corpus(pd.DataFrame(rows), CODES, "", "", (), 0))
+    corpus = Corpus(pd.DataFrame(rows), CODES, "", "", (), 0)
+    monkeypatch.setattr("nngpt_perfclf.tasks.data.load_corpus", lambda _: corpus)
     monkeypatch.setenv("NNGPT_PERFCLF_HOME", str(tmp_path))
     return load_config()
 

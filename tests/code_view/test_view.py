@@ -109,8 +109,8 @@ def _noise(rng, code):
 
 
 @pytest.mark.parametrize("name", SAMPLE)
-def test_comments_docstrings_annotations_layout_and_local_names_change_nothing(lemur, name):
-    code = (lemur / f"{name}.py").read_text(encoding="utf-8")
+def test_comments_docstrings_annotations_layout_and_local_names_change_nothing(lemur_codes, name):
+    code = lemur_codes[name]
     plain = code_view(code)
     rng = random.Random(name)
     for _ in range(34):
@@ -148,8 +148,8 @@ def test_any_text_gives_a_view_or_a_clear_refusal(text, tokens):
         assert code_view(text, tokens=tokens).text
 
 
-def test_the_budget_holds_and_what_is_left_out_is_said(lemur):
-    code = (lemur / "DenseNet.py").read_text(encoding="utf-8")
+def test_the_budget_holds_and_what_is_left_out_is_said(lemur_codes):
+    code = lemur_codes["DenseNet"]
     for tokens in (32, 64, 128, 250):
         view = code_view(code, tokens=tokens)
         assert estimate_tokens(view.text) <= tokens
@@ -157,8 +157,8 @@ def test_the_budget_holds_and_what_is_left_out_is_said(lemur):
     assert code_view(code, tokens=5000).left_out == ""
 
 
-def test_the_reference_cut_is_the_first_2000_characters(lemur):
-    code = (lemur / "DenseNet.py").read_text(encoding="utf-8")
+def test_the_reference_cut_is_the_first_2000_characters(lemur_codes):
+    code = lemur_codes["DenseNet"]
     assert code_view(code, "cut").text == code[:2000]
 
 
@@ -174,9 +174,8 @@ def test_code_is_never_run(tmp_path):
     assert not mark.exists()
 
 
-def test_the_views_of_lemur_are_short(lemur, gemma):
-    networks = sorted(lemur.glob("*.py"))[::100]
-    views = [code_view(code) for path in networks if (code := path.read_text(encoding="utf-8")).strip()]
+def test_the_views_of_lemur_are_short(lemur_codes, gemma):
+    views = [code_view(code) for name in sorted(lemur_codes)[::100] if (code := lemur_codes[name]).strip()]
     sizes = sorted(len(gemma(view.text)) for view in views)
     assert all(view.parsed for view in views)
     assert sizes[len(sizes) // 2] <= 150

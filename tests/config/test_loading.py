@@ -88,8 +88,8 @@ def test_no_unknown_key_is_ever_taken(key):
 
 @pytest.mark.parametrize("word", [
     "epoch=soon", "train.labels_count=1.5", "resume=perhaps", "seeds=3", "seeds=[a]", "corpus=3", "label=",
-    "label=best", "trial=two", "split.by=colour", "train.loss=mine", "model.packages=3", "seed=${nowhere}", "train=null", "=3",
-    "epoch"])
+    "label=best", "trial=two", "split.by=colour", "train.loss=mine", "model.packages=3", "seed=${nowhere}",
+    "train=null", "=3", "epoch"])
 def test_a_value_of_a_wrong_kind_is_one_clear_line(word):
     with pytest.raises(PerfclfError) as caught:
         load_config(overrides=[word])

@@ -4,7 +4,7 @@ from nngpt_perfclf.config import load_config
 from nngpt_perfclf.config.renamed import _FATES, fate_of
 from nngpt_perfclf.types import PerfclfError
 
-KEYS = {name: fate for name, fate in _FATES["key"].items()}
+KEYS = _FATES["key"]
 VALUES = [(place, name, fate) for place, fates in _FATES.items() if place != "key" for name, fate in fates.items()]
 LISTS = ("advice.parts", "evaluate.baselines", "loop.advisers", "loop.policies")
 

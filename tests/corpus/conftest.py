@@ -1,6 +1,8 @@
 import json
 import sqlite3
 from dataclasses import replace
+from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
@@ -44,6 +46,20 @@ def lemur(tmp_path):
         for epoch, trials in files.items():
             (root / "stat" / "train" / folder / f"{epoch}.json").write_text(json.dumps(trials))
     return root
+
+
+@pytest.fixture
+def pack(tmp_path):
+    """Makes the wheel of a LEMUR that lies there as files."""
+    def made(root, name="nn_dataset-2.1.2-py3-none-any.whl"):
+        file = tmp_path / "published" / name
+        file.parent.mkdir(exist_ok=True)
+        with ZipFile(file, "w") as archive:
+            for path in sorted(root.rglob("*")):
+                archive.write(path, Path("ab", "nn") / path.relative_to(root))
+        return file
+
+    return made
 
 
 @pytest.fixture

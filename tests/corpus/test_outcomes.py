@@ -60,7 +60,7 @@ def test_the_same_name_with_other_code_is_another_network(config, codes):
 def test_an_adviser_can_learn_from_the_pairs_that_come_of_it(config):
     task = load_task(conf_folder() / "task" / "local.yaml")
     trials = labelled_trials(load_corpus(config), task, 1)
-    pairs = make_pairs(trials, "normalized", "one", 0)
+    pairs = make_pairs(trials, "normalized", "random", 0)
     assert {(row.nn, frozenset((row.ds_a, row.ds_b))) for row in pairs.itertuples()} == {
         ("AlexNet", frozenset(("cifar-10", "digits")))}
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.corpus import Corpus, load_corpus
-from nngpt_perfclf.evaluation.paper import paper_rows, peak_spread, run_rounds
+from nngpt_perfclf.evaluation.paper_protocol import paper_rows, peak_spread, run_rounds
 from nngpt_perfclf.tasks import Task, load_task
 from nngpt_perfclf.tasks.pairs import PAIR_COLUMNS
 from nngpt_perfclf.types import PerfclfError

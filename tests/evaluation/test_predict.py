@@ -8,9 +8,9 @@ import sys
 import pytest
 from tiny import make_tiny_model
 
-SMALL = ["train.labels_count=64", "train.eval_samples=8", "train.batch=2", "train.questions_per_code=2", "train.checkpoint_steps=50",
-         "train.precision=float32", "train.offset=prior", "template=code_recipe", "code_only_template=code", "train.lr=1e-3",
-         "threads=1"]
+SMALL = ["train.labels_count=64", "train.eval_samples=8", "train.batch=2", "train.questions_per_code=2",
+         "train.checkpoint_steps=50", "train.precision=float32", "train.offset=prior", "template=code_recipe",
+         "code_only_template=code", "train.lr=1e-3", "threads=1"]
 
 
 def run(*words, processes=1):
@@ -44,7 +44,8 @@ def test_an_evaluation_prints_once_and_has_the_same_figures(runs):
     found = []
     for processes in (1, 2):
         said = run("evaluate", str(runs / "train-1"), f"out={runs / f'evaluation-{processes}'}", "evaluate.pairs=300",
-                   "evaluate.baselines=[]", "evaluate.resamples=50", "advice.answer_cache=false", "--json", processes=processes)
+                   "evaluate.baselines=[]", "evaluate.resamples=50", "advice.answer_cache=false", "--json",
+                   processes=processes)
         assert len(said.strip().splitlines()) == 1
         found.append(json.loads(said))
     assert found[0]["n"] == found[1]["n"] == 300

@@ -15,12 +15,6 @@ def test_the_papers_settings_are_those_of_the_reference():
     assert (told.temperature, told.top_k, told.top_p, told.new_tokens) == (0.8, 70, 0.9, 150)
 
 
-def test_the_held_out_protocol_splits_as_the_defaults_do():
-    config = load_config(overrides=["protocol=heldout"])
-    assert config.split == load_config().split
-    assert (config.evaluate.answer, config.evaluate.part, config.evaluate.pairs) == ("scored", "test", None)
-
-
 def test_what_the_user_says_wins_over_a_protocol():
     config = load_config(overrides=["evaluate.prompts=5", "protocol=paper", "model=qwen2.5-coder-1.5b"])
     assert (config.evaluate.prompts, config.model.name) == (5, "qwen2.5-coder-1.5b")

@@ -14,15 +14,14 @@ from made_predictions import predictions
 from nngpt_perfclf.advice.base import Adviser
 from nngpt_perfclf.advice.prior import PairPrior
 from nngpt_perfclf.config import load_config
-from nngpt_perfclf.corpus import load_corpus
 from nngpt_perfclf.evaluation import evaluate, run
 from nngpt_perfclf.evaluation.predict import SHARD, predict, predict_in_shards
 from nngpt_perfclf.evaluation.run import chosen_pairs, over_seeds, seed_folders, telling
-from nngpt_perfclf.record import read_json, write_json
-from nngpt_perfclf.tasks import labelled_trials, load_pairs, load_task
+from nngpt_perfclf.files import read_json, write_json
+from nngpt_perfclf.tasks import TaskData
 from nngpt_perfclf.types import PerfclfError, Question, Recipe
 
-SIDES = ("lr", "momentum", "batch", "dropout", "transform")
+TRIALS = ("lr", "momentum", "batch", "dropout", "transform")
 
 
 class Length(Adviser):
@@ -30,14 +29,14 @@ class Length(Adviser):
 
     asked = 0
 
-    def log_odds(self, questions):
+    def evidence(self, questions):
         self.asked += len(questions)
-        return np.array([len(question.arch_code) / 9 - len(question.ds_a) / 4 for question in questions])
+        return np.array([[len(question.arch_code) / 9 - len(question.ds_a) / 4] for question in questions])
 
 
 def pairs_and_codes(networks=60):
     table = predictions(networks).drop(columns=["p_a", "logit_ab", "logit_ba", "prior_a"])
-    table = table.assign(**{f"{name}_{side}": np.nan for name in SIDES for side in "ab"})
+    table = table.assign(**{f"{name}_{side}": np.nan for name in TRIALS for side in "ab"})
     return table, {nn: f"x = {nn!r}\n" for nn in table["nn"].unique()}
 
 
@@ -47,7 +46,7 @@ def adviser(pairs):
 
 def test_predictions_keep_the_rows_and_say_both_orders_in_terms_of_side_a():
     pairs, codes = pairs_and_codes(5)
-    found = predict(adviser(pairs), pairs, codes)
+    found = predict(adviser(pairs), pairs, codes, PairPrior.fit(pairs))
     pd.testing.assert_frame_equal(found[pairs.columns], pairs)
     first = found.iloc[0]
     here, there = (len(codes[first.nn]) / 9 - len(name) / 4 for name in (first.ds_a, first.ds_b))
@@ -58,8 +57,8 @@ def test_predictions_keep_the_rows_and_say_both_orders_in_terms_of_side_a():
 
 def test_shards_change_no_answer_and_lose_no_pair(tmp_path):
     pairs, codes = pairs_and_codes()
-    whole = predict(adviser(pairs), pairs, codes)
-    sharded = predict_in_shards(adviser(pairs), pairs, codes, tmp_path)
+    whole = predict(adviser(pairs), pairs, codes, PairPrior.fit(pairs))
+    sharded = predict_in_shards(adviser(pairs), pairs, codes, tmp_path, PairPrior.fit(pairs))
     assert len(list(tmp_path.glob("*.parquet"))) > 1
     keys = ["nn", "ds_a", "ds_b"]
     sharded, whole = (table.sort_values(keys, ignore_index=True) for table in (sharded, whole))
@@ -75,11 +74,12 @@ def test_a_killed_evaluation_asks_only_what_was_not_answered(tmp_path):
         spec.loader.exec_module(module)
         pairs, codes = module.pairs_and_codes()
         class Dying(module.Length):
-            def log_odds(self, questions):
+            def evidence(self, questions):
                 if self.asked > 2 * module.SHARD:
                     os.kill(os.getpid(), signal.SIGKILL)
-                return super().log_odds(questions)
-        module.predict_in_shards(Dying("d", module.PairPrior.fit(pairs), {}), pairs, codes, module.Path(sys.argv[3]))
+                return super().evidence(questions)
+        prior = module.PairPrior.fit(pairs)
+        module.predict_in_shards(Dying("d", prior, {}), pairs, codes, module.Path(sys.argv[3]), prior)
     """)
     here = Path(__file__)
     died = subprocess.run([sys.executable, "-c", script, here, here.parents[1], tmp_path], check=False)
@@ -88,7 +88,7 @@ def test_a_killed_evaluation_asks_only_what_was_not_answered(tmp_path):
     done = sum(len(pd.read_parquet(file)) for file in tmp_path.glob("*.parquet"))
     assert done >= SHARD
     again = adviser(pairs)
-    predict_in_shards(again, pairs, codes, tmp_path)
+    predict_in_shards(again, pairs, codes, tmp_path, PairPrior.fit(pairs))
     assert again.asked == 2 * (len(pairs) - done)
 
 
@@ -117,17 +117,15 @@ def test_the_verb_measures_real_held_out_pairs_and_leaves_a_record(measured):
     assert sorted(path.name for path in folder.iterdir()) == ["evaluation.json", "predictions.parquet", "run.json"]
 
 
-@pytest.mark.parametrize("recipes", ["told", "none", "anchor"])
-def test_advisers_hear_of_the_recipes_what_the_configuration_says(recipes):
+@pytest.mark.parametrize("recipes", ["with_recipe", "code_only", "anchor"])
+def test_advisers_are_given_the_recipes_that_the_configuration_says(recipes):
     config = load_config(overrides=[f"evaluate.recipes={recipes}"])
-    corpus = load_corpus(config)
-    trials = labelled_trials(corpus, load_task(config.task), config.epoch)
-    told = telling(config, trials, corpus)
+    told = telling(config, TaskData.load(config))
     own = [Question("x = 1", "mnist", other, Recipe(0.5), Recipe(0.25)) for other in ("svhn", "cifar-10")]
     first, second = map(told, own)
-    if recipes == "told":
+    if recipes == "with_recipe":
         assert (first, second) == tuple(own)
-    elif recipes == "none":
+    elif recipes == "code_only":
         assert {first.recipe_a, first.recipe_b, second.recipe_b} == {None}
     else:
         assert first.recipe_a == second.recipe_a != own[0].recipe_a
@@ -146,7 +144,7 @@ def test_a_finished_run_is_neither_overwritten_nor_done_twice(measured):
 
 def test_the_prior_is_fitted_on_the_training_part_alone(measured):
     config = settings(measured[0])
-    pairs = load_pairs(config, load_corpus(config))
+    pairs = TaskData.load(config).pairs()
     prior = PairPrior.fit(pairs[pairs["part"] == "train"])
     rows = pd.read_parquet(measured[0] / "predictions.parquet")
     assert [prior(row.ds_a, row.ds_b) for row in rows.itertuples()] == rows["prior_a"].tolist()

@@ -7,8 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nngpt_perfclf.config import load_config
-from nngpt_perfclf.local_training import image_sets
-from nngpt_perfclf.local_training import trainer as local
+from nngpt_perfclf.local_training import trainer
 from nngpt_perfclf.plugins import get_plugin_manager
 from nngpt_perfclf.sandbox import process as sandbox
 from nngpt_perfclf.types import Candidate, PerfclfError, Recipe
@@ -46,71 +45,53 @@ SMALL = Candidate("small", NET, Recipe(lr=0.05, momentum=0.9, batch=16))
 
 
 def test_a_network_learns_the_digits_the_same_way_each_time():
-    first, second = (local.train_in_sandbox(SMALL, "digits", LIMITS, seed=0) for _ in range(2))
+    first, second = (trainer.train_in_sandbox(SMALL, "digits", LIMITS, seed=0) for _ in range(2))
     assert first.failure == ""
     assert first.accuracy > 0.5
     assert first.accuracy == second.accuracy
 
 
 def test_images_in_colour_can_be_trained_on_too():
-    outcome = local.train_in_sandbox(SMALL, "shapes", LIMITS, seed=0)
+    outcome = trainer.train_in_sandbox(SMALL, "shapes", LIMITS, seed=0)
     assert outcome.failure == ""
     assert outcome.accuracy > 2 / 8
 
 
-@pytest.mark.parametrize("name", image_sets.names())
-def test_an_image_set_is_the_same_on_every_call_and_has_all_classes_in_both_parts(name):
-    images = image_sets.load(name)
-    channels = images.train_images.shape[1]
-    assert images.train_images.shape == (1024, channels, 32, 32)
-    assert images.test_images.shape == (512, channels, 32, 32)
-    assert images.train_images.dtype == np.uint8
-    assert set(images.train_labels) == set(images.test_labels) == set(range(images.classes))
-    seen = {image.tobytes() for image in images.train_images}
-    assert sum(image.tobytes() in seen for image in images.test_images) == 0
-
-
-def test_the_drawn_images_never_change():
-    images = image_sets.load("shapes")
-    assert images.train_labels[:8].tolist() == [3, 5, 0, 1, 1, 5, 1, 6]
-    assert 60 < images.train_images.mean() < 90
-
-
 def test_what_a_recipe_does_not_state_is_nngpts_default_and_the_batch_fits_the_data():
-    assert local.parameters(Recipe()) == {"lr": 0.01, "momentum": 0.9, "batch": 32, "dropout": 0.2,
+    assert trainer.parameters(Recipe()) == {"lr": 0.01, "momentum": 0.9, "batch": 32, "dropout": 0.2,
                                           "transform": "norm_256_flip", "epoch": 1}
-    assert local.parameters(Recipe(lr=0.5, batch=4))["batch"] == 4
-    assert local.parameters(Recipe(dropout=0.0))["dropout"] == 0.0
+    assert trainer.parameters(Recipe(lr=0.5, batch=4))["batch"] == 4
+    assert trainer.parameters(Recipe(dropout=0.0))["dropout"] == 0.0
 
 
 @given(st.lists(st.integers(0, 3), min_size=1, max_size=20))
 def test_the_accuracy_is_counted_outside_of_the_sandbox(labels):
     answer = json.dumps(labels).encode()
-    assert local.accuracy_of(answer, np.array(labels), 4) == 1.0
-    assert local.accuracy_of(answer, np.array(labels) + 1, 4) == 0.0
+    assert trainer.accuracy_of(answer, np.array(labels), 4) == 1.0
+    assert trainer.accuracy_of(answer, np.array(labels) + 1, 4) == 0.0
 
 
 @pytest.mark.parametrize("answer", [b"", b"[0]", b"[0, 1, 4]", b"[0, 1, -1]", b"[0, 1, true]", b"[0, 1, 1.0]", b"1.0",
                                     b'{"accuracy": 1.0}', b"[" * 100_000, b"\xff", b"cos\nsystem\n", b"[0, 1, 2] [0]"])
 def test_anything_but_a_list_of_classes_is_no_answer(answer):
-    assert local.accuracy_of(answer, np.array([0, 1, 2]), 4) is None
+    assert trainer.accuracy_of(answer, np.array([0, 1, 2]), 4) is None
 
 
 def test_code_is_judged_by_its_text_alone():
-    assert local.runs_here(NET)
-    assert not local.runs_here("import nowhere_installed")
-    assert not local.runs_here("from . import sibling")
-    assert not local.runs_here("def f(prm): return prm['dropout_aux']")
-    assert not local.runs_here("this is no code")
+    assert trainer.runs_here(NET)
+    assert not trainer.runs_here("import nowhere_installed")
+    assert not trainer.runs_here("from . import sibling")
+    assert not trainer.runs_here("def f(prm): return prm['dropout_aux']")
+    assert not trainer.runs_here("this is no code")
 
 
 def test_other_data_sets_are_left_to_other_plugins(tmp_path):
     config = load_config(overrides=["loop=local"])
-    manager = get_plugin_manager(local.plugin(config), installed=False)
+    manager = get_plugin_manager(trainer.plugin(config), installed=False)
     assert manager.hook.train(candidate=SMALL, target="cifar-10") is None
     assert manager.hook.propose(target="cifar-10", count=1, seed=0) is None
 
 
 def test_an_unknown_target_is_named():
     with pytest.raises(PerfclfError, match="no local image set 'cifar-10'"):
-        local.plugin(load_config(overrides=["loop=local", "loop.targets=[cifar-10]"]))
+        trainer.plugin(load_config(overrides=["loop=local", "loop.targets=[cifar-10]"]))

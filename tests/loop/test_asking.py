@@ -1,138 +1,139 @@
-"""Through the hooks of a real plugin manager, whatever an adviser does."""
+"""Scoring through the hooks of a real plugin manager, whatever an adviser does."""
 
-import sqlite3
-from collections import Counter
+import shutil
+from dataclasses import replace
 
 import pytest
-from loop_world import ANCHORS, REFERENCES, World, advice_for, make_candidates
+from loop_world import Scoring, make_candidates, score_for
 
+from nngpt_perfclf.advice.run_folders import PRETRAINED
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.hookspecs import hookimpl
-from nngpt_perfclf.loop.policies import Rule, build_policy
+from nngpt_perfclf.loop import asking
+from nngpt_perfclf.loop.asking import NOBODY, ask, key_of, manager_of
 from nngpt_perfclf.loop.run_database import FILE, RunDatabase
-from nngpt_perfclf.loop.search import Search
 from nngpt_perfclf.plugins import get_plugin_manager
-from nngpt_perfclf.types import Advice, Outcome, PerfclfError
+from nngpt_perfclf.types import Advice, PerfclfError
 
 
-class Adviser:
-    def __init__(self, answer):
-        self.answer = answer
-
-    @hookimpl(tryfirst=True)
-    def advise_many(self, questions):
-        return self.answer(questions)
+def asked(plugin, candidates, runs=None, adviser="made up"):
+    return ask(get_plugin_manager(plugin, installed=False), runs, adviser, candidates, "svhn")
 
 
-def fail(questions):
-    raise RuntimeError("out of memory")
+def fail(candidates):
+    raise RuntimeError("out of\nmemory")
 
 
-def search_in(folder, *plugins, keep=0.1, policy="anchored"):
-    runs = RunDatabase(folder / FILE, load_config(None, ["loop=local"]))
-    manager = get_plugin_manager(World(folder / "calls"), *plugins, installed=False)
-    chosen = build_policy(policy, Rule(keep=keep), references=REFERENCES, anchors=ANCHORS)
-    return Search("a search", "svhn", "made up", chosen, manager, runs)
+def refuse(candidates):
+    raise PerfclfError("no dataset 'svhn'")
 
 
-@pytest.mark.parametrize("answer", [
-    fail,
-    lambda questions: [None] * len(questions),
-    lambda questions: [],
-    lambda questions: [advice_for(one, decided=False) for one in questions],
-    lambda questions: [Advice("imagenet", 0.9, 0.5, True, "") for _ in questions],
-    lambda questions: [advice_for(one, probability=float("nan")) for one in questions],
-    lambda questions: ["cifar-10"] * len(questions),
-], ids=["fails", "no opinion", "too few answers", "undecided", "another dataset", "not a probability", "no advice"])
-def test_nothing_is_pruned(answer, tmp_path):
-    generation = search_in(tmp_path, Adviser(answer)).generation(10, 0)
-    assert len(generation.outcomes) == 10
-    assert all(decision.kept and decision.score is None for decision in generation.decisions)
+@pytest.mark.parametrize(("answer", "reason"), [
+    (fail, "the adviser failed: RuntimeError: out of memory"),
+    (lambda candidates: None, "no adviser has an opinion"),
+    (lambda candidates: [None] * len(candidates), "no opinion"),
+    (lambda candidates: [], "the adviser failed: 0 answers about 6 candidates"),
+    (lambda candidates: "scores", "the adviser failed: str answers about 6 candidates"),
+    (lambda candidates: [0.5] * len(candidates), "no opinion"),
+    (lambda candidates: [score_for(one, value=float("nan")) for one in candidates], "no opinion"),
+    (lambda candidates: [score_for(one, percentile="high") for one in candidates], "no opinion"),
+], ids=["fails", "silent", "no opinions", "too few", "no list", "no scores", "no number", "no percentile"])
+def test_whatever_an_adviser_does_is_a_score_or_no_opinion_with_a_reason(answer, reason):
+    scored = asked(Scoring(answer=answer), make_candidates(6))
+    assert [(given.score, given.reason, given.broken) for given in scored] == [(None, reason, False)] * 6
 
 
-def test_nothing_is_pruned_without_any_adviser(tmp_path):
-    class Mute(World):
-        advise_many = None
-
-    runs = RunDatabase(tmp_path / FILE, load_config(None, ["loop=local"]))
-    manager = get_plugin_manager(Mute(tmp_path / "calls"), installed=False)
-    policy = build_policy("anchored", Rule(keep=0.1), references=REFERENCES, anchors=ANCHORS)
-    assert len(Search("a search", "svhn", "nobody", policy, manager, runs).generation(10, 0).outcomes) == 10
+def test_a_wrong_configuration_is_an_error_and_not_silence():
+    with pytest.raises(PerfclfError, match="no dataset 'svhn'"):
+        asked(Scoring(answer=refuse), make_candidates(2))
 
 
-def test_a_candidate_without_an_opinion_is_kept_beside_the_share(tmp_path):
-    unknown = make_candidates(10)[3].arch_code
-    adviser = Adviser(lambda questions: [None if one.arch_code == unknown else advice_for(one) for one in questions])
-    generation = search_in(tmp_path, adviser).generation(10, 0)
-    assert {outcome.candidate for outcome in generation.outcomes} >= {"net-3"}
-    assert len(generation.outcomes) == 2
+def test_each_candidate_gets_its_own_score_in_order_and_the_seconds_are_shared():
+    candidates = make_candidates(45)
+    scored = asked(Scoring(), candidates)
+    assert [given.score for given in scored] == [score_for(candidate) for candidate in candidates]
+    assert all(given.seconds > 0 for given in scored)
 
 
-def test_why_there_is_no_advice_stands_in_the_run_database(tmp_path):
-    search = search_in(tmp_path, Adviser(fail))
-    question = search.policy.questions(make_candidates(10)[0], "svhn")[0]
-    search.generation(10, 0)
-    answered = search.runs.answers("made up", [question])[question]
-    assert (answered.advice, answered.reason) == (None, "the adviser failed: RuntimeError: out of memory")
+def test_candidates_are_asked_about_a_few_at_a_time():
+    sizes = []
+    asked(Scoring(answer=lambda candidates: sizes.append(len(candidates)) or [None] * len(candidates)),
+          make_candidates(45))
+    assert sizes == [20, 20, 5]
 
 
-def test_good_advice_prunes_the_worse_and_tells_every_listener(tmp_path):
-    generation = search_in(tmp_path, keep=0.3).generation(10, 0)
-    assert generation.best.accuracy == max(one.recipe.lr for one in generation.candidates)
-    lines = (tmp_path / "calls").read_text().splitlines()
-    told = Counter(line.split()[0] for line in lines)
-    assert (told["advised"], told["pruned"], told["trained"]) == (10, 7, 3)
-    assert any("keep 0.3" in line for line in lines if line.startswith("pruned"))
+def test_a_broken_candidate_is_not_asked_about_and_says_why():
+    good, *_ = make_candidates(1)
+    broken = replace(good, name="junk", arch_code='print("hi")')
+    names = []
+    scored = asked(Scoring(lambda candidate: names.append(candidate.name) or score_for(candidate)), [broken, good])
+    assert names == ["net-0"]
+    assert [(given.score, given.broken) for given in scored] == [(None, True), (score_for(good), False)]
+    assert scored[0].reason == "no class Net"
 
 
-def test_a_trainer_that_breaks_costs_one_failed_outcome(tmp_path):
-    class Fragile:
-        @hookimpl(tryfirst=True)
-        def train(self, candidate, target):
-            if candidate.name == "net-2":
-                raise MemoryError("too large")
+def test_nobody_is_never_asked():
+    class Loud:
+        @hookimpl
+        def score(self, candidates, target):
+            raise AssertionError("asked")
 
-    generation = search_in(tmp_path, Fragile(), policy="nop").generation(10, 0)
-    assert generation.failed == 1
-    assert generation.outcomes[2].failure == "the trainer failed: MemoryError: too large"
-    assert generation.best.candidate != "net-2"
+    assert {given.score for given in asked(Loud(), make_candidates(3), adviser=NOBODY)} == {None}
 
 
-def test_a_trainer_that_reports_on_another_candidate_is_refused(tmp_path):
-    class Confused:
-        @hookimpl(tryfirst=True)
-        def train(self, candidate, target):
-            return Outcome("net-0", target, 0.5, 1.0)
-
-    with pytest.raises(PerfclfError, match=r"asked to train 'net-1' .* reported on 'net-0'"):
-        search_in(tmp_path, Confused(), policy="nop").generation(10, 0)
+def test_what_was_asked_once_is_read_from_the_record_with_its_seconds(tmp_path):
+    with RunDatabase(tmp_path / FILE, load_config()) as runs:
+        first = asked(Scoring(), make_candidates(25), runs)
+        again = asked(Scoring(answer=fail), make_candidates(25), runs)
+        assert first == again
+        assert {given.score for given in asked(Scoring(answer=fail), make_candidates(2), runs, "another")} == {None}
 
 
-def test_a_generator_must_give_its_candidates_different_names(tmp_path):
-    class Twins:
-        @hookimpl(tryfirst=True)
-        def propose(self, target, count, seed):
-            return make_candidates(2) * 2
+@pytest.mark.parametrize(("policy", "same"), [("ask", False), ("naive", True)])
+def test_a_pair_adviser_is_asked_with_the_references_anchors_or_naively_with_one_recipe_on_both_sides(
+        policy, same, monkeypatch):
+    questions = []
 
-    with pytest.raises(PerfclfError, match="two candidates called 'net-0'"):
-        search_in(tmp_path, Twins()).generation(4, 0)
+    class Pairs:
+        def advise_many(self, asked):
+            questions.extend(asked)
+            return [Advice(question.ds_a, 0.8, 0.5, True, "") for question in asked]
+
+    monkeypatch.setattr("nngpt_perfclf.advice.load_advisor", lambda name, config: Pairs())
+    config = load_config(None, ["advice.references=[mnist,cifar-10]"])
+    manager = manager_of(config, "pairwise", policy=policy)
+    [scored] = ask(manager, None, "pairwise", make_candidates(1), "svhn")
+    assert scored.score is not None
+    assert [(question.ds_a, question.ds_b) for question in questions] == [("svhn", "mnist"), ("svhn", "cifar-10")]
+    assert all((question.recipe_a == question.recipe_b) == same for question in questions)
 
 
-def test_nobody_to_propose_or_to_train_is_said_clearly(tmp_path):
-    class Idle(World):
-        propose = None
+def test_a_scoring_adviser_is_never_asked_about_references(monkeypatch):
+    class Scorer:
+        def score(self, candidates, target):
+            assert target == "svhn"
+            return [score_for(candidate) for candidate in candidates]
 
-    runs = RunDatabase(tmp_path / FILE, load_config(None, ["loop=local"]))
-    manager = get_plugin_manager(Idle(tmp_path / "calls"), installed=False)
-    with pytest.raises(PerfclfError, match="no plugin proposes candidates for 'svhn'"):
-        Search("a search", "svhn", "nobody", build_policy("nop", Rule()), manager, runs).generation(3, 0)
+    monkeypatch.setattr("nngpt_perfclf.advice.load_advisor", lambda name, config: Scorer())
+    manager = manager_of(load_config(), "pointwise")
+    assert [given.score for given in ask(manager, None, "pointwise", make_candidates(3), "svhn")] == [
+        score_for(candidate) for candidate in make_candidates(3)]
 
 
-def test_failed_outcomes_are_no_trials_and_successful_ones_are(tmp_path):
-    search = search_in(tmp_path, policy="nop")
-    search.generation(4, 0)
-    search.runs.add_outcome(make_candidates(9)[8], Outcome("net-8", "svhn", None, 3.0, "out of memory"))
-    columns = "task, dataset, metric, nn, epoch, accuracy, lr, batch, code"
-    rows = sqlite3.connect(tmp_path / FILE).execute(f"SELECT {columns} FROM trial").fetchall()
-    assert len(rows) == 4
-    assert rows[0] == ("img-classification", "svhn", "acc", "net-0", 1, 0.01, 0.01, None, "class Net0: pass")
+@pytest.mark.parametrize("adviser", [asking.NOBODY, asking.INSTALLED])
+def test_nothing_is_loaded_for_those_who_are_not_named(adviser, monkeypatch):
+    monkeypatch.setattr("nngpt_perfclf.advice.load_advisor", lambda *_: pytest.fail("loaded"))
+    manager_of(load_config(), adviser)
+    assert key_of(load_config(), adviser) == adviser
+
+
+def test_an_adviser_of_the_same_name_that_learned_anew_is_asked_again(tmp_path):
+    run = tmp_path / "run"
+    shutil.copytree(PRETRAINED / "pairwise", run)
+    config = load_config()
+    before = key_of(config, str(run))
+    assert before == key_of(config, str(run))
+    (run / "normalized-with_recipe.npz").write_bytes((run / "rank-with_recipe.npz").read_bytes())
+    assert key_of(config, str(run)) != before
+    assert key_of(config, "prior") != key_of(load_config(None, ["label=rank"]), "prior")
+    assert key_of(config, "prior", "naive") != key_of(config, "prior", "ask")

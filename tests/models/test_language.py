@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from nngpt_perfclf.models.encoder import Encoder
 from nngpt_perfclf.models.language import load
-from nngpt_perfclf.models.trie import ROW, rows_of, ways
+from nngpt_perfclf.models.trie import tries_of
 from nngpt_perfclf.prompts import Prompt
 from nngpt_perfclf.types import PerfclfError
 
@@ -76,26 +76,24 @@ def test_a_prefix_longer_than_the_attention_window_changes_no_score(shared_tiny,
     together = shared_tiny.score(prompts)
     for at in (0, 17, 41):
         assert together[at] == pytest.approx(constrained(shared_tiny, prompts[at]), abs=1e-3)
-    assert np.abs(together - shared_tiny.score(prompts, batch_tokens=ROW)).max() < 1e-3
+    assert np.abs(together - shared_tiny.score(prompts, batch_tokens=100)).max() < 1e-3
 
 
-@given(st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=5), min_size=1, max_size=12), st.integers(1, 20))
-def test_a_trie_holds_each_shared_beginning_once_and_each_question_whole(questions, tokens):
-    questions = sorted(questions)
-    rows = rows_of(questions, tokens)
-    assert sum(len(row.ends) for row in rows) == len(questions)
-    ends = [(row, end) for row in rows for end in row.ends]
-    for question, (row, end) in zip(questions, ends, strict=True):
-        way = [end]
-        while row.parents[way[0]] >= 0:
-            way.insert(0, row.parents[way[0]])
-        assert [row.ids[at] for at in way] == question
-        assert [row.depths[at] for at in way] == list(range(len(question)))
-        seen = ways([row], len(row.ids))[0, end].nonzero()[:, 0].tolist()
-        assert seen == sorted(way)
-    for row in rows:
-        assert len(row.ids) <= tokens or len(set(row.ends)) == 1
-        assert len({(parent, token) for parent, token in zip(row.parents, row.ids, strict=True)}) == len(row.ids)
+@given(st.lists(st.lists(st.integers(1, 3), min_size=1, max_size=40), min_size=1, max_size=12))
+def test_a_trie_holds_each_shared_beginning_once_and_each_question_whole(questions):
+    tries = tries_of(questions)
+    assert sorted(place for _, places in tries.values() for place in places) == list(range(len(questions)))
+    for width, (trie, places) in tries.items():
+        for place, end, row in zip(places, trie.ends, trie.rows, strict=True):
+            question = questions[place]
+            way = row[:len(question)]
+            assert [trie.ids[at] for at in way] == question
+            assert [trie.depths[at] for at in way] == list(range(len(question)))
+            assert way[-1] == end
+            assert len(row) == width
+        beginnings = {tuple(questions[place][:end]) for place in places for end in range(1, len(questions[place]) + 1)}
+        assert len(trie.ids) == len(beginnings)
+        assert all(trie.rows[trie.places[at]][depth] == at for at, depth in enumerate(trie.depths))
 
 
 def test_spelled_out_special_tokens_stay_text(tiny):

@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from loop_world import ANCHORS, REFERENCES, advice_for
+from loop_world import Scoring, score_for
 from nngpt_world import first_goes
 
 from nngpt_perfclf import cli
 from nngpt_perfclf.config import conf_folder, home, load_config
-from nngpt_perfclf.hookspecs import hookimpl
 from nngpt_perfclf.loop import asking
+from nngpt_perfclf.nngpt import folders
+from nngpt_perfclf.nngpt.prune import prune, undo
 from nngpt_perfclf.plugins import get_plugin_manager
 from nngpt_perfclf.types import PerfclfError, Recipe
 
@@ -67,8 +68,8 @@ def test_a_failure_of_the_wrapper_never_stops_nngpt(run):
 
 def test_candidates_are_asked_about_as_nngpt_would_train_them(run, epoch):
     told = json.loads((run / "told.json").read_text())["plain"]
-    for folder in nngpt_folders.open_epoch(epoch).folders():
-        found = nngpt_folders.read_folder(folder, None)
+    for folder in folders.open_epoch(epoch).folders():
+        found = folders.read_folder(folder, None)
         prm = told[folder.name]["prm"]
         assert found.target == told[folder.name]["dataset"]
         assert found.candidate.recipe == Recipe(prm["lr"], prm["momentum"], prm["batch"], prm["dropout"],
@@ -78,7 +79,7 @@ def test_candidates_are_asked_about_as_nngpt_would_train_them(run, epoch):
 
 def test_answers_of_the_classification_task_are_not_touched(run, config):
     before = files(run / "answers")
-    result = nngpt.prune(config, run / "answers" / "epoch" / "A0", judge=first_goes)
+    result = prune(config, run / "answers" / "epoch" / "A0", judge=first_goes)
     assert (result["left"], result["moved"]) == (4, 0)
     assert {row["reason"] for row in result["candidates"]} == {"no new_nn.py: an answer, not a network"}
     assert files(run / "answers") == before
@@ -86,18 +87,18 @@ def test_answers_of_the_classification_task_are_not_touched(run, config):
 
 def test_what_is_pruned_moves_beside_and_undo_restores_it_exactly(epoch, config):
     before = files(epoch)
-    result = nngpt.prune(config, epoch, judge=first_goes)
+    result = prune(config, epoch, judge=first_goes)
     assert standing(epoch / "synth_nn") == ["B1", "B2"]
     assert standing(epoch / "pruned_nn") == ["B0", "B3"]
     assert {path.split("/", 1)[1] for path in files(epoch)} == {path.split("/", 1)[1] for path in before}
-    assert nngpt.undo(epoch)["restored"] == ["B0", "B3"]
+    assert undo(epoch)["restored"] == ["B0", "B3"]
     assert files(epoch) == before
     assert not (epoch / "pruned_nn").exists()
     assert result["moved"] == 2
 
 
 def test_the_record_tells_what_was_pruned_and_why_outside_of_what_nngpt_empties(epoch, config, tmp_path):
-    record = Path(nngpt.prune(config, epoch / "synth_nn", judge=first_goes)["record"])
+    record = Path(prune(config, epoch / "synth_nn", judge=first_goes)["record"])
     assert record.parent == tmp_path / "llm" / "perfclf"
     rows = json.loads(record.read_text())["candidates"]
     assert [(row["candidate"], row["decision"], row["reason"]) for row in rows] == [
@@ -107,9 +108,9 @@ def test_the_record_tells_what_was_pruned_and_why_outside_of_what_nngpt_empties(
 
 def test_a_dry_run_says_the_same_and_moves_nothing(epoch, config, tmp_path):
     before = files(tmp_path)
-    said = nngpt.prune(config, epoch, dry_run=True, judge=first_goes)
+    said = prune(config, epoch, dry_run=True, judge=first_goes)
     assert files(tmp_path) == before
-    done = nngpt.prune(config, epoch, judge=first_goes)
+    done = prune(config, epoch, judge=first_goes)
     assert said["candidates"] == done["candidates"]
 
 
@@ -125,28 +126,28 @@ def test_a_command_that_was_stopped_half_way_can_be_repeated(epoch, config, monk
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", rename)
         with pytest.raises(KeyboardInterrupt):
-            nngpt.prune(config, epoch, judge=first_goes)
+            prune(config, epoch, judge=first_goes)
     assert standing(epoch / "pruned_nn") == ["B0"]
-    assert nngpt.prune(config, epoch, judge=first_goes)["moved"] == 1
+    assert prune(config, epoch, judge=first_goes)["moved"] == 1
     assert standing(epoch / "pruned_nn") == ["B0", "B3"]
-    assert nngpt.prune(config, epoch, judge=first_goes)["moved"] == 0
+    assert prune(config, epoch, judge=first_goes)["moved"] == 0
     assert standing(epoch / "synth_nn") == ["B1", "B2"]
 
 
 def test_a_name_on_both_sides_is_a_clear_error_and_nothing_moves(epoch, config):
-    nngpt.prune(config, epoch, judge=first_goes)
+    prune(config, epoch, judge=first_goes)
     (epoch / "synth_nn" / "B0").mkdir()
     before = files(epoch)
-    for action in (lambda: nngpt.prune(config, epoch, judge=first_goes), lambda: nngpt.undo(epoch)):
+    for action in (lambda: prune(config, epoch, judge=first_goes), lambda: undo(epoch)):
         with pytest.raises(PerfclfError, match="B0 stands in"):
             action()
     assert files(epoch) == before
 
 
-@pytest.mark.parametrize("result", nngpt_folders.RESULTS)
+@pytest.mark.parametrize("result", folders.RESULTS)
 def test_what_nngpt_has_evaluated_is_left_alone(epoch, config, result):
     (epoch / "synth_nn" / "B0" / result).write_text("{}")
-    rows = nngpt.prune(config, epoch, judge=first_goes)["candidates"]
+    rows = prune(config, epoch, judge=first_goes)["candidates"]
     assert rows[0]["decision"] == "left"
     assert result in rows[0]["reason"]
     assert (epoch / "synth_nn" / "B0").is_dir()
@@ -158,7 +159,7 @@ def test_a_hostile_or_broken_folder_is_kept_and_named(epoch, config):
     (synth / "B1" / "new_nn.py").write_bytes(b"\xff\xfe")
     (synth / "B2" / "new_nn.py").unlink()
     (synth / "B3" / "hp.txt").write_text("[1]")
-    rows = nngpt.prune(config, epoch, judge=first_goes)["candidates"]
+    rows = prune(config, epoch, judge=first_goes)["candidates"]
     assert [row["decision"] for row in rows] == ["left"] * 4
     assert "refused: it names os.system" in rows[0]["reason"]
     assert standing(synth) == ["B0", "B1", "B2", "B3"]
@@ -169,30 +170,19 @@ def test_without_hyperparameters_the_defaults_of_nngpts_evaluation_are_meant(tmp
     for content in (None, "", "{}", "no json"):
         if content is not None:
             (tmp_path / "hp.txt").write_text(content)
-        found = nngpt_folders.read_folder(tmp_path, "cifar-10")
+        found = folders.read_folder(tmp_path, "cifar-10")
         assert found.candidate.recipe == Recipe(0.01, 0.9, 64, 0.2, "norm_256_flip")
     (tmp_path / "hp.txt").write_text('{"lr": "0.5", "momentum": "much", "batch": true, "dropout": NaN}')
-    recipe = nngpt_folders.read_folder(tmp_path, "svhn").candidate.recipe
+    recipe = folders.read_folder(tmp_path, "svhn").candidate.recipe
     assert recipe == Recipe(lr=0.5, transform="norm_256_flip")
-    assert nngpt_folders.read_folder(tmp_path, None).left.endswith("give --target")
-
-
-class Advising:
-    def __init__(self, opinion=True):
-        self.opinion = opinion
-
-    @hookimpl
-    def advise_many(self, questions):
-        assert all(question.epoch == 1 for question in questions)
-        return [advice_for(question) if self.opinion else None for question in questions]
+    assert folders.read_folder(tmp_path, None).left.endswith("give --target")
 
 
 @pytest.fixture
 def advised(monkeypatch):
-    def advised(opinion=True):
-        monkeypatch.setattr(live, "anchors_of", lambda config: (ANCHORS, "f00d"))
+    def advised(score=score_for):
         monkeypatch.setattr(asking, "manager_of",
-                            lambda config, adviser, *world: get_plugin_manager(Advising(opinion), installed=False))
+                            lambda config, adviser: get_plugin_manager(Scoring(score), installed=False))
     return advised
 
 
@@ -207,8 +197,8 @@ def test_the_command_line_keeps_the_more_promising_share(epoch, advised, capsys)
 
 
 def test_without_advice_nothing_moves(epoch, advised, config):
-    advised(opinion=False)
-    result = nngpt.prune(config, epoch)
+    advised(lambda candidate: None)
+    result = prune(config, epoch)
     assert (result["kept"], result["moved"]) == (4, 0)
     assert {row["reason"] for row in result["candidates"]} == {"no opinion"}
     assert not (epoch / "pruned_nn").exists()
@@ -227,13 +217,9 @@ def test_a_wrong_command_gets_one_clear_line(epoch, capsys, words, line):
 
 def test_where_nngpt_is_not_installed_the_wrapper_says_so_and_imports_nothing(tmp_path):
     """Importing LEMUR's package in order to look would start to fill a database in the working directory."""
-    code = ("import sys; from nngpt_perfclf.nngpt.prune import wrap\ntry: wrap()\n"
+    code = ("import sys; from nngpt_perfclf.nngpt import wrap\ntry: wrap()\n"
             "except Exception as error: print(error, 'ab' in sys.modules)")
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.stdout.startswith("NNGPT is not importable here")
     assert done.stdout.endswith("False\n")
     assert list(tmp_path.iterdir()) == []
-
-
-def test_the_references_of_this_world_are_the_anchors():
-    assert tuple(sorted(ANCHORS)) == REFERENCES

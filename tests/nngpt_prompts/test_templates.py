@@ -23,9 +23,9 @@ def template(nngpt_prompts, name):
 
 
 @pytest.mark.parametrize("path", sorted({case["template"] for case in CASES}))
-def test_system_user_and_completion_are_nngpts_own(path, nngpt_prompts, lemur):
+def test_system_user_and_completion_are_nngpts_own(path, nngpt_prompts, lemur_codes):
     for case in (case for case in CASES if case["template"] == path):
-        code = (lemur / f"{case['values']['nn']}.py").read_text(encoding="utf-8")
+        code = lemur_codes[case["values"]["nn"]]
         prompt = template(nngpt_prompts, path).render({**case["values"], "nn_code": code}, case["split"])
         told = sha256(prompt.system), sha256(prompt.user), prompt.completion
         assert told == (case["system_sha256"], case["user_sha256"], case["assistant"])

@@ -6,6 +6,8 @@ import yaml
 
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.prompts import templates
+from nngpt_perfclf.prompts.builder import FIELDS
+from nngpt_perfclf.prompts.template import KNOWN
 
 GUIDE = (Path(__file__).parents[2] / "docs" / "prompts.md").read_text(encoding="utf-8")
 
@@ -35,6 +37,11 @@ def test_the_plugin_of_the_guide_registers_its_folder(tmp_path):
     plugin = type("Plugin", (), {"register_prompts": staticmethod(namespace["register_prompts"])})
     manager = get_plugin_manager(plugin, installed=False)
     assert "short" in templates([source for given in manager.hook.register_prompts() for source in given])
+
+
+@pytest.mark.parametrize("field", sorted({*KNOWN, *FIELDS, "norm_a", "norm_b"}))
+def test_the_guide_explains_every_field(field):
+    assert f"`{field}`" in GUIDE or (field.endswith("_b") and f"`{field[:-2]}_a`" in GUIDE and "… `_b`" in GUIDE)
 
 
 @pytest.mark.parametrize("line", ["= conv3:cin>32 bn relu max2 conv3>64 bn relu gap1 flat drop fc>n",

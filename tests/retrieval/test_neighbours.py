@@ -1,14 +1,20 @@
-"""What the prompt tells of recorded trials comes from the training part, never from a network's own near-duplicates."""
+import re
+import time
+from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from nngpt_perfclf.datasets import dataset_properties
-from nngpt_perfclf.prompts import templates
-from nngpt_perfclf.prompts.builder import PromptBuilder
-from nngpt_perfclf.retrieval.neighbours import NEAREST, Neighbours, recipe_numbers
-from nngpt_perfclf.types import PerfclfError, Question, Recipe
+import nngpt_perfclf
+from nngpt_perfclf.code_view.parsing import quiet
+from nngpt_perfclf.retrieval.neighbours import CodeEmbedding, Neighbours, recipe_numbers
+from nngpt_perfclf.types import PerfclfError, Recipe
+
+SHIPPED = Path(nngpt_perfclf.__file__).parent / "advice" / "pretrained" / "language" / "neighbours.npz"
 
 CODES = {f"net{at}": f"class Net:\n def forward(self, x): return self.{'conv' if at % 2 else 'linear'}{at}(x)"
          for at in range(8)}
@@ -30,6 +36,11 @@ def made_trials(count=400, seed=0):
 @pytest.fixture(scope="module")
 def neighbours():
     return Neighbours.fit(made_trials(), CODES, GROUPS, SIZES)
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return Neighbours.load(SHIPPED)
 
 
 def test_a_trial_is_answered_for_by_trials_like_it(neighbours):
@@ -69,7 +80,7 @@ def test_the_table_comes_back_as_it_was_saved(neighbours, tmp_path):
     asked = ([CODES["net3"]], ["mnist"], [RECIPE])
     assert np.allclose(again.lookup(*asked), neighbours.lookup(*asked), atol=1e-3)
     (tmp_path / "other.npz").write_bytes(b"no table")
-    with pytest.raises(PerfclfError, match="not a table of recorded trials"):
+    with pytest.raises(PerfclfError, match=r"table of recorded trials .*other\.npz is damaged"):
         Neighbours.load(tmp_path / "other.npz")
 
 
@@ -86,12 +97,52 @@ def test_comments_docstrings_and_literals_do_not_move_a_network(neighbours):
     assert np.array_equal(neighbours.embedding([told]), neighbours.embedding([CODES["net2"]]))
 
 
-def test_many_lookups_give_what_single_ones_give(neighbours):
-    recipes = [Recipe(lr=lr) for lr in np.logspace(-4, 0, NEAREST)]
-    many = neighbours.lookup([CODES["net2"]] * NEAREST, ["mnist", "svhn"] * (NEAREST // 2), recipes)
-    for at, recipe in enumerate(recipes):
-        single = neighbours.lookup([CODES["net2"]], [["mnist", "svhn"][at % 2]], [recipe])
-        assert np.allclose(single, many[at], atol=1e-4)
+def by_hand(code, idf, components):
+    """The embedding of one code by the formula: (1 + log count) * idf, scaled to length 1, projected, scaled again."""
+    from sklearn.utils import murmurhash3_32
+
+    row = np.zeros(len(idf))
+    for word, count in Counter(re.findall(r"\w+", quiet(code))).items():
+        row[abs(murmurhash3_32(word, seed=0)) % len(idf)] += count
+    row = np.where(row > 0, (1 + np.log(np.maximum(row, 1))) * idf, 0)
+    vector = components.astype(float) @ (row / np.linalg.norm(row))
+    return vector / np.linalg.norm(vector)
+
+
+def test_codes_of_the_shipped_table_are_embedded_by_the_formula(shipped):
+    embedding = shipped.embedding
+    for code in CODES.values():
+        assert embedding([code])[0] == pytest.approx(by_hand(code, embedding.idf, embedding.components), abs=1e-5)
+
+
+def test_rare_words_weigh_more_by_the_smoothed_formula():
+    embedding = CodeEmbedding.fit(["a b", "a c", "a d"], seed=0)
+    weights = sorted(embedding.idf.tolist())
+    assert weights[0] == pytest.approx(1), "a word of every code"
+    assert weights[1] == pytest.approx(np.log(4 / 2) + 1), "a word of one code of three"
+    assert weights[-1] == pytest.approx(np.log(4 / 1) + 1), "a word of none"
+
+
+codes = st.sampled_from([*CODES.values(), "class Other: pass", ""])
+sides = st.tuples(codes, st.sampled_from(["mnist", "svhn", "imagenette"]),
+                  st.builds(Recipe, lr=st.floats(1e-5, 1), batch=st.integers(1, 512)))
+
+
+@given(st.lists(sides, min_size=1, max_size=10), st.randoms())
+def test_an_answer_does_not_depend_on_what_else_is_asked_to_the_last_bit(shipped, asked, random):
+    together, order = shipped.lookup(*zip(*asked, strict=True)), list(range(len(asked)))
+    random.shuffle(order)
+    shuffled = shipped.lookup(*zip(*(asked[place] for place in order), strict=True))
+    assert np.array_equal(shuffled, together[order], equal_nan=True)
+    alone = np.concatenate([shipped.lookup([code], [dataset], [recipe]) for code, dataset, recipe in asked])
+    assert np.array_equal(alone, together, equal_nan=True)
+
+
+def test_a_thousand_lookups_take_less_than_a_second_of_processor_time(shipped):
+    recipes = [Recipe(lr=lr, batch=64) for lr in np.logspace(-4, 0, 1000)]
+    started = time.process_time()
+    shipped.lookup([CODES["net2"]] * 1000, ["cifar-10", "svhn"] * 500, recipes)
+    assert time.process_time() - started < 1
 
 
 def test_what_a_recipe_does_not_state_takes_a_place_of_its_own():
@@ -100,16 +151,3 @@ def test_what_a_recipe_does_not_state_takes_a_place_of_its_own():
     assert rows[0, 3] < 0 <= rows[1, 3]
     with pytest.raises(PerfclfError, match="not a finite number"):
         recipe_numbers([Recipe(lr=float("nan"))], [32])
-
-
-def test_the_prompt_tells_both_sides_and_swaps_with_them(neighbours):
-    known = templates()
-    builder = PromptBuilder(known["code_recipe_near"], known["code_near"], "ast", 100, dataset_properties(), neighbours)
-    question = Question(CODES["net0"], "mnist", "svhn", Recipe(lr=0.5), RECIPE)
-    near = builder.near([question, question.swapped()], ["rank"] * 2)
-    assert np.allclose(near[0], near[1][::-1])
-    there, back = builder.ask([question, question.swapped()], ["rank"] * 2, near)
-    assert there.question.splitlines()[:2] == back.question.splitlines()[1::-1]
-    assert there.prefix == back.prefix
-    bare = builder.ask([Question(CODES["net0"], "mnist", "svhn")], ["rank"], near[:1])[0]
-    assert "lr" not in bare.question

@@ -3,6 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from lemur_wheel import CACHE
 
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.corpus import Corpus, load_corpus
@@ -15,16 +16,10 @@ def home(tmp_path, monkeypatch):
     monkeypatch.setenv("NNGPT_PERFCLF_HOME", str(tmp_path / "home"))
 
 
-@pytest.fixture(scope="session")
-def lemur_home(tmp_path_factory):
-    """A cache that all tests of the real LEMUR share."""
-    return tmp_path_factory.mktemp("lemur-home")
-
-
 @pytest.fixture
-def lemur(lemur_home, monkeypatch):
-    """The installed LEMUR."""
-    monkeypatch.setenv("NNGPT_PERFCLF_HOME", str(lemur_home))
+def lemur(monkeypatch):
+    """The real LEMUR, from the user's cache."""
+    monkeypatch.setenv("NNGPT_PERFCLF_HOME", str(CACHE))
     return load_corpus(load_config())
 
 

@@ -6,9 +6,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from nngpt_perfclf import corpus
 from nngpt_perfclf.config import load_config
-from nngpt_perfclf.tasks import export, load_pairs
+from nngpt_perfclf.tasks import TaskData, export, load_task
 from nngpt_perfclf.types import PerfclfError
 
 NEEDED = {"nn", "epoch", "ds_a", "ds_b", "norm_a", "norm_b", "better", "group", "part"}
@@ -16,14 +15,14 @@ NEEDED = {"nn", "epoch", "ds_a", "ds_b", "norm_a", "norm_b", "better", "group", 
 
 @pytest.fixture
 def config(tiny, monkeypatch):
-    monkeypatch.setattr(corpus, "load_corpus", lambda _: tiny)
+    monkeypatch.setattr("nngpt_perfclf.tasks.data.load_corpus", lambda _: tiny)
     return replace(load_config(), epoch=1)
 
 
 def test_json_lines_hold_every_pair_and_null_where_nothing_was_stated(config, tiny, tmp_path):
     told = export(config, str(tmp_path / "new" / "pairs.jsonl"))
     rows = [json.loads(line) for line in (tmp_path / "new" / "pairs.jsonl").read_text().splitlines()]
-    pairs = load_pairs(config, tiny)
+    pairs = TaskData(config, tiny, load_task(config.task)).pairs()
     assert len(rows) == told["pairs"] == len(pairs)
     assert set(rows[0]) >= NEEDED
     assert [row["lr_a"] for row in rows] == pairs["lr_a"].tolist()
@@ -32,7 +31,8 @@ def test_json_lines_hold_every_pair_and_null_where_nothing_was_stated(config, ti
 
 def test_parquet_holds_the_table_as_it_is(config, tiny, tmp_path):
     export(config, str(tmp_path / "pairs.parquet"))
-    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "pairs.parquet"), load_pairs(config, tiny))
+    pairs = TaskData(config, tiny, load_task(config.task)).pairs()
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "pairs.parquet"), pairs)
 
 
 def test_the_counts_by_part_add_up(config):
@@ -50,7 +50,7 @@ def test_the_configured_file_is_written_where_none_is_named(config, tmp_path):
 
 
 def test_another_ending_is_refused_before_any_work(config, monkeypatch, tmp_path):
-    monkeypatch.setattr(corpus, "load_corpus", None)
+    monkeypatch.setattr("nngpt_perfclf.tasks.data.load_corpus", None)
     with pytest.raises(PerfclfError, match=r"\.jsonl or \.parquet files, not to pairs\.csv"):
         export(config, str(tmp_path / "pairs.csv"))
 

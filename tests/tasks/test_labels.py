@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from nngpt_perfclf.config import load_config
-from nngpt_perfclf.tasks import labelled_trials, load_pairs, load_task, make_pairs
+from nngpt_perfclf.tasks import TaskData, labelled_trials, load_task, make_pairs
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "labels-epoch5.csv.gz"
 
@@ -14,13 +14,13 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "labels-epoch5.csv.gz"
 @pytest.fixture
 def pairs_at(lemur):
     task = load_task("img_classification")
-    return lambda epoch, label="normalized", sides="best": make_pairs(
-        labelled_trials(lemur, task, epoch), label, sides, seed=0)
+    return lambda epoch, label="normalized", trial="best": make_pairs(
+        labelled_trials(lemur, task, epoch), label, trial, seed=0)
 
 
-@pytest.mark.parametrize("sides", ["best", "one"])
-def test_epoch_1_has_23176_pairs_of_3343_networks(pairs_at, sides):
-    pairs = pairs_at(1, sides=sides)
+@pytest.mark.parametrize("trial", ["best", "random"])
+def test_epoch_1_has_23176_pairs_of_3343_networks(pairs_at, trial):
+    pairs = pairs_at(1, trial=trial)
     assert (len(pairs), pairs["nn"].nunique()) == (23_176, 3_343)
     assert 0.48 < (pairs["ds_a"] < pairs["ds_b"]).mean() < 0.52
 
@@ -48,12 +48,12 @@ def test_the_rank_label_knows_no_easier_dataset(pairs_at):
         wins = (pairs["better"] == first).groupby([first, pairs[["ds_a", "ds_b"]].max(axis=1)]).agg(["sum", "size"])
         return wins["sum"].clip(lower=wins["size"] - wins["sum"]).sum() / len(pairs)
 
-    assert known_by_name(pairs_at(1, "rank", "one")) < 0.55
-    assert known_by_name(pairs_at(1, "normalized", "one")) > 0.80
+    assert known_by_name(pairs_at(1, "rank", "random")) < 0.55
+    assert known_by_name(pairs_at(1, "normalized", "random")) > 0.80
 
 
 def test_the_configured_split_holds_out_enough_and_shares_no_group(lemur):
-    pairs = load_pairs(load_config(), lemur)
+    pairs = TaskData(load_config(), lemur, load_task("img_classification")).pairs()
     counts = pairs.groupby("part")["nn"].agg(["size", "nunique"])
     assert counts.loc["test", "size"] >= 2_000
     assert counts.loc["test", "nunique"] >= 300

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from nngpt_perfclf.tasks import anchor_recipes, labelled_trials, make_pairs, pairs, question_of, recipe_of
 from nngpt_perfclf.types import PerfclfError, Recipe
 
-SIDES = st.sampled_from(["one", "best"])
+CHOICES = st.sampled_from(["random", "best"])
 LABELS = st.sampled_from(["normalized", "rank"])
 a_few = settings(max_examples=10, deadline=None)
 
@@ -30,25 +30,25 @@ def test_rank_is_the_share_of_the_datasets_trials_that_are_not_better(trials):
 
 
 @a_few
-@given(seed=st.integers(0, 2**32), shuffle=st.integers(0, 2**32 - 1), sides=SIDES, label=LABELS)
-def test_the_order_of_the_rows_says_nothing(trials, seed, shuffle, sides, label):
-    expected = make_pairs(trials, label, sides, seed)
-    shuffled = make_pairs(trials.sample(frac=1, random_state=shuffle), label, sides, seed)
+@given(seed=st.integers(0, 2**32), shuffle=st.integers(0, 2**32 - 1), trial=CHOICES, label=LABELS)
+def test_the_order_of_the_rows_says_nothing(trials, seed, shuffle, trial, label):
+    expected = make_pairs(trials, label, trial, seed)
+    shuffled = make_pairs(trials.sample(frac=1, random_state=shuffle), label, trial, seed)
     pd.testing.assert_frame_equal(shuffled, expected)
 
 
 @a_few
-@given(seed=st.integers(0, 2**32), sides=SIDES)
-def test_another_networks_data_changes_no_draw(trials, seed, sides):
+@given(seed=st.integers(0, 2**32), trial=CHOICES)
+def test_another_networks_data_changes_no_draw(trials, seed, trial):
     rest = trials[trials["nn"] != "ga-0"]
-    before, after = make_pairs(rest, "normalized", sides, seed), make_pairs(trials, "normalized", sides, seed)
+    before, after = make_pairs(rest, "normalized", trial, seed), make_pairs(trials, "normalized", trial, seed)
     pd.testing.assert_frame_equal(after[after["nn"] != "ga-0"].reset_index(drop=True), before)
 
 
 @a_few
-@given(seed=st.integers(0, 2**32), sides=SIDES, label=LABELS)
-def test_every_network_has_each_pair_of_its_datasets_once_and_the_better_one_is_better(trials, seed, sides, label):
-    table = make_pairs(trials, label, sides, seed)
+@given(seed=st.integers(0, 2**32), trial=CHOICES, label=LABELS)
+def test_every_network_has_each_pair_of_its_datasets_once_and_the_better_one_is_better(trials, seed, trial, label):
+    table = make_pairs(trials, label, trial, seed)
     datasets = trials.groupby("nn")["dataset"].nunique()
     assert table.groupby("nn").size().to_dict() == (datasets * (datasets - 1) // 2)[lambda n: n > 0].to_dict()
     column = {"normalized": "norm", "rank": "rank"}[label]
@@ -69,7 +69,7 @@ def test_the_best_trial_a_side_is_the_same_for_every_seed(trials, seed):
 
 
 def test_another_seed_draws_other_trials_and_other_orders(trials):
-    first, second = (make_pairs(trials, "normalized", "one", seed) for seed in (0, 1))
+    first, second = (make_pairs(trials, "normalized", "random", seed) for seed in (0, 1))
     assert {*first["trial_a"], *first["trial_b"]} != {*second["trial_a"], *second["trial_b"]}
     assert first["ds_a"].tolist() != second["ds_a"].tolist()
 
@@ -84,13 +84,13 @@ def test_every_trial_is_drawn_as_often_as_another(trials):
 
 def test_a_tie_goes_to_the_first_dataset_in_the_alphabet_and_is_marked(trials):
     level = trials.assign(norm=0.5)
-    table = make_pairs(level, "normalized", "one", 0)
+    table = make_pairs(level, "normalized", "random", 0)
     assert table["tie"].all()
     assert (table["better"] == table[["ds_a", "ds_b"]].min(axis=1)).all()
 
 
 def test_a_question_carries_the_code_and_both_recipes(trials, tiny):
-    row = next(make_pairs(trials, "normalized", "one", 0).itertuples())
+    row = next(make_pairs(trials, "normalized", "random", 0).itertuples())
     question = question_of(row, tiny.codes)
     assert (question.arch_code, question.epoch) == (tiny.codes[row.nn], 1)
     assert question.recipe_b == recipe_of(row, "b")
@@ -106,11 +106,11 @@ def test_an_anchor_is_the_recipe_of_the_datasets_median_trial(trials):
         assert isinstance(recipe, Recipe)
 
 
-@pytest.mark.parametrize(("label", "sides", "complaint"), [
-    ("acc", "one", "label=acc: known are normalized, rank"), ("rank", "two", "sides=two: known are one, best")])
-def test_unknown_words_are_named_with_the_known_ones(trials, label, sides, complaint):
+@pytest.mark.parametrize(("label", "trial", "complaint"), [
+    ("acc", "random", "label=acc: known are normalized, rank"), ("rank", "two", "trial=two: known are random, best")])
+def test_unknown_words_are_named_with_the_known_ones(trials, label, trial, complaint):
     with pytest.raises(PerfclfError, match=complaint):
-        make_pairs(trials, label, sides, 0)
+        make_pairs(trials, label, trial, 0)
 
 
 def test_an_epoch_without_trials_names_the_epochs_that_have_some(tiny, task):
@@ -120,4 +120,4 @@ def test_an_epoch_without_trials_names_the_epochs_that_have_some(tiny, task):
 
 def test_networks_with_one_dataset_each_give_no_pairs_and_a_clear_error(trials):
     with pytest.raises(PerfclfError, match="no network has trials on two of the datasets"):
-        make_pairs(trials[trials["dataset"] == "mnist"], "normalized", "one", 0)
+        make_pairs(trials[trials["dataset"] == "mnist"], "normalized", "random", 0)

@@ -130,14 +130,18 @@ def test_shares_are_kept(split_by):
     assert parts["validation"] == pytest.approx(0.1, abs=0.02)
 
 
+def with_parts(pairs, codes, split):
+    return add_split(pairs, split_networks(codes, split), split)
+
+
 @pytest.fixture
 def pairs(tiny, task):
-    return make_pairs(labelled_trials(tiny, task, 1), "normalized", "one", 0)
+    return make_pairs(labelled_trials(tiny, task, 1), "normalized", "random", 0)
 
 
 @pytest.mark.parametrize("dataset", ["cifar-10", "mnist", "svhn"])
 def test_a_dataset_left_out_is_in_every_test_pair_and_in_no_other(tiny, pairs, split_by, dataset):
-    table = add_split(pairs, tiny.codes, split_by("dataset", left_out=dataset))
+    table = with_parts(pairs, tiny.codes, split_by("dataset", left_out=dataset))
     touches = (table["ds_a"] == dataset) | (table["ds_b"] == dataset)
     assert ((table["part"] == "test") == touches).all()
 
@@ -157,14 +161,14 @@ def test_who_learns_from_single_trials_sees_none_of_a_network_or_dataset_that_is
 
 
 def test_near_duplicates_stay_together(tiny, pairs, split_by):
-    table = add_split(pairs, tiny.codes, split_by("group"))
+    table = with_parts(pairs, tiny.codes, split_by("group"))
     assert table["group"].nunique() == 4
     assert (table.groupby("group")["part"].nunique() == 1).all()
     assert (table["family"] == table["nn"].map(family_of)).all()
 
 
 def test_a_network_has_one_part(tiny, pairs, split_by):
-    table = add_split(pairs, tiny.codes, split_by("network"))
+    table = with_parts(pairs, tiny.codes, split_by("network"))
     assert (table.groupby("nn")["part"].nunique() == 1).all()
     assert table["part"].nunique() == 3
 
@@ -172,8 +176,8 @@ def test_a_network_has_one_part(tiny, pairs, split_by):
 def test_the_leaky_split_keeps_nothing_apart_but_the_pair_whichever_side_it_is_asked_from(tiny, task, split_by):
     trials = labelled_trials(tiny, task, 1)
     parts = []
-    for seed in (0, 1):  # other sides, the same pair
-        table = add_split(make_pairs(trials, "rank", "best", seed), tiny.codes, split_by("pairs"))
+    for seed in (0, 1):  # other trials, the same pair
+        table = with_parts(make_pairs(trials, "rank", "best", seed), tiny.codes, split_by("pairs"))
         names = table[["ds_a", "ds_b"]]
         parts.append(table.set_index([table["nn"], names.min(axis=1), names.max(axis=1)])["part"].sort_index())
     pd.testing.assert_series_equal(*parts)
@@ -181,7 +185,7 @@ def test_the_leaky_split_keeps_nothing_apart_but_the_pair_whichever_side_it_is_a
 
 
 def test_the_pairs_themselves_are_untouched(tiny, pairs, split_by):
-    table = add_split(pairs, tiny.codes, split_by("group"))
+    table = with_parts(pairs, tiny.codes, split_by("group"))
     pd.testing.assert_frame_equal(table[list(pairs.columns)], pairs)
 
 
@@ -193,13 +197,13 @@ def test_the_pairs_themselves_are_untouched(tiny, pairs, split_by):
 ])
 def test_a_split_that_cannot_be_made_is_refused(tiny, pairs, split_by, settings, complaint):
     with pytest.raises(PerfclfError, match=complaint):
-        add_split(pairs, tiny.codes, split_by(**settings))
+        with_parts(pairs, tiny.codes, split_by(**settings))
 
 
 def test_a_network_without_code_is_named(tiny, pairs, split_by):
     codes = {nn: code for nn, code in tiny.codes.items() if nn != "ga-0"}
     with pytest.raises(PerfclfError, match="no code for 1 networks with trials, such as ga-0"):
-        add_split(pairs, codes, split_by("group"))
+        with_parts(pairs, codes, split_by("group"))
 
 
 @pytest.mark.parametrize(("nn", "family"), [

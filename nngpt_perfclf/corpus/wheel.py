@@ -1,0 +1,66 @@
+"""LEMUR's files inside nn-dataset's wheel, read where they lie: unpacked they are 118,000 small files and 628 MB."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zipfile import BadZipFile, ZipFile
+
+from nngpt_perfclf.corpus.records import Records, decoded, is_code, joined
+from nngpt_perfclf.types import PerfclfError
+
+if TYPE_CHECKING:
+    from nngpt_perfclf.corpus.reading import Reading
+
+_RESULTS = "ab/nn/stat/train/"
+_CODES = "ab/nn/nn/"
+
+
+def state(file: Path) -> str:
+    """Hex digest of the wheel's name, size and time of change."""
+    status = file.stat()
+    return hashlib.blake2b(f"{file} {status.st_size} {status.st_mtime_ns}".encode(), digest_size=16).hexdigest()
+
+
+def read_wheel(file: Path) -> Reading:
+    """Every trial and code in the wheel, as `files.read_files` reads them once it is unpacked.
+
+    Raises PerfclfError where the file is no wheel, was cut, or carries no results.
+    """
+    from nngpt_perfclf.console import progress
+
+    try:
+        with ZipFile(file) as archive, progress() as bar:
+            runs, codes = _listed(archive)
+            if not runs:
+                raise PerfclfError(f"{file} carries no results")
+            records = Records()
+            for name in bar.track(sorted(runs), description="reading LEMUR's results"):
+                records.add_run(name, runs[name],
+                                lambda entry, name=name: _content(archive, f"{_RESULTS}{name}/{entry}"))
+            return joined([records], *decoded(codes, lambda entry: _content(archive, f"{_CODES}{entry}")))
+    except BadZipFile as error:
+        raise PerfclfError(f"{file} is not a whole wheel ({error}): fetch it again") from error
+
+
+def _listed(archive: ZipFile) -> tuple[dict[str, list[str]], list[str]]:
+    """The files of each run, and the files of codes."""
+    runs, codes = defaultdict(list), []
+    for entry in archive.namelist():
+        if entry.startswith(_RESULTS):
+            run, _, name = entry.removeprefix(_RESULTS).partition("/")
+            if name:
+                runs[run].append(name)
+        elif entry.startswith(_CODES) and "/" not in (name := entry.removeprefix(_CODES)) and is_code(name):
+            codes.append(name)
+    return runs, sorted(codes)
+
+
+def _content(archive: ZipFile, entry: str) -> bytes:
+    try:
+        return archive.read(entry)
+    except (BadZipFile, zlib.error) as error:
+        raise ValueError(f"damaged in the wheel ({error})") from error

@@ -1,0 +1,104 @@
+"""NNGPT's evaluation with pruning before it, and a line and a page for its operator after it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+import os
+import shlex
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from nngpt_perfclf.config import Config, load_config
+from nngpt_perfclf.console import say
+from nngpt_perfclf.nngpt.folders import PRM, Epoch, Evaluation
+from nngpt_perfclf.nngpt.hook import PRUNE, RECORDS
+
+log = logging.getLogger("nngpt_perfclf")
+
+
+def pruning(main: Callable, module: Mapping[str, object]) -> Callable:
+    """`main` of NNGPT's evaluation, `module` being its globals: before it, each generation that it is about to evaluate
+    is pruned, which is after NNGPT has repaired the generated code. A failure in the pruning is logged, and NNGPT goes
+    on: it must never stop a run of days. Without the environment variable `PRUNE` nothing happens."""
+    @functools.wraps(main)
+    def evaluate(*args, **kwargs):
+        setting = os.environ.get(PRUNE)
+        if not setting:
+            return main(*args, **kwargs)
+        records = _guarded(_prune_all, setting, main, module, args, kwargs) or []
+        started = time.monotonic()
+        result = main(*args, **kwargs)
+        for record in records:
+            _guarded(_report, record, (time.monotonic() - started) / len(records))
+        return result
+
+    return evaluate
+
+
+def configured(setting: str) -> Config:
+    """The configuration of a value of the environment variable `PRUNE`."""
+    file, *overrides = shlex.split(setting)
+    config = load_config(file, overrides)
+    return config if config.out or RECORDS not in os.environ else load_config(
+        file, [*overrides, f"out={os.environ[RECORDS]}"])
+
+
+def evaluation_of(arguments: Mapping[str, object], module: Mapping[str, object]) -> Evaluation:
+    """How an evaluation that is called with these arguments will train."""
+    prm = {name: arguments.get(name, default) for name, default in PRM.items()}
+    overrides = arguments.get("prm_json")
+    return Evaluation(str(arguments["dataset"]), prm, overrides if isinstance(overrides, dict) else {},
+                      int(arguments["nn_train_epochs"]), not str(module.get("__file__")).endswith("NNEvalAnalog.py"))
+
+
+def epochs_of(arguments: Mapping[str, object], module: Mapping[str, object]) -> list[Epoch]:
+    """The generations that an evaluation which is called with these arguments will look at, as its code finds them."""
+    epoch_dir, synth_dir = module["epoch_dir"], module["synth_dir"]
+    if arguments.get("custom_synth_dir"):
+        synths = [Path(arguments["custom_synth_dir"])]
+    elif arguments["only_epoch"] is not None:
+        synths = [synth_dir(epoch_dir(arguments["only_epoch"]))]
+    else:
+        root = epoch_dir()
+        count = arguments["nn_alter_epochs"]
+        if count is None:
+            count = len(os.listdir(root)) if root.is_dir() else 0
+        synths = [synth_dir(epoch_dir(number)) for number in range(count)]
+    return [Epoch(synth.absolute()) for synth in synths if synth.is_dir()]
+
+
+def _prune_all(setting: str, main: Callable, module: Mapping[str, object], args: tuple, kwargs: dict) -> list[Path]:
+    """Prune what is about to be evaluated; the records."""
+    bound = inspect.signature(main).bind(*args, **kwargs)
+    bound.apply_defaults()
+    config, evaluation = configured(setting), evaluation_of(bound.arguments, module)
+    found = [_guarded(_prune, config, epoch, evaluation) for epoch in epochs_of(bound.arguments, module)]
+    return [record for record in found if record is not None]
+
+
+def _prune(config: Config, epoch: Epoch, evaluation: Evaluation) -> Path | None:
+    from nngpt_perfclf.nngpt.prune import prune
+
+    result = prune(config, epoch.synth, config.nngpt.target, evaluation=evaluation)
+    return Path(result["record"]) if "record" in result else None
+
+
+def _report(record: Path, seconds: float) -> None:
+    from nngpt_perfclf.evaluation.pruning import line, read_records
+    from nngpt_perfclf.evaluation.report import report
+    from nngpt_perfclf.nngpt.records import add_outcomes
+
+    add_outcomes(record, seconds)
+    say(f"nngpt_perfclf: {line(read_records(record.parent))}; {record.parent / 'report.html'}")
+    report(load_config(), str(record.parent))
+
+
+def _guarded(call: Callable, *arguments: object):
+    try:
+        return call(*arguments)
+    except Exception:
+        log.exception("nngpt_perfclf: NNGPT goes on without %s", call.__name__.strip("_").replace("_", " "))
+        return None

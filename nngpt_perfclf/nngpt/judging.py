@@ -1,0 +1,77 @@
+"""Which candidates of one generation are worth a training: scored for their datasets, decided on in groups."""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nngpt_perfclf.loop.policies import Ask, Rule
+from nngpt_perfclf.loop.run_database import Scored
+from nngpt_perfclf.loop.search import decide
+from nngpt_perfclf.nngpt.folders import Found
+from nngpt_perfclf.types import Candidate, Score
+
+# Given candidates and the dataset they are for: one Scored each.
+Asker = Callable[[Sequence[Candidate], str], list[Scored]]
+# Datasets with fewer candidates than this are decided on together: a share of two or three prunes nothing or too much.
+POOLED_BELOW = 4
+_SUREST = 1e-6
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was decided about one candidate; `reason`: why it is pruned or without a score."""
+
+    keep: bool
+    scored: Scored
+    reason: str
+
+
+def judge(found: Sequence[Found], ask: Asker, rule: Rule, seed: int) -> dict[Path, Verdict]:
+    """A verdict for each folder with a candidate and a target, and for each broken one.
+
+    Candidates are compared with those for the same dataset, by score. Those for datasets with few candidates are
+    compared with each other, by expected percentile, which means the same on every dataset.
+    """
+    verdicts = {one.folder: Verdict(False, Scored(None, 0.0, one.broken, broken=True), f"broken: {one.broken}")
+                for one in found if one.broken}
+    asked = [one for one in found if one.candidate is not None and one.target and not one.left and not one.broken]
+    scored: dict[Path, Scored] = {}
+    for target, members in sorted(_by(asked, lambda one: one.target).items()):
+        scored |= zip((one.folder for one in members), ask([one.candidate for one in members], target), strict=True)
+    sound = _by([one for one in asked if not scored[one.folder].broken], lambda one: one.target)
+    few = {target for target, members in sound.items() if len(members) < POOLED_BELOW}
+    groups = _by(asked, lambda one: "" if one.target in few and len(few) > 1 else one.target)
+    for name, members in sorted(groups.items()):
+        given = [scored[one.folder] for one in members]
+        compared = given if name else [_by_percentile(one) for one in given]
+        decisions = decide(Ask(rule), [one.candidate for one in members], compared, seed)
+        verdicts |= {one.folder: Verdict(decision.kept, own, decision.reason or _silence(own))
+                     for one, own, decision in zip(members, given, decisions, strict=True)}
+    return verdicts
+
+
+def _by(found: Sequence[Found], key: Callable[[Found], str]) -> dict[str, list[Found]]:
+    groups = defaultdict(list)
+    for one in found:
+        groups[key(one)].append(one)
+    return groups
+
+
+def _by_percentile(scored: Scored) -> Scored:
+    """The same, ranked by the log-odds of the percentile."""
+    if scored.score is None:
+        return scored
+    share = min(max(scored.score.percentile, _SUREST), 1 - _SUREST)
+    return replace(scored, score=replace(scored.score, value=math.log(share / (1 - share))))
+
+
+def _silence(scored: Scored) -> str:
+    """Why there is no usable score, where there is none."""
+    score: Score | None = scored.score
+    if score is None:
+        return scored.reason or "no opinion"
+    return "" if score.decided else f"undecided: {score.reason}"

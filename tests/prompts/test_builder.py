@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+
+from nngpt_perfclf.datasets import dataset_properties
+from nngpt_perfclf.prompts import Template, find_template, templates
+from nngpt_perfclf.prompts.builder import PromptBuilder
+from nngpt_perfclf.types import PerfclfError, Question, Recipe
+
+CODE = "class Net(nn.Module):\n    def forward(self, x):\n        return self.conv(x)\n"
+RECIPE = Recipe(lr=0.01, momentum=0.9, batch=64, dropout=0.2, transform="norm_64_flip")
+KNOWN = dataset_properties()
+
+
+class Near:
+    """Recorded trials near by: half of the learning rate on mnist, none elsewhere; one of a group that is hidden."""
+
+    def lookup(self, codes, datasets, recipes, not_in=None):
+        found = [[np.nan] * 2 if dataset != "mnist" else [recipe.lr / 2, recipe.lr] if recipe.lr else [0.0, 0.0]
+                 for dataset, recipe in zip(datasets, recipes, strict=True)]
+        return np.array(found) * (1 if not_in is None else -1)
+
+
+def builder(template="code_recipe_near", code_only="code_near", neighbours=None):
+    return PromptBuilder(find_template(template), find_template(code_only), "ast", 100, KNOWN, neighbours)
+
+
+def test_the_prompt_tells_both_sides_and_swaps_with_them():
+    asking, question = builder(neighbours=Near()), Question(CODE, "mnist", "svhn", Recipe(lr=0.5), RECIPE)
+    near = asking.near([question, question.swapped()], ["normalized"] * 2)
+    there, back = asking.ask([question, question.swapped()], ["normalized"] * 2, near)
+    assert there.question.startswith("mnist 25: lr-0.3\nsvhn ?: lr-2.0 mom.9 batch64 drop.2 img64 flip norm\n")
+    assert there.question.splitlines()[:2] == back.question.splitlines()[1::-1]
+    assert (there.prefix, there.options) == (back.prefix, back.options[::-1])
+
+
+def test_the_label_decides_what_is_asked_and_what_was_reached_near_by():
+    question = Question(CODE, "mnist", "svhn", Recipe(lr=0.5), RECIPE)
+    asking = builder(neighbours=Near())
+    labels = ["normalized", "rank"]
+    near = asking.near([question] * 2, labels)
+    assert near[:, 0].tolist() == [0.25, 0.5]
+    score, rank = asking.ask([question] * 2, labels, near)
+    assert "better score at epoch 1" in score.question
+    assert "better rank at epoch 1" in rank.question
+
+
+def test_a_question_without_both_recipes_has_the_template_that_shows_none():
+    partly = Question(CODE, "mnist", "svhn", RECIPE)
+    prompt, = builder().ask([partly], ["rank"], np.full((1, 2), np.nan))
+    assert prompt.question == "mnist ?\nsvhn ?\nbetter rank at epoch 1:\n"
+
+
+def test_without_a_table_nothing_is_near_and_no_questions_have_no_answers():
+    question = Question(CODE, "mnist", "svhn", RECIPE, RECIPE)
+    assert np.isnan(builder().near([question], ["rank"])).all()
+    assert builder(neighbours=Near()).near([], []).shape == (0, 2)
+
+
+def test_trials_of_a_near_duplicate_group_can_be_hidden():
+    question = Question(CODE, "mnist", "svhn", Recipe(lr=0.5), RECIPE)
+    shown, hidden = (builder(neighbours=Near()).near([question], ["rank"], group) for group in (None, np.array([7])))
+    assert hidden[0, 0] == -shown[0, 0]
+
+
+def test_a_template_that_reads_no_code_shows_none():
+    question = Question("class Net(:", "mnist", "svhn", RECIPE, RECIPE)
+    asking = builder("metadata", "metadata")
+    assert asking.shown(question) is None
+    assert asking.ask([question], ["rank"], np.full((1, 2), np.nan))[0].prefix == ""
+
+
+@pytest.mark.parametrize("names", [("normalized_accuracy", "code"), ("code_recipe", "normalized_accuracy")])
+def test_a_template_that_only_a_recorded_pair_can_fill_is_refused_at_once(names):
+    with pytest.raises(PerfclfError, match="normalized_accuracy needs norm_a, norm_b, known of recorded pairs alone"):
+        builder(*names)
+
+
+def test_a_template_with_a_field_that_nobody_knows_is_refused():
+    odd = Template("odd", 1, ("ds_a", "ds_b", "weather"), "", "", "{ds_a} or {ds_b} when it is {weather}?\n")
+    with pytest.raises(PerfclfError, match="template odd needs weather"):
+        PromptBuilder(odd, odd, "ast", 100, KNOWN)
+
+
+@pytest.mark.parametrize("name", sorted(set(templates()) - {"normalized_accuracy"}))
+def test_every_other_built_in_template_can_be_asked(name):
+    question = Question(CODE, "mnist", "svhn", RECIPE, RECIPE)
+    prompt, = builder(name, name).ask([question], ["normalized"], np.array([[0.5, np.nan]]))
+    assert prompt.question.endswith("\n")
+    assert "{" not in prompt.prefix + prompt.question
+    assert "nan" not in prompt.question
+
+
+def test_an_unknown_template_names_the_nearest():
+    with pytest.raises(PerfclfError, match="did you mean code_recipe"):
+        find_template("code_recipes")
