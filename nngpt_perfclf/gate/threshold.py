@@ -46,8 +46,10 @@ def level(settings: Settings, balance: np.ndarray, refused: np.ndarray) -> np.nd
     wanted share were let through so far, below zero: more; `refused`: how many in a row were refused. All (n,)."""
     if settings.keep == 1:
         return np.full_like(balance, np.inf)
+    steady = settings.keep + settings.gain * balance
     waited = np.maximum(settings.keep * refused - settings.patience, 0.0)
-    return (settings.keep + settings.gain * balance) * (1 + waited / 2)
+    # Halfway to letting everything through: the worst candidates stay out.
+    return np.maximum(steady, np.minimum(steady * (1 + waited / 2), (1 + settings.keep) / 2))
 
 
 @dataclass(frozen=True)
