@@ -125,13 +125,13 @@ class Gate(Ask):
         # Generation i comes after i - seen … i - 1; the first ones come after the last, as on a circle.
         streams, of_ties = (np.concatenate([np.roll(part, turn, axis=0) for turn in range(rule.seen, -1, -1)], axis=1)
                             for part in (values, ties))
-        return let_through(streams, of_ties, Settings(rule.keep))[:, -values.shape[1]:]
+        return let_through(streams, of_ties, _stream(rule))[:, -values.shape[1]:]
 
     def _mask(self, values, candidates, seed, past) -> np.ndarray:
         stream = np.array([*(np.nan if value is None else value for _, value in past), *values], float)
         names = [*(name for name, _ in past), *(candidate.name for candidate in candidates)]
         ties = np.array([uniform(0, "", name) for name in names])
-        return let_through(stream[None], ties[None], Settings(self.rule.keep))[0, len(past):]
+        return let_through(stream[None], ties[None], _stream(self.rule))[0, len(past):]
 
 
 class Random(Policy):
@@ -191,6 +191,12 @@ def keep_mask(scores: np.ndarray, ties: np.ndarray, rule: Rule) -> np.ndarray:
     allowed = place < np.maximum(count, rule.least_kept)[..., None]
     unsure = logits >= -np.log(rule.confidence / (1 - rule.confidence)) if rule.confidence > 0.5 else filled >= best
     return allowed | unsure | ~scored
+
+
+def _stream(rule: Rule) -> Settings:
+    if rule.keep is None:
+        raise PerfclfError("the policy gate needs shares to keep: leave null out of loop.keep")
+    return Settings(rule.keep)
 
 
 def chances(logits: np.ndarray) -> np.ndarray:
