@@ -125,6 +125,18 @@ class NngptConfig:
 
 
 @dataclass(frozen=True)
+class ServeConfig:
+    host: str
+    port: int
+    token: str | None
+    keep: float
+    bytes: int
+    seconds: float
+    requests: int
+    candidates: int
+
+
+@dataclass(frozen=True)
 class RecipeConfig:
     """A recipe on the command line: the fields of `types.Recipe`, None where not stated."""
 
@@ -163,6 +175,7 @@ class Config:
     advice: AdviceConfig
     evaluate: EvaluateConfig
     loop: LoopConfig
+    serve: ServeConfig
     nngpt: NngptConfig
     recipe: RecipeConfig
     recipe_a: RecipeConfig
