@@ -52,6 +52,8 @@ VERBS = {
     "advise": Verb("ask about one network's code", "advice.answering:answer", ("net.py?", "ds_a?", "ds_b?"),
                    (("--batch", "FILE", "read questions as JSON lines instead"),),
                    ("adviser", "epoch", "label", "datasets", *_ADVICE, "recipe", "recipe_a", "recipe_b", "out")),
+    "serve": Verb("answer rank, advise and gate over HTTP (extra: serve)", "serve.command:serve",
+                  keys=("serve", "scorer", "adviser", "epoch", "label", "datasets", "seed", *_ADVICE, "out")),
     "rank": Verb("rank networks for one dataset, best first", "advice.rank_command:rank", ("net.py…",),
                  (("--target", "DATASET", "the dataset that they would be trained on"),
                   ("--outcomes", "FILE", "candidates trained on it already: JSON lines, or a loop's database")),
