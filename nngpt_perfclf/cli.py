@@ -68,7 +68,7 @@ VERBS = {
     "evaluate": Verb("measure an adviser on held-out pairs, with its baselines", "evaluation:evaluate", ("run?",),
                      keys=("adviser", *_DATA, *_PROMPT, "out", "resume", "threads", *_ADVICE, "evaluate",
                            "train.labels", "train.precision", "model")),
-    "report": Verb("write the HTML page of finished runs", "evaluation:report", ("run…",), keys=("out",)),
+    "report": Verb("write the HTML page of finished runs", "evaluation.report:report", ("run…",), keys=("out",)),
     "bench": Verb("measure how fast advice and training are on this machine", "models:bench", ("net.py?",),
                   keys=("task", "code_view", "code_tokens", "threads", "model", "lora", "train", "evaluate.new_tokens",
                         "evaluate.temperature", "evaluate.top_k", "evaluate.top_p")),
