@@ -139,7 +139,8 @@ def test_two_hundred_hostile_requests_leave_it_answering(port):
         for _ in range(rng.randrange(1, 8)):
             body[rng.randrange(len(body))] = rng.randrange(256)
         raw = [head + str(len(body)).encode() + b"\r\n\r\n" + bytes(body), head + b"99999999999\r\n\r\n",
-               rng.randbytes(300), head + b"-1\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"A" * 70_000, head + b"10\r\n\r\nab",
+               rng.randbytes(300), head + b"-1\r\n\r\n", b"GET / HTTP/9.9\r\n\r\n", b"A" * 70_000,
+               head + b"10\r\n\r\nab",
                b"POST /rank HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n"][turn % 8]
         with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
             try:
