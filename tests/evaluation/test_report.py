@@ -9,7 +9,8 @@ import made_runs
 import pytest
 
 from nngpt_perfclf.config import load_config
-from nngpt_perfclf.evaluation import captions, report
+from nngpt_perfclf.evaluation import captions
+from nngpt_perfclf.evaluation.report import report
 from nngpt_perfclf.types import PerfclfError
 
 SECTIONS = {"summary", "what-was-run", "predictors", "folds", "seeds", "learning", "datasets", "reliability",
