@@ -34,7 +34,8 @@ class Verb:
 
 _DATA = ("task", "epoch", "label", "trial", "seed", "corpus", "split")
 _PROMPT = ("template", "code_only_template", "code_view", "code_tokens", "datasets")
-_ADVICE = ("advice.confidence", "advice.batch_tokens", "advice.answer_cache", "advice.profile", "advice.references")
+_ADVICE = ("advice.confidence", "advice.batch_tokens", "advice.answer_cache", "advice.profile", "advice.references",
+           "train.precision")
 VERBS = {
     "corpus": Verb("read LEMUR's recorded trials and say what is in them", "corpus:describe", keys=("corpus",)),
     "pairs": Verb("make the labelled dataset pairs and their split", "tasks:export",
@@ -51,6 +52,8 @@ VERBS = {
     "advise": Verb("ask about one network's code", "advice.answering:answer", ("net.py?", "ds_a?", "ds_b?"),
                    (("--batch", "FILE", "read questions as JSON lines instead"),),
                    ("adviser", "epoch", "label", "datasets", *_ADVICE, "recipe", "recipe_a", "recipe_b", "out")),
+    "serve": Verb("answer rank, advise and gate over HTTP (extra: serve)", "serve.command:serve",
+                  keys=("serve", "scorer", "adviser", "epoch", "label", "datasets", "seed", *_ADVICE, "out")),
     "rank": Verb("rank networks for one dataset, best first", "advice.rank_command:rank", ("net.py…",),
                  (("--target", "DATASET", "the dataset that they would be trained on"),
                   ("--outcomes", "FILE", "candidates trained on it already: JSON lines, or a loop's database")),
@@ -65,13 +68,13 @@ VERBS = {
     "evaluate": Verb("measure an adviser on held-out pairs, with its baselines", "evaluation:evaluate", ("run?",),
                      keys=("adviser", *_DATA, *_PROMPT, "out", "resume", "threads", *_ADVICE, "evaluate",
                            "train.labels", "train.precision", "model")),
-    "report": Verb("write the HTML page of finished runs", "evaluation:report", ("run…",), keys=("out",)),
+    "report": Verb("write the HTML page of finished runs", "evaluation.report:report", ("run…",), keys=("out",)),
     "bench": Verb("measure how fast advice and training are on this machine", "models:bench", ("net.py?",),
                   keys=("task", "code_view", "code_tokens", "threads", "model", "lora", "train", "evaluate.new_tokens",
                         "evaluate.temperature", "evaluate.top_k", "evaluate.top_p")),
     "loop": Verb("run the AutoML loop: propose, score, prune, train", "simulate:run_loop",
                  keys=(*_DATA, "datasets", "out", "resume", "threads", *_ADVICE, "evaluate.part", "loop")),
-    "nngpt": Verb("prune or undo an NNGPT epoch, enable or disable an NNGPT checkout", "nngpt:command",
+    "nngpt": Verb("prune or undo an NNGPT epoch, enable or disable an NNGPT checkout", "nngpt.command:command",
                   ("action", "path"),
                   (("--target", "DATASET", "prune: the dataset, instead of each candidate's own"),
                    ("--keep", "SHARE", "prune: the share of the candidates to keep"),

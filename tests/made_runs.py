@@ -60,7 +60,7 @@ def loop(folder: Path) -> Path:
 
 
 def folds(folder: Path) -> Path:
-    table = [{"label": "rank", "sides": "one", "predictor": predictor, "n": 90, "accuracy": accuracy,
+    table = [{"label": "rank", "trial": "random", "predictor": predictor, "n": 90, "accuracy": accuracy,
               "accuracy_low": accuracy - 0.1, "accuracy_high": accuracy + 0.1, "above_prior": accuracy - 0.5,
               "above_prior_low": None, "above_prior_high": None} for predictor, accuracy in
              (("prior", 0.5), ("pairwise (both)", 0.8))]

@@ -11,7 +11,15 @@ import numpy as np
 
 from nngpt_perfclf import processes
 from nngpt_perfclf.advice.calibration import calibrate, calibration_table
-from nngpt_perfclf.advice.language import KIND, LanguageAdviser, known_evidence, load, load_untrained, prompt_builder
+from nngpt_perfclf.advice.language import (
+    KIND,
+    LanguageAdviser,
+    computed_with,
+    known_evidence,
+    load,
+    load_untrained,
+    prompt_builder,
+)
 from nngpt_perfclf.advice.prior import PairPrior, save_priors
 from nngpt_perfclf.advice.run_folders import LANGUAGE_NAME
 from nngpt_perfclf.advice.weights import Weights, fit_weights, save_weights
@@ -67,7 +75,7 @@ def train(config: Config, out: Path) -> dict:
         say(f"{sum(len(lesson.pairs) for lesson in lessons):,} labels about {len(lessons):,} codes")
         result = fine_tune(model, builder, material, config, out)
         result |= calibrate(config, out, data, weights, calibration)
-    _note(config, out, data, status="done", result=result)
+    _note(config, out, data, status="done", result=result, computed_with=computed_with(model))
     return {"run": str(out), **result}
 
 

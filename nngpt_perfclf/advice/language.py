@@ -71,15 +71,17 @@ def known_evidence(prior: PairPrior, questions: Sequence[Question], near: np.nda
 def load(config: Config) -> LanguageAdviser:
     """The adapter of a run folder on its base model, which is fetched where it is missing."""
     from nngpt_perfclf.models import ensure_ready
+    from nngpt_perfclf.models.device import machine
     from nngpt_perfclf.models.language import load as load_model
 
     folder = folder_of(config, LANGUAGE_NAME)
     own = recorded_config(folder)
-    model = load_model(ensure_ready(own.model), folder / "adapter", own.model.chat, config.train.precision)
+    model = load_model(ensure_ready(own.model), folder / "adapter", own.model.chat, config.train.precision, merge=True)
     return LanguageAdviser(
         name=Path(config.adviser).name, prior=load_prior(folder, config.label),
         **common(config), weights=load_weights(folder, config.label, LanguageAdviser.sources),
-        cache=cache_of(folder, config), model=model, builder=prompt_builder(folder, own, config), label=config.label,
+        cache=cache_of(folder, config, f"{model.precision} {machine()}"), computed_with=computed_with(model),
+        model=model, builder=prompt_builder(folder, own, config), label=config.label,
         batch_tokens=config.advice.batch_tokens)
 
 
@@ -91,9 +93,17 @@ def load_untrained(config: Config) -> LanguageAdviser:
     model = load_model(ensure_ready(config.model), chat=config.model.chat, precision=config.train.precision)
     alone = (1.0, 0.0, 0.0)
     return LanguageAdviser(
-        name="zero-shot", prior=load_prior(PRETRAINED, config.label), **common(config), weights=Weights(alone, alone),
-        model=model, builder=prompt_builder(None, config, config), label=config.label,
+        name="zero-shot", prior=load_prior(PRETRAINED, config.label), **common(config),
+        weights=Weights(alone, alone), computed_with=computed_with(model), model=model,
+        builder=prompt_builder(None, config, config), label=config.label,
         batch_tokens=config.advice.batch_tokens)
+
+
+def computed_with(model: LanguageModel) -> str:
+    """What a record says of the model's precision and of the machine's instruction set."""
+    from nngpt_perfclf.models.device import instruction_set
+
+    return f"{model.precision}, {instruction_set()}"
 
 
 def recorded_config(folder: Path) -> Config:

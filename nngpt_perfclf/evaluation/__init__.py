@@ -24,13 +24,6 @@ def evaluate(config: Config, run: str | None = None) -> dict:
     return follow(config, run)
 
 
-def report(config: Config, *runs: str) -> dict:
-    """Write one HTML page about finished runs; `evaluation.page.report` says what is on it."""
-    from nngpt_perfclf.evaluation.report import report as write
-
-    return write(config, *runs)
-
-
 def summary(predictions: pd.DataFrame, others: dict[str, pd.DataFrame] | None = None, name: str = "adviser",
             resamples: int = 2000, seed: int = 0) -> dict:
     """Every figure of a predictions table, with n, intervals and the prior beside it."""

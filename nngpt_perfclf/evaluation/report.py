@@ -162,6 +162,7 @@ def _about(run: Run) -> dict:
     adviser = [record["adviser"]] if record.get("adviser") else []
     facts = [kind, *(f"{key} {str(record[key])[:12]}" for key in ("version", "commit", "data") if record.get(key)),
              f"seed {config.get('seed')}"]
+    facts += [f"computed in {record['computed_with']}"] if record.get("computed_with") else []
     return {"name": run.name, "facts": facts, "versions": record.get("versions", {}),
             "command": " ".join(["nngpt-perfclf", verb, *adviser, *model, *told]), "settings": config}
 

@@ -1,9 +1,9 @@
 from dataclasses import replace
 
 import pytest
-from little_world import CODES, SETTINGS, made_trials
+from little_world import CODES, SETTINGS, made_structures, made_trials
 
-from nngpt_perfclf.advice import pairwise, pointwise, trees
+from nngpt_perfclf.advice import outcomes, pairwise, pointwise, side_models, trees
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.corpus import Corpus
 from nngpt_perfclf.tasks import TaskData
@@ -25,6 +25,15 @@ def few_trees():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def made_up_structures():
+    """No test of advice waits for the sandbox; `test_structures` tests what is replaced here."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (outcomes, pointwise, side_models):
+            patch.setattr(module, "structures_of", made_structures)
+        yield
+
+
 @pytest.fixture
 def little(world, tmp_path, monkeypatch):
     """Every verb finds the little world instead of LEMUR, and nobody's cache."""
@@ -34,7 +43,7 @@ def little(world, tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def runs(world, tmp_path_factory):
+def runs(world, few_trees, made_up_structures, tmp_path_factory):
     """The run folders of both tree advisers, trained once: kind -> folder."""
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:

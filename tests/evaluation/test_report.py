@@ -9,7 +9,8 @@ import made_runs
 import pytest
 
 from nngpt_perfclf.config import load_config
-from nngpt_perfclf.evaluation import captions, report
+from nngpt_perfclf.evaluation import captions
+from nngpt_perfclf.evaluation.report import report
 from nngpt_perfclf.types import PerfclfError
 
 SECTIONS = {"summary", "what-was-run", "predictors", "folds", "seeds", "learning", "datasets", "reliability",
@@ -67,7 +68,7 @@ def test_every_section_and_picture_is_there_and_nothing_comes_from_elsewhere(pag
 def test_numbers_words_and_conditions_stand_on_the_page(page):
     text = re.sub(r"\s+", " ", page.read_text(encoding="utf-8")).replace("\u00a0", " ")
     for wanted in ("celeba-gender", "the paper's headline", "62.7–90.5", "asking this adviser is worse",
-                   "rank, one trial a side, epoch 1", "network, test part", "label=rank split.by=network",
+                   "rank, random trial, epoch 1", "network, test part", "label=rank split.by=network",
                    "torch 2", "0123456789ab", "mean of 3 seeds", "30.0 points above the prior; worst in fold ga",
                    "evaluate.part=folds evaluate.reads=[code,both]", "lora.targets=[q_proj,k_proj,",
                    "The training loss fell", "McNemar"):
