@@ -4,7 +4,8 @@ Two readings of the same text. `reference` does what NNGPT does (`extract_answer
 ``ab/gpt/ClassificationEval.py``), faults included, so that its published counts can be reproduced. `strict` is meant:
 
 1. A name counts where it stands as a whole word, in any case, with hyphens, underscores and spaces alike; where two
-   names could start, the longer one does (``cifar-100`` is no ``cifar-10``), and a part of a longer word is no name.
+   names could start, the longer one does (``cifar-100`` is no ``cifar-10``), and a part of a longer word is no name
+   (``fashion-mnist`` is no ``mnist``).
 2. A name that is negated (``not mnist``, ``rather than mnist``, ``mnist is worse``) does not count.
 3. Of several names that count, the one that stands first in the text wins; none: None.
 """
@@ -24,6 +25,7 @@ _STRICT_MARKERS = (*_MARKERS, "<|start_header_id|>assistant<|end_header_id|>", "
 _OPENS, _CLOSES = "<think(?:ing)?>", "</think(?:ing)?>"
 _NEAR = 80  # characters within which a negation belongs to a name
 _SPACES = r"[\s_\-\u2010-\u2015\u2212]"
+_JOINER = r"[_\-\u2010\u2011]"  # makes one word of two
 _NEGATED_BEFORE = re.compile(
     r"(?:\b(?:not|never|neither|nor|except|unlike|without|(?<!worse\s)(?<!lower\s)(?<!less\s)than|over|versus|vs\.?|beats?|instead\s+of|rather\s+than"
     r"|compared\s+(?:to|with)|(?:worse|worst|lower(?:\s+accuracy)?|less\s+\w+)(?=\s+(?:on|for|with|in)\b)"
@@ -101,7 +103,8 @@ def _strict(text: str, datasets: Sequence[str]) -> str | None:
     longest_first = sorted((key for key in names if key), key=len, reverse=True)
     if not longest_first:
         return None
-    anyone = re.compile(rf"(?<![^\W_])(?:{'|'.join(map(_pattern, longest_first))})(?![^\W_])")
+    anyone = re.compile(rf"(?<![^\W_])(?<![^\W_]{_JOINER})(?:{'|'.join(map(_pattern, longest_first))})"
+                        rf"(?!{_JOINER}?[^\W_])")
     for found in anyone.finditer(said):
         before = re.split(r"[.!?;\n](?:\s|$)", said[max(0, found.start() - _NEAR):found.start()])[-1]
         if not (_NEGATED_BEFORE.search(before) or _NEGATED_AFTER.search(said[found.end():found.end() + _NEAR])):

@@ -22,6 +22,9 @@ def test_the_reference_reading_is_nngpts_own(category):
 
 
 @pytest.mark.parametrize(("text", "answer"), [
+    ("fashion-mnist", None),
+    ("fashion_mnist, so svhn", "svhn"),
+    ("mnist-c", None),
     ("svhn, not mnist", "svhn"),
     ("not mnist but svhn", "svhn"),
     ("Not mnist; it is svhn.", "svhn"),
