@@ -34,7 +34,8 @@ class Verb:
 
 _DATA = ("task", "epoch", "label", "trial", "seed", "corpus", "split")
 _PROMPT = ("template", "code_only_template", "code_view", "code_tokens", "datasets")
-_ADVICE = ("advice.confidence", "advice.batch_tokens", "advice.answer_cache", "advice.profile", "advice.references")
+_ADVICE = ("advice.confidence", "advice.batch_tokens", "advice.answer_cache", "advice.profile", "advice.references",
+           "train.precision")
 VERBS = {
     "corpus": Verb("read LEMUR's recorded trials and say what is in them", "corpus:describe", keys=("corpus",)),
     "pairs": Verb("make the labelled dataset pairs and their split", "tasks:export",
@@ -64,7 +65,7 @@ VERBS = {
                     ("datasets", "task", "seed", "corpus", "recipe"), table="advice.profile_command:table"),
     "evaluate": Verb("measure an adviser on held-out pairs, with its baselines", "evaluation:evaluate", ("run?",),
                      keys=("adviser", *_DATA, *_PROMPT, "out", "resume", "threads", *_ADVICE, "evaluate",
-                           "train.labels", "train.precision", "model")),
+                           "train.labels", "model")),
     "report": Verb("write the HTML page of finished runs", "evaluation:report", ("run…",), keys=("out",)),
     "bench": Verb("measure how fast advice and training are on this machine", "models:bench", ("net.py?",),
                   keys=("task", "code_view", "code_tokens", "threads", "model", "lora", "train", "evaluate.new_tokens",

@@ -31,7 +31,8 @@ class Adviser:
 
     `prior`: how often each dataset wins its pairs when nothing is read, and which datasets were learned from.
     `datasets`: properties of the datasets that may be asked about. `confidence`: the probability from which an advice
-    is decided. `weights`: of the sources. `cache`: where evidence is kept on disk, or None.
+    is decided. `weights`: of the sources. `cache`: where evidence is kept on disk, or None. `computed_with`: precision
+    and instruction set, where a model computes.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Adviser:
     confidence: float = 0.65
     weights: Weights | None = None
     cache: AnswerCache | None = None
+    computed_with: str = ""
     sources: ClassVar[tuple[str, ...]] = ("model",)
 
     def evidence(self, questions: Sequence[Question]) -> np.ndarray:

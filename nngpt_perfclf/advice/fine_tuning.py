@@ -10,13 +10,23 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nngpt_perfclf import processes
-from nngpt_perfclf.advice.language import KIND, LanguageAdviser, known_evidence, load, load_untrained, prompt_builder
+from nngpt_perfclf.advice.calibration import calibrate, calibration_table
+from nngpt_perfclf.advice.language import (
+    KIND,
+    LanguageAdviser,
+    computed_with,
+    known_evidence,
+    load,
+    load_untrained,
+    prompt_builder,
+)
 from nngpt_perfclf.advice.prior import PairPrior, save_priors
 from nngpt_perfclf.advice.run_folders import LANGUAGE_NAME
-from nngpt_perfclf.advice.weights import MODES, Weights, accuracy, fit_weights, save_weights
+from nngpt_perfclf.advice.weights import Weights, fit_weights, save_weights
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
 from nngpt_perfclf.datasets import dataset_properties
+from nngpt_perfclf.prompts import templates
 from nngpt_perfclf.retrieval import Neighbours
 from nngpt_perfclf.run_folder import RunFolder, manifest
 from nngpt_perfclf.tasks import LABELS, TaskData, question_of
@@ -59,11 +69,13 @@ def train(config: Config, out: Path) -> dict:
         checks = data.pairs(part="validation")
         checks = checks.sample(min(config.train.eval_samples, len(checks)), random_state=config.seed).sort_values("nn")
         lessons = draw_lessons(data.part("train"), data.networks, config)
-        material = Material(lessons, checks, data.codes, groups, _offsets(weights, priors))
+        calibration = {label: calibration_table(config, data, label) for label in config.train.labels}
+        material = Material(lessons, checks, data.codes, groups, _offsets(weights, priors),
+                            sum(map(len, calibration.values())))
         say(f"{sum(len(lesson.pairs) for lesson in lessons):,} labels about {len(lessons):,} codes")
         result = fine_tune(model, builder, material, config, out)
-        result |= _calibrate(config, out, data, weights)
-    _note(config, out, data, status="done", result=result)
+        result |= calibrate(config, out, data, weights, calibration)
+    _note(config, out, data, status="done", result=result, computed_with=computed_with(model))
     return {"run": str(out), **result}
 
 
@@ -74,8 +86,8 @@ def _note(config: Config, out: Path, data: TaskData, **more) -> None:
 
 
 def _fit_neighbours(config: Config, out: Path, data: TaskData, groups: pd.Series) -> None:
-    builder = prompt_builder(None, config, config)
-    shown = {*builder.template.fields, *builder.code_only.fields}
+    known = templates()
+    shown = {*known[config.template].fields, *known[config.code_only_template].fields}
     needed = {"near_a", "near_b"} & shown or config.train.offset == "near"
     if not needed or (out / "neighbours.npz").is_file():
         return
@@ -114,45 +126,6 @@ def _offsets(weights: dict[str, Weights], priors: dict[str, PairPrior]) -> Calla
         return found
 
     return offsets
-
-
-def _calibrate(config: Config, out: Path, data: TaskData, weights: dict[str, Weights]) -> dict:
-    """Fit the weights of all three sources on each label's validation pairs, once asked with the recipes and once
-    without; returns the accuracy there (slightly optimistic, since the weights were fitted on these pairs)."""
-    result, fitted = {}, dict(weights)
-    asked = replace(config, adviser=str(out), advice=replace(config.advice, answer_cache=False))
-    adviser = load(asked)
-    for label in config.train.labels:
-        table = data.pairs(label, part="validation", ties=False)
-        if not len(table):
-            continue
-        adviser.label, adviser.prior = label, PairPrior.fit(data.pairs(label, part="train"))
-        questions = [question_of(row, data.codes) for row in table.itertuples()]
-        won = (table["better"] == table["ds_a"]).to_numpy()
-        modes = {}
-        for mode in MODES:
-            told = questions if mode == MODES[0] else [question.without_recipes() for question in questions]
-            modes[mode], figures = _fitted(adviser, getattr(weights[label], mode), told, won)
-            result |= {f"validation_{label}_{mode}{name}": figure for name, figure in figures.items()}
-        fitted[label] = Weights(**modes)
-    if processes.is_main():
-        save_weights(fitted, LanguageAdviser.sources, out)
-    processes.wait()
-    return result
-
-
-def _fitted(adviser: LanguageAdviser, weights: tuple[float, ...], questions: list[Question],
-            won: np.ndarray) -> tuple[tuple[float, ...], dict]:
-    """The weights refitted where the first dataset `won` (n,), and the accuracy with and without the model there."""
-    from nngpt_perfclf.models.rows import log_loss
-
-    ab, ba = adviser.evidence_in_both_orders(questions)
-    evidence = (ab + ba) / 2
-    fitted = fit_weights(evidence, won, used=[weight != 0 for weight in weights])
-    log_odds = (evidence * fitted).sum(axis=1)
-    before = (evidence[:, 1:] * weights[1:]).sum(axis=1)
-    return fitted, {"": accuracy(log_odds, won), "_n": len(questions), "_without_model": accuracy(before, won),
-                    "_log_loss": log_loss(log_odds, won)}
 
 
 SPECS = (AdviserSpec(LANGUAGE_NAME, load, train, KIND), AdviserSpec("zero-shot", load_untrained))

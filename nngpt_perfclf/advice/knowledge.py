@@ -10,7 +10,7 @@ import numpy as np
 from nngpt_perfclf.advice.dataset_model import Curves
 from nngpt_perfclf.advice.outcomes import numbers_of
 from nngpt_perfclf.advice.residuals import Similarity
-from nngpt_perfclf.advice.side_models import training_trials
+from nngpt_perfclf.advice.side_models import LARGE_GROUPS_TRIALS, training_trials
 from nngpt_perfclf.types import Candidate
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ def leave_knowledge(data: TaskData, out: Path) -> None:
     """Write the recorded accuracies of each dataset and the scales of likeness, both of the training part."""
     from nngpt_perfclf.tasks import recipe_of
 
-    trials = training_trials(data)
+    trials = training_trials(data, LARGE_GROUPS_TRIALS["profile"])
     recipes, networks = [], []
     for target, rows in trials.groupby("dataset"):
         candidates = [Candidate(row.nn, data.codes[row.nn], recipe_of(row)) for row in rows.itertuples()]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -39,13 +39,18 @@ class LanguageAdviser(Adviser):
     sources: ClassVar[tuple[str, ...]] = ("model", "prior", "near")
 
     def evidence(self, questions: Sequence[Question]) -> np.ndarray:
-        labels = [self.label] * len(questions)
+        read, near = self.read(questions, [self.label] * len(questions))
+        return np.column_stack([read, known_evidence(self.prior, questions, near)])
+
+    def read(self, questions: Sequence[Question], labels: Sequence[str],
+             progress: Callable[[int], None] | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """The model's log-odds (n,) of the first dataset of each question under its label, and the labels near by
+        (n, 2). All questions about one code share its computation, whatever their labels."""
         near = self.builder.near(questions, labels)
         prompts = self.builder.ask(questions, labels, near)
         distinct = list(dict.fromkeys(prompts))
-        scores = dict(zip(distinct, self.model.score(distinct, self.batch_tokens), strict=True))
-        read = np.array([scores[prompt] for prompt in prompts], float)
-        return np.column_stack([read, known_evidence(self.prior, questions, near)])
+        scores = dict(zip(distinct, self.model.score(distinct, self.batch_tokens, progress=progress), strict=True))
+        return np.array([scores[prompt] for prompt in prompts], float), near
 
     def check(self, question: Question) -> None:
         """As `Adviser.check`; code that parses but is too tangled to be shown cannot be asked about either."""
@@ -66,15 +71,17 @@ def known_evidence(prior: PairPrior, questions: Sequence[Question], near: np.nda
 def load(config: Config) -> LanguageAdviser:
     """The adapter of a run folder on its base model, which is fetched where it is missing."""
     from nngpt_perfclf.models import ensure_ready
+    from nngpt_perfclf.models.device import machine
     from nngpt_perfclf.models.language import load as load_model
 
     folder = folder_of(config, LANGUAGE_NAME)
     own = recorded_config(folder)
-    model = load_model(ensure_ready(own.model), folder / "adapter", own.model.chat, config.train.precision)
+    model = load_model(ensure_ready(own.model), folder / "adapter", own.model.chat, config.train.precision, merge=True)
     return LanguageAdviser(
         name=Path(config.adviser).name, prior=load_prior(folder, config.label),
         **common(config), weights=load_weights(folder, config.label, LanguageAdviser.sources),
-        cache=cache_of(folder, config), model=model, builder=prompt_builder(folder, own, config), label=config.label,
+        cache=cache_of(folder, config, f"{model.precision} {machine()}"), computed_with=computed_with(model),
+        model=model, builder=prompt_builder(folder, own, config), label=config.label,
         batch_tokens=config.advice.batch_tokens)
 
 
@@ -86,9 +93,17 @@ def load_untrained(config: Config) -> LanguageAdviser:
     model = load_model(ensure_ready(config.model), chat=config.model.chat, precision=config.train.precision)
     alone = (1.0, 0.0, 0.0)
     return LanguageAdviser(
-        name="zero-shot", prior=load_prior(PRETRAINED, config.label), **common(config), weights=Weights(alone, alone),
-        model=model, builder=prompt_builder(None, config, config), label=config.label,
+        name="zero-shot", prior=load_prior(PRETRAINED, config.label), **common(config),
+        weights=Weights(alone, alone), computed_with=computed_with(model), model=model,
+        builder=prompt_builder(None, config, config), label=config.label,
         batch_tokens=config.advice.batch_tokens)
+
+
+def computed_with(model: LanguageModel) -> str:
+    """What a record says of the model's precision and of the machine's instruction set."""
+    from nngpt_perfclf.models.device import instruction_set
+
+    return f"{model.precision}, {instruction_set()}"
 
 
 def recorded_config(folder: Path) -> Config:

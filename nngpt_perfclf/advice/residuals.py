@@ -7,6 +7,7 @@ dataset left out in turn, and the figures hardly depend on them.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,9 +34,12 @@ class Similarity:
 
     @staticmethod
     def fit(recipes: np.ndarray, networks: np.ndarray) -> Similarity:
-        """From the features of training trials (n, r) and of their networks (m, c); NaN: not stated."""
-        return Similarity(*(part.astype(np.float32) for table in (recipes, networks)
-                            for part in (np.nanmean(table, axis=0), np.nanstd(table, axis=0) + 1e-6)))
+        """From the features of training trials (n, r) and of their networks (m, c); NaN: not stated. A feature that
+        nobody states has no scale and makes no candidates alike."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # of columns without a number
+            return Similarity(*(part.astype(np.float32) for table in (recipes, networks)
+                                for part in (np.nanmean(table, axis=0), np.nanstd(table, axis=0) + 1e-6)))
 
     def place(self, recipes: np.ndarray, networks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Points (n, r) and (n, c) whose distances are comparable; what is not stated is in the middle."""

@@ -40,17 +40,20 @@ def common(config: Config) -> dict:
     return {"datasets": dataset_properties(config.datasets), "confidence": config.advice.confidence}
 
 
-def cache_of(folder: Path, config: Config) -> AnswerCache | None:
-    """Where the answers of a run folder's adviser are kept: one file for every adapter and label."""
+def cache_of(folder: Path, config: Config, computed_with: str = "") -> AnswerCache | None:
+    """Where the answers of a run folder's adviser are kept: one file for every adapter and label, and for what it is
+    `computed_with` (precision and machine), since the last bits of an answer depend on it."""
     if not config.advice.answer_cache:
         return None
-    return AnswerCache(digest_of(folder, config).hexdigest()[:32])
+    content = digest_of(folder, config)
+    content.update(computed_with.encode())
+    return AnswerCache(content.hexdigest()[:32])
 
 
 def digest_of(folder: Path | None, config: Config) -> hashlib._Hash:
     """A digest of everything that decides an adviser's answers: the files of its run folder (None: it has none), the
-    label, the datasets, whether networks are profiled."""
-    told = f"{__version__} {config.label} {config.datasets} {config.advice.profile}"
+    label, the datasets, whether networks are profiled, the configured precision."""
+    told = f"{__version__} {config.label} {config.datasets} {config.advice.profile} {config.train.precision}"
     content = hashlib.sha256(told.encode())
     files = folder.rglob("*") if folder else ()
     for file in sorted(file for file in files if file.is_file() and file.suffix in _FILES_OF_ANSWERS):

@@ -13,7 +13,7 @@ from pathlib import Path
 from nngpt_perfclf.advice.registry import specs
 from nngpt_perfclf.advice.run_folders import PRETRAINED
 from nngpt_perfclf.console import say
-from nngpt_perfclf.run_folder import RunFolder
+from nngpt_perfclf.run_folder import MANIFEST, RunFolder
 from nngpt_perfclf.types import PerfclfError
 
 LARGEST = 12_000_000  # bytes of one adviser: the package is downloaded whole
@@ -35,9 +35,8 @@ def ship(run: Path, pretrained: Path = PRETRAINED) -> Path:
     unfinished = target.with_name(f".{target.name}.new")
     shutil.rmtree(unfinished, ignore_errors=True)
     shutil.copytree(run, unfinished, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
-    # Where the run was trained is of no use elsewhere.
-    manifest["config"] |= {"out": None, "threads": None, "corpus": {**manifest["config"]["corpus"], "path": None}}
-    RunFolder(unfinished).note(manifest)
+    for file in unfinished.rglob(MANIFEST):
+        _forget_where(RunFolder(file.parent))
     _share_prior(unfinished, pretrained)
     size = sum(file.stat().st_size for file in unfinished.rglob("*") if file.is_file())
     if size > LARGEST:
@@ -46,6 +45,13 @@ def ship(run: Path, pretrained: Path = PRETRAINED) -> Path:
     shutil.rmtree(target, ignore_errors=True)
     unfinished.rename(target)
     return target
+
+
+def _forget_where(run: RunFolder) -> None:
+    """Where the run was trained is of no use elsewhere."""
+    manifest = run.manifest
+    manifest["config"] |= {"out": None, "threads": None, "corpus": {**manifest["config"]["corpus"], "path": None}}
+    run.note(manifest)
 
 
 def _share_prior(folder: Path, pretrained: Path) -> None:

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from nngpt_perfclf.tasks import TaskData
 
 BOOSTERS = 3
-# Trials of groups that always train: more of them add nothing but networks to build.
-LARGE_GROUPS_TRIALS = 10_000
+# Trials of the groups that always train, by kind: a profile costs the building of its network, a text nothing.
+LARGE_GROUPS_TRIALS = {"profile": 2_500, "text": 10_000}
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def train_sides(kind: str, config: Config, out: Path) -> dict:
     maps: dict[str, dict[str, dict[str, Percentiles]]] = {}
 
     def fit(data: TaskData, label: str, blanks: dict[str, SideModel]) -> dict[str, SideModel]:
-        learned = training_trials(data)
+        learned = training_trials(data, LARGE_GROUPS_TRIALS[kind])
         models = {mode: fit_side_model(learned, label, data, blank) for mode, blank in blanks.items()}
         held_out = data.part("validation")
         maps[label] = {mode: percentiles_of(model, held_out, data) for mode, model in models.items()}
@@ -142,9 +142,9 @@ def train_sides(kind: str, config: Config, out: Path) -> dict:
     return train_trees(kind, KINDS[kind], config, out, fit)
 
 
-def training_trials(data: TaskData) -> pd.DataFrame:
+def training_trials(data: TaskData, large_groups_trials: int) -> pd.DataFrame:
     """The trials to learn from, with the `weight` of each: all of the small near-duplicate groups, and of those that
-    always train a sample at the networks' most frequent images, which leaves fewer networks to build.
+    always train `large_groups_trials` at their networks' most frequent images, which leaves fewer networks to build.
 
     Raises PerfclfError where there is none.
     """
@@ -160,7 +160,7 @@ def training_trials(data: TaskData) -> pd.DataFrame:
     candidates = trials[large][trials.loc[large, "transform"] == usual]
     order = candidates["nn"].drop_duplicates().sample(frac=1, random_state=data.config.seed)
     counts = candidates["nn"].value_counts()[order].cumsum()
-    chosen = candidates[candidates["nn"].isin(counts.index[counts <= LARGE_GROUPS_TRIALS])]
+    chosen = candidates[candidates["nn"].isin(counts.index[counts <= large_groups_trials])]
     if large.any() and len(chosen):
         weights[chosen.index] *= weights[large].sum() / weights[chosen.index].sum()
     kept = pd.concat([trials[~large], chosen])

@@ -62,9 +62,11 @@ def load(config: Config) -> StackAdviser:
     """The stack of a run folder with all its parts; raises PerfclfError where one is missing."""
     folder = folder_of(config, KIND)
     names = sources_of(folder, config.label)
+    parts = [load_advisor(place_of(name, folder), config) for name in names]
+    computed = dict.fromkeys(part.computed_with for part in parts if isinstance(part, Adviser))
     return StackAdviser(name=folder.name, prior=load_prior(folder, config.label), **common(config),
                         weights=load_weights(folder, config.label, names),
-                        parts=[load_advisor(place_of(name, folder), config) for name in names])
+                        parts=parts, computed_with="; ".join(filter(None, computed)))
 
 
 def train(config: Config, out: Path) -> dict:

@@ -60,6 +60,7 @@ class TrainConfig:
     offset: Literal["none", "prior", "near"]
     lm_weight: float
     eval_samples: int
+    calibration_pairs: int | None
     loss: Literal["options", "completion", "full"]
     clip: float
     weight_decay: float

@@ -53,7 +53,8 @@ def read_files(root: Path) -> Reading:
 def _read_runs(folders: list[str]) -> Records:
     chunk = Records()
     for folder in folders:
-        chunk.add_run(os.path.basename(folder), os.listdir(folder), lambda file, folder=folder: _content(f"{folder}/{file}"))
+        chunk.add_run(os.path.basename(folder), os.listdir(folder),
+                      lambda file, folder=folder: _content(f"{folder}/{file}"))
     return chunk
 
 

@@ -1,7 +1,7 @@
 """What result files and codes hold, wherever they lie: runs become columns of trials, codes become text.
 
-A run is named `<task>_<dataset>_<metric>_<nn>` and holds files `<epoch>.json`, each a list of trials. Tasks and datasets
-hold hyphens but no underscore; a network's name may hold both.
+A run is named `<task>_<dataset>_<metric>_<nn>` and holds files `<epoch>.json`, each a list of trials. Tasks and
+datasets hold hyphens but no underscore; a network's name may hold both.
 """
 
 from __future__ import annotations

@@ -39,7 +39,8 @@ def read_wheel(file: Path) -> Reading:
                 raise PerfclfError(f"{file} carries no results")
             records = Records()
             for name in bar.track(sorted(runs), description="reading LEMUR's results"):
-                records.add_run(name, runs[name], lambda entry, name=name: _content(archive, f"{_RESULTS}{name}/{entry}"))
+                records.add_run(name, runs[name],
+                                lambda entry, name=name: _content(archive, f"{_RESULTS}{name}/{entry}"))
             return joined([records], *decoded(codes, lambda entry: _content(archive, f"{_CODES}{entry}")))
     except BadZipFile as error:
         raise PerfclfError(f"{file} is not a whole wheel ({error}): fetch it again") from error

@@ -119,8 +119,8 @@ class FineTuner:
         shutil.rmtree(out.with_name(f"{out.name}.run"), ignore_errors=True)
 
     def _with(self, adapter: Path | None) -> LanguageModel:
+        from nngpt_perfclf.models.adapter import with_adapter
         from nngpt_perfclf.models.language import load
-        from nngpt_perfclf.models.train import with_adapter
 
         if self._loaded is None or self._adapter != adapter:
             model = load(ensure_ready(self.model), adapter, self.model.chat, self.config.train.precision)

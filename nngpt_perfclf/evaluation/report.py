@@ -165,6 +165,7 @@ def _about(run: Run) -> dict:
     adviser = [record["adviser"]] if record.get("adviser") not in (None, config.get("model.name")) else []
     facts = [kind, *(f"{key} {str(record[key])[:12]}" for key in ("version", "commit", "data") if record.get(key)),
              f"seed {config.get('seed')}"]
+    facts += [f"computed in {record['computed_with']}"] if record.get("computed_with") else []
     return {"name": run.name, "facts": facts, "versions": record.get("versions", {}),
             "command": shlex.join(["nngpt-perfclf", verb, *adviser, *protocol, *model, *changed]), "settings": config}
 

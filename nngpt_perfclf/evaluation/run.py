@@ -15,6 +15,7 @@ import pandas as pd
 
 from nngpt_perfclf import processes
 from nngpt_perfclf.advice import load_advisor
+from nngpt_perfclf.advice.base import Adviser
 from nngpt_perfclf.advice.baselines import PriorAdviser
 from nngpt_perfclf.advice.prior import PairPrior
 from nngpt_perfclf.advice.run_folders import pretrained_folder
@@ -66,12 +67,14 @@ def evaluate_one(config: Config, name: str, folder: Path) -> dict:
     if (folder / RESULT).is_file():
         return {key: value for key, value in read_json(folder / RESULT).items() if key != "record"}
 
-    view = recipe_view(config, data)
+    view, computed = recipe_view(config, data), []
 
     def predicted(adviser_name: str) -> pd.DataFrame:
         adviser = load_advisor(adviser_name, config)
         if isinstance(adviser, PriorAdviser):  # the frequencies in the training part of this configuration
             adviser = replace(adviser, prior=prior)
+        if isinstance(adviser, Adviser) and adviser.computed_with:
+            computed.append(f"{Path(adviser_name).name}: {adviser.computed_with}")
         return predict_in_shards(adviser, pairs, data.codes, folder / SHARDS / Path(adviser_name).name, prior, view)
 
     title = Path(name).name
@@ -91,7 +94,7 @@ def evaluate_one(config: Config, name: str, folder: Path) -> dict:
     result = {"out": str(folder), **figures, "replicate_ceiling": ceiling, "left_out": left_out}
     if processes.is_main():
         write_parquet(predictions, folder / PREDICTIONS)
-        write_json(folder / RESULT, {**result, "record": record})
+        write_json(folder / RESULT, {**result, "record": {**record, "computed_with": "; ".join(computed)}})
         shutil.rmtree(folder / SHARDS)
     return result
 

@@ -22,8 +22,9 @@ class Decision:
 @dataclass(frozen=True)
 class GateState:
     """How a gate has decided so far. `share`: of the `decided` candidates with a score, those let `through`;
-    `outcomes`: reported accuracies of scored candidates; `hit_rate`: of pairs of recent outcomes, the share in which the higher
-    score reached the higher accuracy; `correlation`: rank correlation of score and accuracy; None: too few to say."""
+    `outcomes`: reported accuracies of scored candidates; `hit_rate`: of pairs of recent outcomes, the share in which
+    the higher score reached the higher accuracy; `correlation`: rank correlation of score and accuracy; None: too few
+    to say."""
 
     target: str
     decided: int

@@ -18,23 +18,28 @@ from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
 from nngpt_perfclf.code_view import code_view
-from nngpt_perfclf.config import Config
+from nngpt_perfclf.config import Config, EvaluateConfig
 from nngpt_perfclf.console import say
 from nngpt_perfclf.corpus import load_corpus
 from nngpt_perfclf.datasets import dataset_properties
+from nngpt_perfclf.models.adapter import with_adapter
+from nngpt_perfclf.models.device import instruction_set, matrix_rate, resolve
 from nngpt_perfclf.models.generation import generate
 from nngpt_perfclf.models.language import LanguageModel, load, threads
 from nngpt_perfclf.models.rows import completion_row, option_row
-from nngpt_perfclf.models.train import make_trainer, with_adapter
+from nngpt_perfclf.models.train import make_trainer
 from nngpt_perfclf.models.zoo import ensure_ready
 from nngpt_perfclf.prompts import Prompt, find_template, render
 from nngpt_perfclf.tasks import load_task
 from nngpt_perfclf.types import PerfclfError, Question
 
 NETWORK = "ResNet"  # a hand-written network whose view fills the budget of tokens
-GENERATED = 3  # questions answered by generation; each takes seconds, and they are all alike
+PEAK = 2048  # of the square matrices whose product is the machine's peak
 REPEATS = 3
-STEPS = 3  # of training
+LONG = 60.0  # seconds after which a measurement is not repeated
+TOKENS = (4, 12)  # lengths of two short generations, from which a whole one is estimated
+APART = 4  # questions asked one by one; they are all alike
+STEPS = 3  # of training; TRL's first one counts where another would take too long
 
 
 def bench(config: Config, net: str | None = None) -> dict:
@@ -43,7 +48,10 @@ def bench(config: Config, net: str | None = None) -> dict:
     Gives `pairs_vs_single`: seconds for all pairs of the task's datasets in both orders, over those for one question;
     `speedup_vs_reference`: how many times faster than generating the answers one by one; `prefill_fraction_of_peak`:
     sustained FLOP/s of reading over the machine's own matrix product; `labels_per_second_vs_trl`: of training, against
-    TRL's defaults on the same rows; `peak_memory_gb`; and a table of what was timed.
+    TRL's defaults on the same rows at the same precision; `precision`, `instruction_set`, `peak_gflops` (of the matrix
+    product at that precision), `peak_memory_gb`; and a table of what was timed.
+
+    It takes minutes on any machine: all answers but a few of the slow ways are alike, and are estimated from those.
     """
     code = _code(config, net)
     with threads(config.threads):
@@ -52,19 +60,19 @@ def bench(config: Config, net: str | None = None) -> dict:
         say(f"scoring {len(prompts)} questions")
         single = _seconds(lambda: model.score(prompts[:1]))
         together = _seconds(lambda: model.score(prompts))
-        apart = _seconds(lambda: model.score(prompts, share=False), repeats=1)
+        apart = _seconds(lambda: model.score(prompts[:APART], share=False), repeats=1) * len(prompts) / APART
         say("generating answers, as the reference does")
-        cut = replace(config, code_view="cut")
-        generated = _seconds(lambda: _generate(model, _prompts(code, cut)[:GENERATED], config), 1)
-        generated *= len(prompts) / GENERATED
+        prompt = _prompts(code, replace(config, code_view="cut"))[0]
+        generated = generation_seconds(model, prompt, config) * len(prompts)
         say("reading, against a matrix product")
-        peak, prefill = matrix_peak(model.network.dtype), prefill_rate(model)
+        peak, prefill = matrix_rate(model.network.dtype, PEAK, 10), prefill_rate(model)
         say("training, against TRL's defaults")
         ours, theirs = training_rates(model, prompts, config)
     rows = [("one question", single, 1), ("all pairs, both orders", together, len(prompts)),
             ("the same one by one", apart, len(prompts)), ("generated one by one", generated, len(prompts))]
     return {
         "model": config.model.name, "threads": config.threads or torch.get_num_threads(),
+        "precision": model.precision, "instruction_set": instruction_set(),
         "pairs_vs_single": together / single, "speedup_vs_reference": generated / together,
         "speedup_vs_one_by_one": apart / together, "prefill_gflops": prefill / 1e9, "peak_gflops": peak / 1e9,
         "prefill_fraction_of_peak": prefill / peak, "labels_per_second": ours, "labels_per_second_trl": theirs,
@@ -73,11 +81,15 @@ def bench(config: Config, net: str | None = None) -> dict:
     }
 
 
-def matrix_peak(dtype: torch.dtype, size: int = 2048) -> float:
-    """FLOP/s of the best of several products of two square matrices."""
-    a, b = torch.randn(size, size).to(dtype), torch.randn(size, size).to(dtype)
-    with torch.inference_mode():
-        return 2 * size**3 / _seconds(lambda: a @ b, repeats=10, choose=min)
+def generation_seconds(model: LanguageModel, prompt: Prompt, config: Config) -> float:
+    """What the reference's generation takes for one prompt where it writes as many tokens as it may: the time of
+    reading and a few tokens, and that of each further one."""
+    def seconds(tokens: int) -> float:
+        return _seconds(lambda: _generate(model, prompt, replace(config.evaluate, new_tokens=tokens)), repeats=1)
+
+    short, long = map(seconds, TOKENS)
+    token = max(0.0, long - short) / (TOKENS[1] - TOKENS[0])
+    return short + token * max(0, config.evaluate.new_tokens - TOKENS[0])
 
 
 def prefill_rate(model: LanguageModel, rows: int = 4, tokens: int = 512) -> float:
@@ -95,7 +107,7 @@ def prefill_rate(model: LanguageModel, rows: int = 4, tokens: int = 512) -> floa
 
 def training_rates(model: LanguageModel, prompts: Sequence[Prompt], config: Config) -> tuple[float, float]:
     """(ours, TRL's): labels per second of optimiser steps on the same questions, ours sharing each code. The first step
-    of each, which prepares more than it learns, does not count."""
+    of each, which prepares more than it learns, counts only where it takes more than a minute: then it is the last."""
     size = config.train.questions_per_code
     some = list(prompts[:size * (len(prompts) // size)])
     model = with_adapter(model, config)
@@ -106,7 +118,8 @@ def training_rates(model: LanguageModel, prompts: Sequence[Prompt], config: Conf
         ours = make_trainer(model, _repeated(rows, STEPS * config.train.batch), options, Path(folder), [])
         plain = [completion_row(model.encoder, prompt, prompt.options[0], False, config.train.max_tokens)
                  for prompt in some]
-        defaults = SFTConfig(output_dir=folder, report_to=[], bf16=True, use_cpu=not torch.cuda.is_available(),
+        bf16 = resolve(config.train.precision) == "bfloat16"
+        defaults = SFTConfig(output_dir=folder, report_to=[], bf16=bf16, use_cpu=not torch.cuda.is_available(),
                              num_train_epochs=1, save_strategy="no", disable_tqdm=True,
                              dataset_kwargs={"skip_prepare_dataset": True})
         batch = defaults.per_device_train_batch_size
@@ -122,8 +135,9 @@ class _Clock(TrainerCallback):
     def on_step_begin(self, *_, **__):
         self.started = time.perf_counter()
 
-    def on_step_end(self, *_, **__):
+    def on_step_end(self, args, state, control, **__):
         self.taken.append(time.perf_counter() - self.started)
+        control.should_training_stop = self.taken[-1] > LONG
 
 
 def _step_seconds(trainer: SFTTrainer) -> float:
@@ -131,16 +145,15 @@ def _step_seconds(trainer: SFTTrainer) -> float:
     trainer.add_callback(clock)
     trainer.remove_callback(PrinterCallback)
     trainer.train()
-    return float(np.median(clock.taken[1:]))
+    return float(np.median(clock.taken[1:] or clock.taken))
 
 
 def _repeated(rows: list[dict], count: int) -> list[dict]:
     return [rows[at % len(rows)] for at in range(count)]
 
 
-def _generate(model: LanguageModel, prompts: Sequence[Prompt], config: Config) -> list[str]:
-    settings = config.evaluate
-    return generate(model, prompts, settings.new_tokens, settings.temperature, settings.top_k, settings.top_p, batch=1)
+def _generate(model: LanguageModel, prompt: Prompt, settings: EvaluateConfig) -> list[str]:
+    return generate(model, [prompt], settings.new_tokens, settings.temperature, settings.top_k, settings.top_p, batch=1)
 
 
 def _prompts(code: str, config: Config) -> list[Prompt]:
@@ -168,6 +181,8 @@ def _seconds(work: Callable[[], object], repeats: int = REPEATS, choose: Callabl
         start = time.perf_counter()
         work()
         taken.append(time.perf_counter() - start)
+        if sum(taken) > LONG:
+            break
     return float(choose(taken))
 
 

@@ -22,6 +22,7 @@ Precision = Literal["float32", "bfloat16"]
 # Without instructions of its own for bfloat16 a processor converts every number, and is 20 to 100 times slower.
 _WORTH_IT = 1.2
 _SIZE = 512  # of the square matrices; a product of float32 takes 5 ms at 50 GFLOP/s
+_TOO_LONG = 10.0  # seconds
 _SMALL = 128  # tells slow bfloat16 in a few milliseconds
 # What limits the instructions that torch's libraries use, so that another choice may be right.
 _LIMITS = ("ATEN_CPU_CAPABILITY", "ONEDNN_MAX_CPU_ISA", "MKL_ENABLE_INSTRUCTIONS", "MKL_CBWR")
@@ -89,7 +90,7 @@ def matrix_rate(dtype: torch.dtype, size: int, repeats: int = 3) -> float:
 
 
 def best_seconds(work: Callable[[], object], repeats: int) -> float:
-    """The shortest of several calls after one that does not count."""
+    """The shortest of several calls after one that does not count, unless it takes too long to be repeated."""
     taken = []
     for _ in range(repeats + 1):
         start = time.perf_counter()
@@ -97,7 +98,9 @@ def best_seconds(work: Callable[[], object], repeats: int) -> float:
         if torch.cuda.is_available():
             torch.cuda.synchronize()
         taken.append(time.perf_counter() - start)
-    return min(taken[1:])
+        if taken[0] > _TOO_LONG:
+            break
+    return min(taken[1:] or taken)
 
 
 def instruction_set() -> str:

@@ -6,6 +6,7 @@ question. Text that is not ours (code, names) is tokenized as plain text: a spel
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -28,6 +29,12 @@ class Asked:
     question: tuple[int, ...]
     first: int
     second: int
+
+
+def prompt_tokens(asked: Iterable[Asked]) -> int:
+    """The tokens to read for these questions, each prefix counted once."""
+    questions = list(asked)
+    return sum(map(len, {one.prefix for one in questions})) + sum(len(one.question) for one in questions)
 
 
 class Encoder:

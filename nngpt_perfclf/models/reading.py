@@ -18,7 +18,7 @@ from torch.overrides import TorchFunctionMode
 from transformers import AttentionInterface
 from transformers.cache_utils import Cache
 
-from nngpt_perfclf.models.trie import Trie, padded
+from nngpt_perfclf.models.trie import WIDTH, Trie, padded
 from nngpt_perfclf.types import PerfclfError
 
 TILES = (64, 96, 128, 192, 256, 512)  # rows of a matrix product, tried in this order
@@ -201,9 +201,10 @@ def attend(group: Group, query: torch.Tensor, key: torch.Tensor, value: torch.Te
     shared = len(key)  # key heads; each is used by `heads // shared` query heads
     if prefix is None:
         empty = key.new_zeros(shared, KEYS, width)
-        prefix, kept = (empty, empty), 0
-    else:
-        kept = min(group.prefix.length, (group.window or group.prefix.length + 1) - 1) if sliding else group.prefix.length
+        prefix = empty, empty
+    kept = group.prefix.length
+    if sliding and group.window:
+        kept = min(kept, group.window - 1)
     keys, values = prefix
     query = query.view(shared, heads // shared, count, width).permute(2, 0, 1, 3)
     before = _tiled(query, keys.transpose(1, 2), tile)
@@ -261,7 +262,8 @@ def attention_agrees(causal, length: int, width: int, tile: int) -> bool:
 
 def _equal_questions(count: int, length: int, causal, width: int = 1) -> Group:
     """As many questions of one token after a random prefix."""
-    trie = Trie(padded(width, 32), ids=[7] * count, depths=[0] * count, ends=list(range(count)), places=list(range(count)))
+    every = list(range(count))
+    trie = Trie(padded(width, WIDTH), ids=[7] * count, depths=[0] * count, ends=every, places=every)
     trie.rows = [[at] + [0] * (trie.width - 1) for at in range(count)]
     random = torch.Generator().manual_seed(0)
     ids = torch.randint(3, 100, (length,), generator=random).tolist()

@@ -86,6 +86,11 @@ def completion_row(encoder: Encoder, prompt: Prompt, answer: str, full: bool, lo
     return {"input_ids": ids + completion, "labels": labels}
 
 
+def row_tokens(row: dict[str, list]) -> int:
+    """The tokens of a training row of either kind."""
+    return len(row["input_ids"]) if "input_ids" in row else len(row["prefix"]) + sum(map(len, row["questions"]))
+
+
 def _check_length(length: int, longest: int) -> None:
     if length > longest:
         raise PerfclfError(f"a training row of {length} tokens is longer than train.max_tokens={longest}: "

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,17 +12,20 @@ import numpy as np
 import pandas as pd
 import torch
 from datasets import Dataset
-from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PrinterCallback, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig
 
 from nngpt_perfclf import processes
+from nngpt_perfclf.budget import Work, calibrating, in_words
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress, say
+from nngpt_perfclf.models.adapter import save_adapter, with_adapter
 from nngpt_perfclf.models.device import resolve
-from nngpt_perfclf.models.language import FUSED, LanguageModel
-from nngpt_perfclf.models.rows import Lesson, Offsets, completion_row, log_loss, option_row, soft_labels
+from nngpt_perfclf.models.encoder import prompt_tokens
+from nngpt_perfclf.models.language import LanguageModel
+from nngpt_perfclf.models.rows import Lesson, Offsets, completion_row, log_loss, option_row, row_tokens, soft_labels
+from nngpt_perfclf.models.throughput import measure
 from nngpt_perfclf.models.trainer import CompletionTrainer, OptionsCollator, OptionsTrainer
 from nngpt_perfclf.prompts import Prompt
 from nngpt_perfclf.prompts.builder import PromptBuilder
@@ -36,13 +38,15 @@ AT_ONCE = 64  # lessons whose neighbours are looked up together
 @dataclass(frozen=True)
 class Material:
     """What a training run is made of: `lessons` to learn, `checks` (validation pairs) to watch, the `codes`, the
-    near-duplicate `groups` by network, and the `offsets`: what is known of a pair before reading."""
+    near-duplicate `groups` by network, the `offsets`: what is known of a pair before reading, and how many pairs are
+    asked for `calibration` afterwards."""
 
     lessons: Sequence[Lesson]
     checks: pd.DataFrame
     codes: dict[str, str]
     groups: pd.Series
     offsets: Offsets
+    calibration: int = 0
 
 
 def fine_tune(model: LanguageModel, builder: PromptBuilder, material: Material, config: Config, out: Path) -> dict:
@@ -55,12 +59,24 @@ def fine_tune(model: LanguageModel, builder: PromptBuilder, material: Material, 
     rows = build_rows(model, builder, material, config)
     model = with_adapter(model, config)
     watch = Watch(model, builder, material, config, out)
+    rates, work = measure(model, config), _work(rows, watch, material, config)
+    say(f"training takes {in_words(work.lasts(rates))} on this machine: {work.train:,.0f} tokens to learn from at "
+        f"{rates.train:,.0f} a second, {work.read:,.0f} to read on validation at {rates.read:,.0f}")
     trainer = make_trainer(model, rows, config, out, [watch])
     result = trainer.train(resume_from_checkpoint=checkpoint)
     watch.finish()
     return {"rows": len(rows), "labels": sum(len(lesson.pairs) for lesson in material.lessons),
             "steps": trainer.state.global_step, "loss": result.training_loss,
             "seconds": round(result.metrics["train_runtime"], 1), **watch.best}
+
+
+def _work(rows: Sequence[dict], watch: Watch, material: Material, config: Config) -> Work:
+    """The tokens of training on `rows`, of the checks on the way and of the calibration afterwards."""
+    train = config.train
+    learned = sum(map(row_tokens, rows)) * train.epochs
+    steps = math.ceil(len(rows) / (train.batch * train.accumulate)) * train.epochs
+    checks = prompt_tokens(map(watch.model.encoder.asked, watch.prompts)) * math.ceil(steps / train.checkpoint_steps)
+    return Work(read=checks, train=learned) + calibrating(material.calibration)
 
 
 def teach(model: LanguageModel, prompts: Sequence[Prompt], answers: Sequence[str], config: Config, out: Path) -> float:
@@ -76,20 +92,6 @@ def teach(model: LanguageModel, prompts: Sequence[Prompt], answers: Sequence[str
     if trainer.is_world_process_zero():
         save_adapter(model.network, out, {}, config.model.name)
     return result.training_loss
-
-
-def with_adapter(model: LanguageModel, config: Config) -> LanguageModel:
-    """The model with a trainable adapter: its own, or a new one of the configured form."""
-    torch.manual_seed(config.seed)
-    model.causal.set_attn_implementation(FUSED)
-    if not isinstance(model.network, PeftModel):
-        network = get_peft_model(model.network, lora_config(config, model.causal), autocast_adapter_dtype=True)
-        return replace(model, network=network)
-    for name, weight in model.network.named_parameters():
-        if "lora_" in name:
-            weight.requires_grad_(True)
-            weight.data = weight.data.float()
-    return model
 
 
 def make_trainer(model: LanguageModel, rows: list[dict], config: Config, out: Path,
@@ -216,27 +218,6 @@ class Watch(TrainerCallback):
             file.write(json.dumps(entry) + "\n")
 
 
-def save_adapter(network, folder: Path, score: dict, base: str) -> None:
-    """The adapter in bfloat16 safetensors, whole or not at all, with the validation score that it reached and the name
-    by which everybody knows the base weights (not the folder that they lie in here)."""
-    from nngpt_perfclf.files import read_json, write_json
-
-    unfinished = folder.with_name(folder.name + ".tmp")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    weights = {name: tensor.to(torch.bfloat16) for name, tensor in _lora_state(network).items()}
-    network.save_pretrained(unfinished, state_dict=weights, save_embedding_layers=False)
-    (unfinished / "README.md").unlink(missing_ok=True)
-    settings = unfinished / "adapter_config.json"
-    write_json(settings, {**read_json(settings), "base_model_name_or_path": base})
-    write_json(unfinished / "score.json", score)
-    shutil.rmtree(folder, ignore_errors=True)
-    unfinished.rename(folder)
-
-
-def _lora_state(network) -> dict[str, torch.Tensor]:
-    return {name: tensor for name, tensor in network.state_dict().items() if "lora_" in name}
-
-
 def _read_best(out: Path) -> dict:
     from nngpt_perfclf.files import read_json
 
@@ -249,17 +230,6 @@ def _checkpoint(out: Path, config: Config) -> str | None:
     if (out / "adapter").is_dir() and not config.resume:
         raise PerfclfError(f"{out} already holds a run: name another out=, or go on with resume=true")
     return found if config.resume else None
-
-
-def lora_config(config: Config, causal) -> LoraConfig:
-    """The configured adapter; `layers`: only the first so many, as the reference does, or the last."""
-    targets = config.lora.targets if isinstance(config.lora.targets, str) else list(config.lora.targets)
-    depth, wanted = causal.config.num_hidden_layers, config.lora.layers
-    layers = None if wanted is None else list(range(depth))[:wanted] if wanted > 0 else list(range(depth))[wanted:]
-    if layers is not None and isinstance(targets, str):
-        raise PerfclfError(f"lora.layers={wanted} needs lora.targets as a list of modules, not {targets}")
-    return LoraConfig(r=config.lora.rank, lora_alpha=config.lora.alpha, lora_dropout=config.lora.dropout,
-                      target_modules=targets, layers_to_transform=layers, task_type="CAUSAL_LM")
 
 
 def sft_config(config: Config, out: Path) -> SFTConfig:

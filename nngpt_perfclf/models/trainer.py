@@ -26,20 +26,9 @@ class CompletionTrainer(SFTTrainer):
         self.causal = self.model.get_base_model() if isinstance(self.model, PeftModel) else self.model
         self.answers = self.causal.get_output_embeddings().weight.detach()
 
-    @contextmanager
-    def headless(self) -> Iterator[None]:
-        """The model gives hidden states where it would give logits. It is called as a whole all the same, so that
-        whatever wraps it to share the work over processes sees every pass."""
-        head = self.causal.get_output_embeddings()
-        self.causal.set_output_embeddings(torch.nn.Identity())
-        try:
-            yield
-        finally:
-            self.causal.set_output_embeddings(head)
-
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         labels = inputs["labels"][:, 1:]
-        with self.headless():
+        with headless(self.causal):
             hidden = model(input_ids=inputs["input_ids"], attention_mask=inputs["attention_mask"],
                            use_cache=False).logits
         counted = labels != -100
@@ -58,17 +47,35 @@ class OptionsTrainer(CompletionTrainer):
     lm_weight = 1.0
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        with self.headless():
-            cache = model(input_ids=inputs["prefix"], attention_mask=inputs["prefix_mask"], use_cache=True,
-                          position_ids=_positions(inputs["prefix_mask"]), logits_to_keep=1).past_key_values
-            cache.batch_select_indices(inputs["owner"])
-            mask = torch.cat([inputs["prefix_mask"][inputs["owner"]], inputs["question_mask"]], dim=1)
-            hidden = model(input_ids=inputs["question"], attention_mask=mask, past_key_values=cache, use_cache=True,
-                           position_ids=_positions(mask)[:, -inputs["question"].shape[1]:]).logits
-        last = hidden[torch.arange(len(hidden), device=hidden.device), inputs["question_mask"].sum(1) - 1]
-        parting = self.answers[inputs["first"]].float() - self.answers[inputs["second"]].float()
-        log_odds = self.lm_weight * (last.float() * parting).sum(-1) + inputs["offset"]
-        return functional.binary_cross_entropy_with_logits(log_odds, inputs["target"])
+        scores = options_log_odds(model, self.causal, self.answers, inputs)
+        return functional.binary_cross_entropy_with_logits(self.lm_weight * scores + inputs["offset"], inputs["target"])
+
+
+@contextmanager
+def headless(causal: torch.nn.Module) -> Iterator[None]:
+    """The model gives hidden states where it would give logits. It is called as a whole all the same, so that
+    whatever wraps it to share the work over processes sees every pass."""
+    head = causal.get_output_embeddings()
+    causal.set_output_embeddings(torch.nn.Identity())
+    try:
+        yield
+    finally:
+        causal.set_output_embeddings(head)
+
+
+def options_log_odds(model: torch.nn.Module, causal: torch.nn.Module, answers: torch.Tensor,
+                     inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+    """The model's log-odds of the first option (questions,), with gradients, of a batch of the OptionsCollator."""
+    with headless(causal):
+        cache = model(input_ids=inputs["prefix"], attention_mask=inputs["prefix_mask"], use_cache=True,
+                      position_ids=_positions(inputs["prefix_mask"]), logits_to_keep=1).past_key_values
+        cache.batch_select_indices(inputs["owner"])
+        mask = torch.cat([inputs["prefix_mask"][inputs["owner"]], inputs["question_mask"]], dim=1)
+        hidden = model(input_ids=inputs["question"], attention_mask=mask, past_key_values=cache, use_cache=True,
+                       position_ids=_positions(mask)[:, -inputs["question"].shape[1]:]).logits
+    last = hidden[torch.arange(len(hidden), device=hidden.device), inputs["question_mask"].sum(1) - 1]
+    parting = answers[inputs["first"]].float() - answers[inputs["second"]].float()
+    return (last.float() * parting).sum(-1)
 
 
 def _positions(mask: torch.Tensor) -> torch.Tensor:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from nngpt_perfclf.config import Config, ModelConfig, choices, home, load_config
 from nngpt_perfclf.console import say
+from nngpt_perfclf.plugins import registered
 from nngpt_perfclf.types import PerfclfError
 
-WITHOUT_WEIGHTS = ("pairwise", "strength", "stack")
+ADVISER = "adviser"  # the source of what is trained, but has no weights of a language model
 _WEIGHTS = ("*.safetensors", "pytorch_model*.bin")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 
@@ -25,10 +26,7 @@ def ensure_ready(model: ModelConfig) -> Path:
         return _from_hub(model)
     if model.source == "folder":
         return check_folder(Path(_location(model)))
-    if model.source in WITHOUT_WEIGHTS:
-        raise PerfclfError(f"model {model.name} is no language model and has no weights")
-    known = ", ".join(("registry", "hub", "folder", *WITHOUT_WEIGHTS))
-    raise PerfclfError(f"model {model.name}: unknown source {model.source!r}; known: {known}")
+    raise PerfclfError(f"model {model.name} is no language model: name one, model=NAME; `models` lists them")
 
 
 def check_folder(folder: Path) -> Path:
@@ -52,13 +50,16 @@ def check_folder(folder: Path) -> Path:
 
 
 def describe(config: Config, fetch: bool = False) -> dict:
-    """The models of `conf/model/` and whether each is ready; with `fetch`, the configured one is made ready first."""
+    """The models of `conf/model/` and whether each is ready, and the registered advisers; with `fetch`, the configured
+    model is made ready first."""
     if fetch:
         say(f"model {config.model.name}: {ensure_ready(config.model)}")
     models = [load_config(overrides=[f"model={name}"]).model for name in choices("model")]
-    if config.model not in models:
+    if config.model not in models and config.model.source != ADVISER:
         models.append(config.model)
-    return {"home": str(home()), "models": [_row(model) for model in models]}
+    advisers = [{"name": spec.name, "can_be_trained": spec.train is not None}
+                for spec in registered("register_advisers")]
+    return {"home": str(home()), "models": [_row(model) for model in models], "advisers": advisers}
 
 
 def _row(model: ModelConfig) -> dict:
@@ -69,8 +70,6 @@ def _row(model: ModelConfig) -> dict:
 
 def _state(model: ModelConfig) -> tuple[bool | None, str]:
     """Whether the model is on this machine, and where, or what would bring it there."""
-    if model.source in WITHOUT_WEIGHTS:
-        return True, "built in"
     if model.source == "folder" and model.location is None:
         return None, "model=PATH"
     try:

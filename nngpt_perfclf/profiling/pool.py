@@ -26,6 +26,7 @@ class NoSandboxError(PerfclfError):
 
 SERVER = "nngpt_perfclf.profiling.server"
 LIMITS = Limits(seconds=10, memory=6, output=1 << 20)
+_PATIENCE = 3  # seconds of wall time for each of processor time: other work may be going on
 _LARGEST_HEAD = 1 << 12
 
 
@@ -50,7 +51,8 @@ class Answer:
 
 
 class Pool:
-    """A running fork server; a context manager. `workers`: networks at a time, by default one a processor."""
+    """A running fork server; a context manager. `limits`: of each network, its seconds those of processor time;
+    `workers`: networks at a time, by default one a processor, two at most."""
 
     def __init__(self, limits: Limits = LIMITS, workers: int | None = None):
         self.limits = limits
@@ -58,7 +60,7 @@ class Pool:
 
     def __enter__(self) -> Pool:
         self._folder = Path(tempfile.mkdtemp(prefix="perfclf-profile-"))
-        limits = {**lock_limits(self.limits, self._folder), "seconds": self.limits.seconds,
+        limits = {**lock_limits(self.limits, self._folder), "seconds": _PATIENCE * self.limits.seconds,
                   "output": self.limits.output, "parent": os.getpid()}
         self._server = subprocess.Popen([sys.executable, "-P", "-m", SERVER, json.dumps(limits)], cwd=self._folder,
                                         env=environment(self._folder, threads=1), stdin=subprocess.PIPE,
@@ -105,7 +107,7 @@ class Pool:
     def _answer(self, head: dict, said: bytes) -> Answer:
         seconds, limits = head["seconds"], self.limits
         if head["stopped"] == "time":
-            return Answer(seconds, reason=f"took longer than {limits.seconds:g} s", timed_out=True)
+            return Answer(seconds, reason=f"took longer than {_PATIENCE * limits.seconds:g} s", timed_out=True)
         if head["stopped"] == "output":
             return Answer(seconds, stage="forward", reason=f"handed back more than {limits.output:,} bytes")
         if head["signal"] == signal.SIGXCPU:

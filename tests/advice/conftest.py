@@ -1,9 +1,9 @@
 from dataclasses import replace
 
 import pytest
-from little_world import SETTINGS, little_corpus
+from little_world import SETTINGS, little_corpus, made_structures
 
-from nngpt_perfclf.advice import pairwise, pointwise, trees
+from nngpt_perfclf.advice import outcomes, pairwise, pointwise, side_models, trees
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.tasks import TaskData
 from nngpt_perfclf.tasks.task import load_task
@@ -24,6 +24,15 @@ def few_trees():
         yield
 
 
+@pytest.fixture(scope="session", autouse=True)
+def made_up_structures():
+    """No test of advice waits for the sandbox; `test_structures` tests what is replaced here."""
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (outcomes, pointwise, side_models):
+            patch.setattr(module, "structures_of", made_structures)
+        yield
+
+
 @pytest.fixture
 def little(world, tmp_path, monkeypatch):
     """Every verb finds the little world instead of LEMUR, and nobody's cache."""
@@ -33,7 +42,7 @@ def little(world, tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def runs(world, tmp_path_factory):
+def runs(world, few_trees, made_up_structures, tmp_path_factory):
     """The run folders of both tree advisers, trained once: kind -> folder."""
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:

@@ -56,7 +56,7 @@ def test_the_result_says_how_long_it_learned_and_how_good_it_is_on_validation(ru
     assert (result["labels"], result["rows"], result["steps"]) == (24, 3, 2)
     assert result["loss"] > 0
     for mode in ("with_recipe", "code_only"):
-        assert result[f"validation_rank_{mode}_n"] > 100
+        assert result[f"validation_rank_{mode}_n"] > 50
         assert 0 <= result[f"validation_rank_{mode}_log_loss"] <= np.log(2) + 1e-6
     assert result["validation_rank_with_recipe"] > 0.75, "the nearest recorded trials tell what the recipe decides"
     assert not any("normalized" in name for name in result)

@@ -67,9 +67,9 @@ class Once:
     def __init__(self, model):
         self.model, self.told = model, {}
 
-    def score(self, prompts, batch_tokens):
+    def score(self, prompts, batch_tokens, progress=None):
         new = [prompt for prompt in prompts if prompt not in self.told]
-        self.told |= dict(zip(new, self.model.score(new, batch_tokens), strict=True))
+        self.told |= dict(zip(new, self.model.score(new, batch_tokens, progress=progress), strict=True))
         return [self.told[prompt] for prompt in prompts]
 
 

@@ -9,6 +9,15 @@ from nngpt_perfclf.config import load_config
 from nngpt_perfclf.types import PerfclfError
 
 
+@pytest.mark.parametrize("kind", ["pairwise", "pointwise"])
+def test_no_part_of_what_is_shipped_names_a_place_and_the_prior_is_there_once(tmp_path, runs, kind):
+    target = shipping.ship(runs[kind], tmp_path / "pretrained")
+    for file in target.rglob("run.json"):
+        config = json.loads(file.read_text())["config"]
+        assert (config["out"], config["threads"], config["corpus"]["path"]) == (None, None, None)
+    assert [file.parent for file in (tmp_path / "pretrained").rglob("prior.json")] == [tmp_path / "pretrained"]
+
+
 @pytest.fixture
 def run(tmp_path, runs):
     """A run folder as training leaves it, with what only training needs."""

@@ -100,8 +100,9 @@ def test_an_adviser_that_cannot_be_trained_is_a_clear_error(capsys):
 def test_the_tree_advisers_are_trained_for_every_label_and_say_how_good_they_are(little, tmp_path, capsys, kind):
     labels = "train.labels=[rank,normalized]"
     found = trained(capsys, f"model={kind}", f"out={tmp_path / 'run'}", *SETTINGS, labels)
-    assert found["validation_rank_with_recipe"] > 0.8 > 0.7 > found["validation_rank_code_only"]
-    assert found["validation_normalized_n"] > 100
+    for prefix in [""] if kind == "pairwise" else ["text_", "profile_"]:
+        assert found[f"{prefix}validation_rank_with_recipe"] > 0.8 > 0.7 > found[f"{prefix}validation_rank_code_only"]
+        assert found[f"{prefix}validation_normalized_n"] > 100
     manifest = json.loads((tmp_path / "run" / "run.json").read_text())
     assert (manifest["kind"], manifest["status"], manifest["data"]) == (kind, "done", "f00d")
     for label in ("rank", "normalized"):

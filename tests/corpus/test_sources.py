@@ -46,12 +46,14 @@ def test_an_installed_nn_dataset_is_found_without_a_path(lemur, monkeypatch):
 def test_the_newest_wheel_in_the_cache_folder_is_found(lemur, pack, config_for, home):
     (home / "wheels").mkdir(parents=True)
     for version in ("2.1.2", "2.1.10", "2.1.9"):
-        pack(lemur, f"nn_dataset-{version}-py3-none-any.whl").rename(home / "wheels" / f"nn_dataset-{version}-py3-none-any.whl")
+        name = f"nn_dataset-{version}-py3-none-any.whl"
+        pack(lemur, name).rename(home / "wheels" / name)
     assert load_corpus(config_for(None)).source == str(home / "wheels" / "nn_dataset-2.1.10-py3-none-any.whl")
 
 
 def test_finding_lemur_imports_none_of_it(lemur, tmp_path):
-    look = f"import sys; sys.path.append({str(lemur.parents[1])!r}); from nngpt_perfclf.corpus.sources import find_source; find_source(None); " \
+    look = f"import sys; sys.path.append({str(lemur.parents[1])!r}); " \
+        "from nngpt_perfclf.corpus.sources import find_source; find_source(None); " \
            "assert not [name for name in sys.modules if name.split('.')[0] == 'ab']"
     subprocess.run([sys.executable, "-c", look], check=True, cwd=tmp_path)
     assert not list(tmp_path.glob("*.db"))

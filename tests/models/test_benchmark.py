@@ -7,7 +7,7 @@ import pytest
 from nngpt_perfclf.cli import main
 
 RATIOS = ("pairs_vs_single", "speedup_vs_reference", "speedup_vs_one_by_one", "prefill_fraction_of_peak",
-          "labels_per_second_vs_trl", "peak_memory_gb")
+          "labels_per_second_vs_trl", "peak_gflops", "peak_memory_gb")
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +23,8 @@ def test_every_ratio_is_measured_on_one_network(told, capsys):
                  "threads=1", "--json"]) == 0
     result = json.loads(capsys.readouterr().out)
     assert all(result[name] > 0 for name in RATIOS)
+    assert result["precision"] == "float32"
+    assert result["instruction_set"]
     timed = {row["what"]: row for row in result["timed"]}
     assert timed["all pairs, both orders"]["questions"] == 42
     together, single = timed["all pairs, both orders"]["seconds"], timed["one question"]["seconds"]

@@ -89,7 +89,8 @@ def test_a_trie_holds_each_shared_beginning_once_and_each_question_whole(questio
             way = row[:len(question)]
             assert [trie.ids[at] for at in way] == question
             assert [trie.depths[at] for at in way] == list(range(len(question)))
-            assert way[-1] == end and len(row) == width
+            assert way[-1] == end
+            assert len(row) == width
         beginnings = {tuple(questions[place][:end]) for place in places for end in range(1, len(questions[place]) + 1)}
         assert len(trie.ids) == len(beginnings)
         assert all(trie.rows[trie.places[at]][depth] == at for at, depth in enumerate(trie.depths))

@@ -46,7 +46,7 @@ def setting(tmp_path, *overrides, pairs=64):
     table = made_pairs(pairs, 0)
     lessons = [Lesson(rows, ("rank",) * len(rows), (False,) * len(rows))
                for _, rows in table.groupby(np.arange(len(table)) // 4)]
-    lessons = [Lesson(one.pairs.assign(nn=one.pairs.nn.iloc[0]), one.labels, one.bare) for one in lessons]
+    lessons = [Lesson(one.pairs.assign(nn=one.pairs.nn.iloc[0]), one.labels, one.code_only) for one in lessons]
     known = templates()
     builder = PromptBuilder(known[config.template], known[config.code_only_template], "ast", 100, dataset_properties())
     material = Material(lessons, made_pairs(16, 1), CODES, GROUPS, lambda rows, labels, near: np.zeros(len(rows)))
@@ -89,7 +89,8 @@ def test_a_stopped_run_goes_on_from_its_last_checkpoint(tiny_folder, tmp_path, m
     with pytest.raises(StopHereError):
         fine_tune(load(tiny_folder, precision="float32"), builder, material, config, stopped)
     monkeypatch.setattr(training.Watch, "on_step_end", real)
-    resumed = fine_tune(load(tiny_folder, precision="float32"), builder, material, replace(config, resume=True), stopped)
+    model, config = load(tiny_folder, precision="float32"), replace(config, resume=True)
+    resumed = fine_tune(model, builder, material, config, stopped)
     assert resumed["steps"] == whole["steps"]
     assert resumed["validation_loss"] == pytest.approx(whole["validation_loss"], abs=1e-4)
 

@@ -73,8 +73,7 @@ def test_a_hub_model_in_the_hubs_cache_is_used_from_there(folder, tmp_path):
 
 
 @pytest.mark.parametrize(("change", "word"), [
-    ({"source": "moon"}, "unknown source 'moon'"), ({"source": "folder"}, "location"), ({"sha256": None}, "sha256"),
-    ({"source": "pairwise"}, "no language model")])
+    ({"source": "folder"}, "location"), ({"sha256": None}, "sha256"), ({"source": "adviser"}, "no language model")])
 def test_a_model_file_that_cannot_work_says_why(change, word):
     with pytest.raises(PerfclfError, match=word):
         ensure_ready(replace(load_config().model, **change))
@@ -86,4 +85,14 @@ def test_the_list_says_which_are_ready_and_what_brings_the_others(folder):
     assert rows["mine"]["where"] == str(folder)
     assert rows["gemma-3-270m"]["ready"] is False
     assert rows["gemma-3-270m"]["where"] == "models --fetch model=gemma-3-270m"
-    assert rows["pairwise"]["ready"] is True
+
+
+def test_the_list_has_every_registered_adviser_and_says_which_can_be_trained():
+    config = load_config(overrides=["model=pairwise"])
+    found = describe(config)
+    assert "pairwise" not in [row["name"] for row in found["models"]]
+    trainable = {row["name"]: row["can_be_trained"] for row in found["advisers"]}
+    assert trainable["pairwise"]
+    assert not trainable["prior"]
+    with pytest.raises(PerfclfError, match="pairwise is no language model"):
+        describe(config, fetch=True)

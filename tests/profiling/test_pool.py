@@ -41,8 +41,9 @@ REFUSED = {
     "os.write(3, b'[' * 100_000) and os._exit(0)": "handed back no valid profile",
     "[os.write(3, b' ' * 4096) for _ in range(100)]": "handed back more than 131,072 bytes",
 }
-ENDLESS = {"while True: pass": "took longer than 2 s", "threading.Event().wait()": "took longer than 2 s",
-           "os.close(3)\nwhile True: pass": "ended without a word"}
+ENDLESS = {"while True: pass": ("used more than 2 s of processor time", "took longer than 6 s"),  # on a busy machine
+           "threading.Event().wait()": ("took longer than 6 s",),
+           "os.close(3)\nwhile True: pass": ("ended without a word",)}
 NOISE = "print('x' * 100_000)\nsys.stderr.write('y' * 100_000)\nos.write(1, b'{\"number\": 0}\\n')"
 BEFORE = "import ctypes, os, socket, subprocess, sys, threading\ndef recurse(): recurse()\nSECRETS = 'SECRETS'"
 
@@ -79,9 +80,9 @@ def test_an_attack_costs_one_failed_profile(answers, secrets, line):
 
 @pytest.mark.parametrize("line", ENDLESS)
 def test_what_never_ends_is_stopped(answers, line):
-    assert answers[line].reason == ENDLESS[line]
-    assert answers[line].timed_out == ENDLESS[line].startswith("took")
-    assert answers[line].seconds < 4
+    assert answers[line].reason in ENDLESS[line]
+    assert answers[line].timed_out == ("ended without a word" not in ENDLESS[line])
+    assert answers[line].seconds < 10
 
 
 def test_rubbish_on_its_streams_is_not_heard(answers):

@@ -31,7 +31,8 @@ def test_json_lines_hold_every_pair_and_null_where_nothing_was_stated(config, ti
 
 def test_parquet_holds_the_table_as_it_is(config, tiny, tmp_path):
     export(config, str(tmp_path / "pairs.parquet"))
-    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "pairs.parquet"), TaskData(config, tiny, load_task(config.task)).pairs())
+    pairs = TaskData(config, tiny, load_task(config.task)).pairs()
+    pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "pairs.parquet"), pairs)
 
 
 def test_the_counts_by_part_add_up(config):

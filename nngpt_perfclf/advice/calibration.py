@@ -1,0 +1,101 @@
+"""The weights of a fine-tuned model's log-odds, the pair prior and the nearest trials, fitted on validation pairs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nngpt_perfclf import processes
+from nngpt_perfclf.advice.language import LanguageAdviser, known_evidence, load
+from nngpt_perfclf.advice.prior import PairPrior
+from nngpt_perfclf.advice.weights import MODES, Weights, fit_weights, save_weights
+from nngpt_perfclf.budget import calibration_pairs
+from nngpt_perfclf.config import Config
+from nngpt_perfclf.console import progress
+from nngpt_perfclf.tasks import TaskData, question_of
+from nngpt_perfclf.types import Question
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def calibration_table(config: Config, data: TaskData, label: str) -> pd.DataFrame:
+    """The validation pairs without ties that the weights are fitted on: a sample drawn by the seed, whose size
+    `budget.calibration_pairs` bounds, or all."""
+    table = data.pairs(label, part="validation", ties=False)
+    wanted = calibration_pairs(config.train.labels_count, config.train.calibration_pairs)
+    return table if wanted is None or wanted >= len(table) else table.sample(wanted, random_state=config.seed)
+
+
+def calibrate(config: Config, out: Path, data: TaskData, weights: Mapping[str, Weights],
+              tables: Mapping[str, pd.DataFrame]) -> dict:
+    """Fit the weights of all three sources on the pairs of each label, once asked with the recipes and once without,
+    and save them; returns the accuracy there (slightly optimistic, since the weights were fitted on these pairs)."""
+    started = time.perf_counter()
+    adviser = load(replace(config, adviser=str(out), advice=replace(config.advice, answer_cache=False)))
+    sets = [_Set(label, mode, *_asked(table, data, mode)) for label, table in tables.items() if len(table)
+            for mode in MODES]
+    result, fitted = {}, {label: {} for label in tables}
+    for one, (read, near) in zip(sets, _read(adviser, sets), strict=True):
+        prior = PairPrior.fit(data.pairs(one.label, part="train"))
+        found, figures = _fitted(one, read, near, prior, getattr(weights[one.label], one.mode))
+        fitted[one.label][one.mode] = found
+        result |= {f"validation_{one.label}_{one.mode}{name}": figure for name, figure in figures.items()}
+    if processes.is_main():
+        save_weights({**weights, **{label: Weights(**modes) for label, modes in fitted.items() if modes}},
+                     LanguageAdviser.sources, out)
+    processes.wait()
+    return {**result, "calibration_seconds": round(time.perf_counter() - started, 1)}
+
+
+@dataclass(frozen=True)
+class _Set:
+    """Pairs asked under one label in one mode, and where the first dataset `won` (n,)."""
+
+    label: str
+    mode: str
+    questions: Sequence[Question]
+    won: np.ndarray
+
+    @property
+    def both_orders(self) -> list[Question]:
+        return [*self.questions, *(question.swapped() for question in self.questions)]
+
+
+def _asked(table: pd.DataFrame, data: TaskData, mode: str) -> tuple[list[Question], np.ndarray]:
+    questions = [question_of(row, data.codes) for row in table.itertuples()]
+    told = questions if mode == MODES[0] else [question.without_recipes() for question in questions]
+    return told, (table["better"] == table["ds_a"]).to_numpy()
+
+
+def _read(adviser: LanguageAdviser, sets: Sequence[_Set]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Of each set, what the model and the nearest trials say in both orders. All sets are read together: questions
+    about one code, under any label and in any mode, share its computation."""
+    questions = [question for one in sets for question in one.both_orders]
+    labels = [one.label for one in sets for _ in one.both_orders]
+    with progress() as bar:
+        task = bar.add_task("calibration", total=len(questions))
+        read, near = adviser.read(questions, labels, lambda done: bar.advance(task, done))
+    ends = np.cumsum([len(one.both_orders) for one in sets])[:-1]
+    return list(zip(np.split(read, ends), np.split(near, ends), strict=True))
+
+
+def _fitted(one: _Set, read: np.ndarray, near: np.ndarray, prior: PairPrior,
+            weights: tuple[float, ...]) -> tuple[tuple[float, ...], dict]:
+    """The weights fitted on a set, and the accuracy there with and without the model; `weights`: those before."""
+    from nngpt_perfclf.models.rows import log_loss
+
+    both = np.column_stack([read, known_evidence(prior, one.both_orders, near)])
+    ab, ba = np.split(both, 2)
+    evidence = (ab - ba) / 2
+    fitted = fit_weights(evidence, one.won, used=[weight != 0 for weight in weights])
+    log_odds = (evidence * fitted).sum(axis=1)
+    before = (evidence[:, 1:] * weights[1:]).sum(axis=1)
+    accuracy, without_model = (float(np.mean((found > 0) == one.won)) for found in (log_odds, before))
+    return fitted, {"": accuracy, "_n": len(one.questions), "_without_model": without_model,
+                    "_log_loss": log_loss(log_odds, one.won)}

@@ -1,0 +1,95 @@
+"""How long work takes on a machine whose rates were measured, and how much work fits into a time. Pure arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil
+
+# Mean tokens of the default prompts over LEMUR's validation pairs.
+CODE, WITH_RECIPE, CODE_ONLY = 202, 62, 24
+_CODES_QUESTIONS = 8  # questions about one code that are trained on together
+LEAST_CALIBRATION = 64  # pairs; with fewer the fitted weights vary by more than the model changes them
+_LABELS_A_PAIR = 4  # labels trained on for each calibration pair: so that calibration takes less time than training
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Tokens a second that a model reads and trains on, measured."""
+
+    read: float
+    train: float
+
+
+@dataclass(frozen=True)
+class Work:
+    """Seconds of work that does not depend on the model, and tokens to read and to train on."""
+
+    seconds: float = 0.0
+    read: float = 0.0
+    train: float = 0.0
+
+    def __add__(self, other: Work) -> Work:
+        return Work(self.seconds + other.seconds, self.read + other.read, self.train + other.train)
+
+    def lasts(self, rates: Rates) -> float:
+        """Seconds at these rates."""
+        return self.seconds + self.read / rates.read + self.train / rates.train
+
+
+def training(labels: int) -> Work:
+    """Training on `labels` labels of the default prompts."""
+    return Work(train=labels * (CODE / _CODES_QUESTIONS + WITH_RECIPE))
+
+
+def checking(pairs: int, times: int) -> Work:
+    """Asking about `pairs` pairs in one order, `times` times in the course of the training."""
+    return Work(read=times * pairs * (CODE + WITH_RECIPE))
+
+
+def calibrating(pairs: int) -> Work:
+    """Asking about `pairs` pairs in both orders, with recipes and without."""
+    return Work(read=pairs * (CODE + 2 * (WITH_RECIPE + CODE_ONLY)))
+
+
+def asking(pairs: int) -> Work:
+    """Asking about `pairs` pairs of different networks in both orders."""
+    return Work(read=pairs * (CODE + 2 * WITH_RECIPE))
+
+
+def ranking(candidates: int, references: int) -> Work:
+    """Comparing each candidate's target with `references` other datasets in both orders."""
+    return Work(read=candidates * (CODE + 2 * references * WITH_RECIPE))
+
+
+def calibration_pairs(labels: int, most: int | None) -> int | None:
+    """How many validation pairs the weights are fitted on after training on `labels` labels; None: all.
+
+    At most `most`, and as many as are read in a fraction of the training's time.
+    """
+    return None if most is None else min(most, max(LEAST_CALIBRATION, labels // _LABELS_A_PAIR))
+
+
+def largest(fits: Callable[[float], bool], steps: int = 40) -> float:
+    """The largest share in 0..1 that `fits`, by bisection; 0 where none does. `fits` never holds for more and not for
+    less."""
+    if fits(1.0):
+        return 1.0
+    low, high = 0.0, 1.0
+    for _ in range(steps):
+        middle = (low + high) / 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
+
+
+def between(least: int, most: int, share: float, multiple: int = 1) -> int:
+    """The size at a `share` in 0..1 of the way from `least` to `most`, a multiple of `multiple`, rounded down."""
+    return least + int((most - least) * share) // multiple * multiple
+
+
+def in_words(seconds: float) -> str:
+    """A time as people say it: "about 40 s", "about 4 min", "about 1 h 10 min"."""
+    if seconds < 60:
+        return f"about {max(1, ceil(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"about {minutes} min" if minutes < 60 else f"about {minutes // 60} h {minutes % 60} min"
