@@ -13,7 +13,8 @@ from nngpt_perfclf.files import write_json
 from nngpt_perfclf.run_folder import manifest as record
 
 
-def evaluation(folder: Path, name: str = "pretrained", skill: float = 1.0, seed: int = 0, overrides: tuple = ()) -> Path:
+def evaluation(folder: Path, name: str = "pretrained", skill: float = 1.0, seed: int = 0,
+               overrides: tuple = ()) -> Path:
     table = predictions(skill=skill, seed=seed)
     other = table.assign(p_a=predictions(skill=0.7, seed=seed)["p_a"])
     config = load_config(overrides=list(overrides))

@@ -85,8 +85,8 @@ def reliability(rows: Sequence[dict], error: float) -> str:
     confidence, accuracy = (sum(row[name] * row["n"] for row in rows) / n for name in ("confidence", "accuracy"))
     verdict = ("well calibrated on average" if abs(confidence - accuracy) < 0.02
                else "overconfident" if confidence > accuracy else "underconfident")
-    return (f"Mean confidence {percent(confidence)}, mean accuracy {percent(accuracy)}: {verdict}. Expected calibration "
-            f"error {points(error)} (bins of equal mass: {len(rows)}).")
+    return (f"Mean confidence {percent(confidence)}, mean accuracy {percent(accuracy)}: {verdict}. Expected "
+            f"calibration error {points(error)} (bins of equal mass: {len(rows)}).")
 
 
 def coverage(rows: Sequence[dict]) -> str:
@@ -98,7 +98,9 @@ def coverage(rows: Sequence[dict]) -> str:
             f"{percent(half['accuracy'])}, all answers {percent(whole['accuracy'])}")
     if half["accuracy"] <= whole["accuracy"]:
         text += ", so confidence does not separate right from wrong answers"
-    return f"{text}; the {BASELINE} has {percent(half['prior'])} on the same pairs." if "prior" in half else f"{text}."
+    if "prior" in half:
+        text += f"; the {BASELINE} has {percent(half['prior'])} on the same pairs"
+    return f"{text}."
 
 
 def pairs(rows: Sequence[dict]) -> str:
@@ -110,7 +112,8 @@ def pairs(rows: Sequence[dict]) -> str:
     above, below = sum(gain > 0 for gain, _ in gains), sum(gain < 0 for gain, _ in gains)
     extremes = [f"{name} on {row['pair']} ({signed(gain)} points, n {row['n']:,})"
                 for name, (gain, row) in (("largest gain", gains[-1]), ("smallest", gains[0]))]
-    return f"Above the {BASELINE} on {above} of {len(compared)} pairs of datasets, below on {below}; {', '.join(extremes)}."
+    return (f"Above the {BASELINE} on {above} of {len(compared)} pairs of datasets, below on {below}; "
+            f"{', '.join(extremes)}.")
 
 
 def learning(log: Sequence[dict]) -> str:

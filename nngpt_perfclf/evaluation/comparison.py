@@ -25,9 +25,10 @@ def group_interval(values: np.ndarray, groups: np.ndarray | pd.Series, resamples
     sums, sizes = by_group.sum().to_numpy(), by_group.size().to_numpy(float)
     if len(sums) < 2:
         return (np.nan, np.nan)
-    resampled = bootstrap((sums, sizes), _ratio, paired=True, vectorized=True, n_resamples=resamples, method="percentile",
-                          confidence_level=CONFIDENCE, batch=max(1, 2_000_000 // len(sums)), rng=seed)
-    return float(resampled.confidence_interval.low), float(resampled.confidence_interval.high)
+    interval = bootstrap(
+        (sums, sizes), _ratio, paired=True, vectorized=True, n_resamples=resamples, method="percentile",
+        confidence_level=CONFIDENCE, batch=max(1, 2_000_000 // len(sums)), rng=seed).confidence_interval
+    return float(interval.low), float(interval.high)
 
 
 def compare(hit: np.ndarray, other: np.ndarray, groups: np.ndarray | pd.Series, resamples: int, seed: int) -> dict:
@@ -48,11 +49,11 @@ def compare(hit: np.ndarray, other: np.ndarray, groups: np.ndarray | pd.Series, 
 
 
 def replicate_ceiling(trials: pd.DataFrame, label: str, seed: int) -> dict:
-    """How often two disjoint random halves of the same networks' trials have the same winner, by each side's best trial.
+    """How often two disjoint random halves of the same networks' trials have the same winner, by best trials.
 
     This estimates the label noise that the choice of recipe causes, which cannot be predicted from the code alone.
-    trials: as `tasks.labelled_trials` returns them; label: normalized or rank. Sides with one trial are left out; a pair
-    that ties in one half counts one half. Returns n (pairs of datasets) and `agreement` with low and high.
+    trials: as `tasks.labelled_trials` returns them; label: normalized or rank. Sides with one trial are left out; a
+    pair that ties in one half counts one half. Returns n (pairs of datasets) and `agreement` with low and high.
     """
     column = {"normalized": "norm", "rank": "rank"}[label]
     shuffled = trials.sample(frac=1, random_state=seed)

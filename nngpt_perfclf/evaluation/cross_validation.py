@@ -41,7 +41,7 @@ def cross_validate(config: Config) -> dict:
     baseline, which has not seen it in training, has no opinion (one half).
 
     Writes ``folds.json`` and each fold's predictions into `config.out` (default ``runs/folds``); with ``resume=true``
-    finished folds are not computed again. Returns in `table` a row for each label, trial and predictor with n, accuracy,
+    finished folds are not computed again. Returns in `table` a row for each label, trial and predictor: n, accuracy,
     its 95 % Wilson interval, and the difference from the majority baseline with an interval by near-duplicate group;
     in `folds` the same for each fold. Raises PerfclfError if the folder holds a table already or was begun with another
     configuration.

@@ -1,4 +1,4 @@
-"""The summary of an evaluation: accuracy with n and intervals, the baselines, and tables by dataset, pair and family."""
+"""The summary of an evaluation: accuracy with n and intervals, baselines, and tables by dataset, pair and family."""
 
 from __future__ import annotations
 

@@ -105,7 +105,8 @@ def _strict(text: str, datasets: Sequence[str]) -> str | None:
     longest_first = sorted((key for key in names if key), key=len, reverse=True)
     if not longest_first:
         return None
-    any_name = re.compile(rf"(?<!{_WORD})(?<!{_WORD}{_JOINS})(?:{'|'.join(map(_pattern, longest_first))})(?!{_JOINS}?{_WORD})")
+    alternatives = "|".join(map(_pattern, longest_first))
+    any_name = re.compile(rf"(?<!{_WORD})(?<!{_WORD}{_JOINS})(?:{alternatives})(?!{_JOINS}?{_WORD})")
     for match in any_name.finditer(lowered):
         before = re.split(r"[.!?;\n](?:\s|$)", lowered[max(0, match.start() - _NEAR):match.start()])[-1]
         if not (_NEGATED_BEFORE.search(before) or _NEGATED_AFTER.search(lowered[match.end():match.end() + _NEAR])):

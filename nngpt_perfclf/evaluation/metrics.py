@@ -16,7 +16,7 @@ MARGINS = (0.0, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
 
 
 def hits(p: np.ndarray, won: np.ndarray) -> np.ndarray:
-    """1 where the likelier side won, 0 where it lost, 0.5 for p = 0.5 or no opinion (the expectation of a random guess)."""
+    """1 where the likelier side won, 0 where it lost, 0.5 for p = 0.5 or no opinion, as a random guess on average."""
     lean = np.sign(np.nan_to_num(np.asarray(p, float), nan=0.5) - 0.5)
     return 0.5 + lean * np.where(won, 0.5, -0.5)
 

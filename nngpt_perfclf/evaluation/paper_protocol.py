@@ -220,7 +220,7 @@ def _generated(file: Path, generate: Callable[[], list[str]]) -> list[str]:
 
 
 def _trials(corpus: Corpus, task: Task, label_epoch: int) -> pd.DataFrame:
-    """The task's trials at all epochs, with `norm` relative to the best at `label_epoch` and `rank` at their own epoch."""
+    """The task's trials at all epochs: `norm` relative to the best at `label_epoch`, `rank` at their own epoch."""
     trials = corpus.trials
     trials = trials[(trials["task"] == task.task) & (trials["metric"] == task.metric)
                     & trials["dataset"].isin(task.datasets)]

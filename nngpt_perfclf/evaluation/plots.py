@@ -86,8 +86,8 @@ def pair_map(rows: Sequence[dict]) -> str:
         for (first, second), row in zip(sides, rows, strict=True):
             x, y = names.index(first), names.index(second) - 1
             gain = row["accuracy"] - row.get("prior", row["accuracy"])
-            axes.add_patch(Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, lw=0.4, ec=_INK, fc=ADVISER if gain >= 0 else BASELINE,
-                                     alpha=0.08 + min(0.6, 3 * abs(gain))))
+            axes.add_patch(Rectangle((x - 0.48, y - 0.48), 0.96, 0.96, lw=0.4, ec=_INK,
+                                     fc=ADVISER if gain >= 0 else BASELINE, alpha=0.08 + min(0.6, 3 * abs(gain))))
             axes.text(x, y - 0.14, f"{100 * row['accuracy']:.0f}", ha="center", va="center", fontsize=10)
             axes.text(x, y + 0.24, f"{100 * gain:+.0f}".replace("-", "−"), ha="center", va="center", fontsize=7.5)
         axes.set(xlim=(-0.55, len(names) - 1.45), ylim=(len(names) - 1.45, -0.55), xticks=range(len(names) - 1),

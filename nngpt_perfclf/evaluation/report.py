@@ -142,10 +142,11 @@ def _predictors(runs: Sequence[Run]) -> dict:
     distinct = {(row["label"], row["split"], row["predictor"], row["n"]): row for row in rows}.values()
     names = list(dict.fromkeys(row["predictor"] for row in distinct))
     several = len({(row["label"], row["split"]) for row in distinct}) > 1
-    bars = [{"label": f"{_title(row['predictor'])}\n{row['label'].split(',')[0]}, {row['split'].split(',')[0]}" if several
-             else _title(row["predictor"]), "accuracy": row["accuracy"], "low": row["group_low"],
-             "high": row["group_high"], "colour": names.index(row["predictor"]) % len(plots.COLOURS)}
-            for row in distinct]
+    bars = []
+    for row in distinct:
+        task = f"\n{row['label'].split(',')[0]}, {row['split'].split(',')[0]}" if several else ""
+        bars.append({"label": f"{_title(row['predictor'])}{task}", "accuracy": row["accuracy"], "low": row["group_low"],
+                     "high": row["group_high"], "colour": names.index(row["predictor"]) % len(plots.COLOURS)})
     return {"rows": list(distinct), "svg": plots.accuracies(bars),
             "comparisons": [{**run.task, "adviser": run.evaluation["adviser"], **row}
                             for run in runs for row in run.evaluation["comparisons"]]}
@@ -159,8 +160,9 @@ def _about(run: Run) -> dict:
     defaults = _flat(json.loads(json.dumps(to_dict(load_config(overrides=protocol)))))
     name = config.get("model.location") if config.get("model.source") == "folder" else config.get("model.name")
     model = [f"model={name}"] if name not in (None, defaults["model.name"]) else []
+    same = {"out", "resume", "threads", *(key for key in config if key.startswith("model."))}
     changed = [f"{key}={_argument(value)}" for key, value in config.items()
-               if key not in ("out", "resume", "threads") and not key.startswith("model.") and value != defaults.get(key)]
+               if key not in same and value != defaults.get(key)]
     verb = {"evaluation": "evaluate", "folds": "evaluate", "paper": "evaluate", "loop": "loop"}.get(kind, "train")
     adviser = [record["adviser"]] if record.get("adviser") not in (None, config.get("model.name")) else []
     facts = [kind, *(f"{key} {str(record[key])[:12]}" for key in ("version", "commit", "data") if record.get(key)),

@@ -51,8 +51,8 @@ def test_folds_names_the_fold_with_the_lowest_accuracy():
     result = {"table": [{**row, "predictor": "prior"}, row],
               "folds": [{**row, "fold": "ga", "accuracy": 0.9}, {**row, "fold": "rag", "accuracy": 0.7}]}
     assert plain(captions.folds(result)) == (
-        "pairwise (both): accuracy 80.0 % (rank, random trial, n 10), 10.0 points below the majority baseline; lowest in "
-        "fold rag (70.0 %).")
+        "pairwise (both): accuracy 80.0 % (rank, random trial, n 10), 10.0 points below the majority baseline; lowest "
+        "in fold rag (70.0 %).")
 
 
 @pytest.mark.parametrize(("accuracy", "verdict"), [(0.71, "well calibrated"), (0.6, "overconfident"),
@@ -74,17 +74,19 @@ def test_coverage_says_when_confidence_does_not_help():
 
 
 def test_pairs_counts_gains_and_losses():
-    rows = [{"pair": "a / b", "n": 5, "accuracy": 0.9, "prior": 0.7}, {"pair": "a / c", "n": 6, "accuracy": 0.5,
-                                                                       "prior": 0.6}]
-    assert captions.pairs(rows) == ("Above the majority baseline on 1 of 2 pairs of datasets, below on 1; largest gain on "
-                                    "a / b (+20.0 points, n 5), smallest on a / c (−10.0 points, n 6).")
+    rows = [{"pair": "a / b", "n": 5, "accuracy": 0.9, "prior": 0.7},
+            {"pair": "a / c", "n": 6, "accuracy": 0.5, "prior": 0.6}]
+    assert captions.pairs(rows) == (
+        "Above the majority baseline on 1 of 2 pairs of datasets, below on 1; largest gain on a / b (+20.0 points, "
+        "n 5), smallest on a / c (−10.0 points, n 6).")
     assert captions.pairs([{"pair": "a / b", "n": 5, "accuracy": 0.9}]) == "1 pairs of datasets."
 
 
 def test_learning_says_whether_the_loss_fell_and_gives_validation_accuracy():
     log = [{"step": step, "loss": 0.5 + step / 100} for step in range(1, 30)]
     assert "did not fall" in captions.learning(log)
-    assert "The training loss fell: 0.785 to 0.515" in captions.learning([{**row, "loss": 1.3 - row["loss"]} for row in log])
+    falling = [{**row, "loss": 1.3 - row["loss"]} for row in log]
+    assert "The training loss fell: 0.785 to 0.515" in captions.learning(falling)
     validated = [{"step": step, "validation_accuracy": step / 100, "n": 50} for step in (60, 80, 70)]
     assert plain(captions.learning(validated)) == (
         "Validation accuracy (n 50): 60.0 % at first, 70.0 % at last, 80.0 % at best (step 80).")
@@ -97,8 +99,8 @@ def replayed(policy, regret, keep=0.5):
 def test_saving_compares_the_best_asking_policy_with_random_choice():
     lines = {"ask, x": replayed("ask", 0.5), "ask, y": replayed("ask", 1.5), "random": replayed("random", 4)}
     assert plain(captions.saving(lines)) == (
-        "Keeping 50 % of the candidates, the best asking policy (ask, x) has a regret of 0.50 accuracy points and saves "
-        "40.0 % of the training time, net of the time for asking; random choice of as many has a regret of 4.00.")
+        "Keeping 50 % of the candidates, the best asking policy (ask, x) has a regret of 0.50 accuracy points and "
+        "saves 40.0 % of the training time, net of the time for asking; random choice of as many has a regret of 4.00.")
     assert captions.saving({"random": replayed("random", 4)}) == "No policy asks an adviser."
     assert "as few candidates as the miss probability allows" in captions.saving({"ask": replayed("ask", 1, None)})
 

@@ -64,8 +64,8 @@ def test_every_section_and_plot_is_there_and_nothing_is_loaded_from_elsewhere(pa
     found = Page(text)
     assert found.open == []
     assert found.sections == SECTIONS | {"pruning"}
-    by_section = {"predictors": 1, "learning": 1, "datasets, reliability, coverage, pairs": 4 * 2, "rounds": 1, "loop": 1,
-                  "pruning": 2}
+    by_section = {"predictors": 1, "learning": 1, "datasets, reliability, coverage, pairs": 4 * 2, "rounds": 1,
+                  "loop": 1, "pruning": 2}
     assert found.plots == sum(by_section.values())
     assert all(address.startswith(("#", "data:")) for address in found.addresses)
     assert {address[1:] for address in found.addresses if address.startswith("#")} >= SECTIONS - {"summary"}
