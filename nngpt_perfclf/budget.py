@@ -8,7 +8,7 @@ from math import ceil
 
 # Mean tokens of the default prompts over LEMUR's validation pairs.
 CODE, WITH_RECIPE, CODE_ONLY = 202, 62, 24
-_CODES_QUESTIONS = 8  # questions about one code that are trained on together
+_CODES_QUESTIONS = 5  # labels of one code that are trained on together: up to 8, and many codes have fewer
 LEAST_CALIBRATION = 64  # pairs; with fewer the fitted weights vary by more than the model changes them
 _LABELS_A_PAIR = 4  # labels trained on for each calibration pair: so that calibration takes less time than training
 
@@ -85,6 +85,14 @@ def largest(fits: Callable[[float], bool], steps: int = 40) -> float:
 def between(least: int, most: int, share: float, multiple: int = 1) -> int:
     """The size at a `share` in 0..1 of the way from `least` to `most`, a multiple of `multiple`, rounded down."""
     return least + int((most - least) * share) // multiple * multiple
+
+
+def pace(estimated: float, taken: float, certain: float = 60.0) -> float:
+    """By what factor the work that is left will take longer than estimated, from what was estimated and taken so far.
+
+    The first `certain` seconds count as if they had been estimated right, so that a short beginning decides little.
+    """
+    return (taken + certain) / (estimated + certain)
 
 
 def in_words(seconds: float) -> str:

@@ -9,7 +9,6 @@ from nngpt_perfclf.config import home
 
 CACHE = home()  # of the user, whatever cache folder a test takes later
 WHEELS = CACHE / "wheels"
-_CODE = ("ab/nn/stat/", "ab/nn/nn/")
 
 
 @cache
@@ -43,10 +42,3 @@ def share(cache_folder: Path) -> None:
     """Let another cache folder find the wheel."""
     cache_folder.mkdir(parents=True, exist_ok=True)
     (cache_folder / "wheels").symlink_to(WHEELS)
-
-
-def unpack_code(folder: Path) -> Path:
-    """LEMUR's own modules, without results and networks: the package `ab` below `folder`."""
-    archive().extractall(folder, [name for name in archive().namelist()
-                                  if name.startswith("ab/") and not name.startswith(_CODE)])
-    return folder / "ab"

@@ -1,7 +1,7 @@
 """NNGPT's released code in a checkout of its own, run for real in child processes (see `nngpt_stubs`)."""
 
+import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -73,7 +73,26 @@ def run(root: Path, *words: str, **more: str) -> subprocess.CompletedProcess:
                           env=environment(root, **more))
 
 
-def copy(source: Path, target: Path) -> Path:
-    """A copy of an epoch's root."""
-    shutil.copytree(source, target)
-    return target
+def make_candidate(folder: Path, code: str, dataset: str | None = "svhn", prm: dict | None = None,
+                   hp: object = None) -> Path:
+    """What NNGPT's generation leaves of one candidate. `dataset`: in its seed row; None: it has no seed row."""
+    import pandas as pd
+
+    folder.mkdir(parents=True)
+    (folder / "new_nn.py").write_text(code)
+    if hp is not None:
+        (folder / "hp.txt").write_text(hp if isinstance(hp, str) else json.dumps(hp))
+    if dataset is not None:
+        row = {"task": "img-classification", "dataset": dataset, "metric": "acc", "nn": "ga-1",
+               "prm": {"lr": 0.1, "batch": 32, "momentum": 0.9, "dropout": 0.2, "transform": "norm_32"} | (prm or {})}
+        next(pd.DataFrame([row]).iterrows())[1].to_pickle(folder / "dataframe.df")
+    return folder
+
+
+def evaluate(folder: Path, accuracy: float | None) -> None:
+    """What NNGPT's evaluation leaves of one candidate; None: its training failed."""
+    if accuracy is None:
+        (folder / "error.txt").write_text("out of memory\n")
+        return
+    (folder / "eval_info.json").write_text(json.dumps({"eval_results": {"accuracy": accuracy}}))
+    (folder / "1.json").write_text(json.dumps([{"uid": "x", "accuracy": accuracy, "duration": 36e11}]))

@@ -70,7 +70,7 @@ def test_ranking_needs_no_optional_library(tmp_path):
 
 
 @pytest.mark.parametrize(("words", "line"), [
-    (["corpus"], r"nngpt-perfclf corpus: this needs"), (["train", "model=pointwise"], "nngpt-perfclf[train]"),
+    (["train", "model=pointwise"], "nngpt-perfclf[train]"),
     (["train"], "pip install 'nngpt-perfclf["), (["evaluate", "adviser=pointwise"], "nngpt-perfclf[train]"),
     (["advise", CHECKOUT / "examples" / "network.py", "svhn", "mnist", "adviser=pretrained"], "nngpt-perfclf["),
 ])

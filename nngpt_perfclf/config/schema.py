@@ -112,6 +112,7 @@ class LoopConfig:
     confidence: float
     miss_probability: float
     inverse_temperature: float
+    seen: int
     unseen_target: bool
     rounds: int
     time_limit: float
@@ -121,6 +122,18 @@ class LoopConfig:
 @dataclass(frozen=True)
 class NngptConfig:
     target: str | None
+
+
+@dataclass(frozen=True)
+class ServeConfig:
+    host: str
+    port: int
+    token: str | None
+    keep: float
+    bytes: int
+    seconds: float
+    requests: int
+    candidates: int
 
 
 @dataclass(frozen=True)
@@ -162,6 +175,7 @@ class Config:
     advice: AdviceConfig
     evaluate: EvaluateConfig
     loop: LoopConfig
+    serve: ServeConfig
     nngpt: NngptConfig
     recipe: RecipeConfig
     recipe_a: RecipeConfig

@@ -29,10 +29,3 @@ def evaluate(config: Config, run: str | None = None) -> dict:
     from nngpt_perfclf.evaluation.run import evaluate_scored
 
     return evaluate_scored(config, run)
-
-
-def report(config: Config, *runs: str) -> dict:
-    """Write one HTML page about finished runs (`evaluation.report`)."""
-    from nngpt_perfclf.evaluation.report import write_report
-
-    return write_report(config, *runs)

@@ -42,7 +42,7 @@ def summary(records: Sequence[dict]) -> dict:
     return {**total, "asking_seconds": round(total["asking_seconds"], 2),
             "trained": sum(row.get("accuracy") is not None for row in rows),
             "seconds_each": round(mean(each), 1) if each else None,
-            "hours_saved": round(sum(saved), 2) if saved else None}
+            "hours_saved": round(sum(saved), 2) + 0.0 if saved else None}
 
 
 def seconds_each(record: dict) -> float | None:
@@ -50,7 +50,7 @@ def seconds_each(record: dict) -> float | None:
     the mean recorded duration; None where nothing was trained."""
     tried = [row for row in record["candidates"]
              if row["decision"] != "pruned" and not row["evaluated"] and "failed" in row]
-    if tried and record.get("evaluation_seconds"):
+    if tried and record.get("evaluation_seconds") is not None:
         return record["evaluation_seconds"] / len(tried)
     durations = [row["training_seconds"] for row in tried if row.get("training_seconds")]
     return mean(durations) if durations else None

@@ -44,7 +44,7 @@ class Run:
                 "split": f"{split['by']}{left_out}, {config['evaluate']['part']} part"}
 
 
-def write_report(config: Config, *runs: str) -> dict:
+def report(config: Config, *runs: str) -> dict:
     """Write one HTML page about the runs: folders of a training, an evaluation, a loop or pruned NNGPT generations.
 
     The page is `config.out`, by default ``report.html`` in the first run's folder, and needs no network and no other

@@ -23,8 +23,7 @@ class Decision:
 class GateState:
     """How a gate has decided so far. `share`: of the `decided` candidates with a score, those let `through`;
     `outcomes`: reported accuracies of scored candidates; `hit_rate`: of pairs of recent outcomes, the share in which
-    the higher score reached the higher accuracy; `correlation`: rank correlation of score and accuracy; None: too few
-    to say."""
+    the higher score reached the higher accuracy; `correlation`: rank correlation of the two; None: too few to say."""
 
     target: str
     decided: int

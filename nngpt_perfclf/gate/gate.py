@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from nngpt_perfclf.gate.asking import identity, scorer_of, scores_of
 from nngpt_perfclf.gate.decision import Decision, GateState, key_of, uniform
 from nngpt_perfclf.gate.quality import quality_of
 from nngpt_perfclf.gate.record import Made, Record
-from nngpt_perfclf.gate.threshold import Recent, Settings, by_chance, level
+from nngpt_perfclf.gate.threshold import WINDOW, Recent, Settings, by_chance, level
 from nngpt_perfclf.profiling.contract import fault_of
 from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Score
 
@@ -94,7 +95,7 @@ class Gate:
         """How this gate has decided so far."""
         counts, quality = self.record.counts(self.target), self.record.quality(self.target)
         through, decided = (sum(count for (kind, train), count in counts.items()
-                                if kind not in (record.BROKEN, record.UNDECIDED) and train in wanted)
+                                if kind in record.WITH_SCORE and train in wanted)
                             for wanted in ((True,), (True, False)))
         return GateState(self.target, decided, through, counts.get((record.UNDECIDED, True), 0),
                          counts.get((record.BROKEN, False), 0), through / decided if decided else None,
@@ -106,44 +107,67 @@ class Gate:
         """Decide in one transaction; somebody else may have decided on some of them meanwhile."""
         with self.record.transaction():
             known = self.record.known(self.target, [candidate for candidate, _, _ in told])
-            warning = self.record.quality(self.target).warning
-            past, ties = self.record.recent(self.target, self.adviser)
-            balance, made = self.record.balance(self.target), []
+            stream = _Stream(*self.record.recent(self.target, self.adviser), self.record.balance(self.target))
+            warning, made = self.record.quality(self.target).warning, []
             for candidate, fault, score in told:
-                if key_of(candidate) in known:
-                    continue
-                one, balance = self._one(candidate, fault, score, unscored, past, ties, balance, warning)
-                made.append(one)
-                if one.kind not in (record.BROKEN, record.UNDECIDED):
-                    past, ties = np.append(past, one.decision.score), np.append(ties, one.tie)
-            self.record.add_decisions(self.target, self.adviser, made, balance)
+                if key_of(candidate) not in known:
+                    one = self._made(candidate, fault, score, unscored, stream)
+                    made.append(_warned(one, warning) if one.kind in record.WITH_SCORE else one)
+                    stream = stream.after(one, self.settings)
+            self.record.add_decisions(self.target, self.adviser, made, stream.balance)
         return known | {key_of(one.candidate): one.decision for one in made}
 
-    def _one(self, candidate: Candidate, fault: str | None, score: Score | None, unscored: str, past: np.ndarray,
-             ties: np.ndarray, balance: float, warning: str) -> tuple[Made, float]:
-        """The decision on one candidate after those with the scores `past`, and the balance after it."""
-        tie = uniform(self.seed, self.target, key_of(candidate))
+    def _made(self, candidate: Candidate, fault: str | None, score: Score | None, unscored: str,
+              stream: _Stream) -> Made:
+        """The decision on the next candidate of the stream."""
+        settings, tie = self.settings, uniform(self.seed, self.target, key_of(candidate))
         if fault is not None:
-            return Made(candidate, Decision(False, None, None, f"broken: {fault}"), record.BROKEN, tie), balance
+            return Made(candidate, Decision(False, None, None, f"broken: {fault}"), record.BROKEN, tie)
         if score is None or not score.decided:
             reason = f"undecided: {score.reason if score else unscored}"
             value = None if score is None else float(score.value)
-            return Made(candidate, Decision(True, value, None, reason), record.UNDECIDED, tie), balance
-        value, warned = float(score.value), f"; warning: {warning}" if warning else ""
-        if len(past) < self.settings.first:
-            reason = f"one of the first {self.settings.first}, which are always trained{warned}"
-            return Made(candidate, Decision(True, value, None, reason), record.FIRST, tie), balance
-        at = float(level(self.settings, np.array([balance]))[0])
-        recent = Recent.of(past[None], ties[None], self.settings)
-        threshold = recent.threshold(at)
-        good = bool(recent.chance_of_better(np.array([value]), np.array([tie]))[0] < at)
-        if by_chance(np.array([tie]), self.settings)[0]:
-            reason = f"one of the {self.settings.explore:.0%} that are trained whatever their score{warned}"
-            return Made(candidate, Decision(True, value, threshold, reason), record.EXPLORED, tie), balance
+            return Made(candidate, Decision(True, value, None, reason), record.UNDECIDED, tie)
+        value = float(score.value)
+        if len(stream.scores) < settings.first:
+            reason = f"one of the first {settings.first}, which are always trained"
+            return Made(candidate, Decision(True, value, None, reason), record.FIRST, tie)
+        good, threshold = stream.judged(value, tie, settings)
+        if by_chance(np.array([tie]), settings)[0]:
+            reason = f"one of the {settings.explore:.0%} that are trained whatever their score"
+            return Made(candidate, Decision(True, value, threshold, reason), record.EXPLORED, tie)
         reason = (f"score {value:.3f} {'reaches' if good else 'is below'} the threshold {threshold:.3f} of the best "
-                  f"{self.settings.keep:.0%} so far{warned}")
-        made = Made(candidate, Decision(good, value, threshold, reason), record.SCORED, tie)
-        return made, balance + self.settings.keep - good
+                  f"{settings.keep:.0%} so far")
+        return Made(candidate, Decision(good, value, threshold, reason), record.SCORED, tie)
+
+
+@dataclass(frozen=True)
+class _Stream:
+    """What was decided before: scores and ties (t,), oldest first; how many in a row were `refused`; the `balance`."""
+
+    scores: np.ndarray
+    ties: np.ndarray
+    refused: int
+    balance: float
+
+    def judged(self, value: float, tie: float, settings: Settings) -> tuple[bool, float]:
+        """Whether the next candidate passes for its score, and the threshold."""
+        at = float(level(settings, np.array([self.balance]), np.array([self.refused]))[0])
+        recent = Recent.of(self.scores[None], self.ties[None], settings)
+        return bool(recent.chance_of_better(np.array([value]), np.array([tie]))[0] < at), recent.threshold(at)
+
+    def after(self, made: Made, settings: Settings) -> _Stream:
+        if made.kind not in record.WITH_SCORE:
+            return self
+        balance = self.balance + (settings.keep - made.decision.train if made.kind == record.SCORED else 0.0)
+        return _Stream(np.append(self.scores, made.decision.score)[-WINDOW:], np.append(self.ties, made.tie)[-WINDOW:],
+                       0 if made.decision.train else self.refused + 1, balance)
+
+
+def _warned(made: Made, warning: str) -> Made:
+    if not warning:
+        return made
+    reason = f"{made.decision.reason}; warning: {warning}"
+    return replace(made, decision=replace(made.decision, reason=reason))
 
 
 def _checked(accuracy: float) -> float:

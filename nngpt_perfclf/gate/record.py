@@ -26,7 +26,8 @@ IN_MEMORY = ":memory:"
 WAIT = 30.0  # seconds for another process's transaction
 APPLICATION, VERSION = 0x6E706761, 1  # mark the file as a gate's, and the layout of its tables
 BROKEN, UNDECIDED, FIRST, EXPLORED, SCORED = "broken", "undecided", "first", "explored", "scored"
-_WITH_SCORE = f"kind IN ('{FIRST}', '{EXPLORED}', '{SCORED}')"
+WITH_SCORE = (FIRST, EXPLORED, SCORED)
+_WITH_SCORE = f"kind IN {WITH_SCORE}"
 _SCHEMA = f"""
 CREATE TABLE stream (target TEXT PRIMARY KEY, balance REAL NOT NULL DEFAULT 0, hit_rate REAL, correlation REAL,
     warning TEXT NOT NULL DEFAULT '');
@@ -99,12 +100,14 @@ class Record:
                 found[key] = Decision(bool(train), score, threshold, reason)
         return found
 
-    def recent(self, target: str, adviser: str) -> tuple[np.ndarray, np.ndarray]:
-        """The latest scores by this adviser and their ties, oldest first, at most `WINDOW`."""
-        rows = self._all(f"SELECT score, tie FROM decision WHERE target = ? AND adviser = ? AND {_WITH_SCORE} "
+    def recent(self, target: str, adviser: str) -> tuple[np.ndarray, np.ndarray, int]:
+        """The latest scores by this adviser and their ties, oldest first, at most `WINDOW`; and how many of the last
+        ones in a row were refused."""
+        rows = self._all(f"SELECT score, tie, train FROM decision WHERE target = ? AND adviser = ? AND {_WITH_SCORE} "
                          "ORDER BY id DESC LIMIT ?", target, adviser, WINDOW)
-        table = np.array(rows[::-1], float).reshape(-1, 2)
-        return table[:, 0], table[:, 1]
+        table = np.array(rows, float).reshape(-1, 3)
+        refused = int(np.argmax(table[:, 2] > 0)) if table[:, 2].any() else len(table)
+        return table[::-1, 0], table[::-1, 1], refused
 
     def balance(self, target: str) -> float:
         """How many candidates fewer than the wanted share were let through for their scores."""

@@ -67,7 +67,8 @@ def key_of(config: Config, adviser: str, policy: str = "ask") -> str:
         return adviser
     from nngpt_perfclf.advice.registry import identity_of
 
-    return f"{policy}:{identity_of(adviser, config)}"
+    way = "naive" if policy == "naive" else "ask"  # the others rank by the same scores
+    return f"{way}:{identity_of(adviser, config)}"
 
 
 def ask(manager: pluggy.PluginManager, runs: RunDatabase | None, adviser: str, candidates: Sequence[Candidate],

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.loop.asking import NOBODY
-from nngpt_perfclf.loop.policies import ASKING, Rule, build_policy
+from nngpt_perfclf.loop.policies import ASKING, BY_MISS, Rule, build_policy
 from nngpt_perfclf.types import PerfclfError
 
 
@@ -19,7 +19,7 @@ def rule_of(config: Config) -> Rule:
     loop = config.loop
     if not loop.keep:
         raise PerfclfError("loop.keep is empty: give at least one share, or null")
-    rules = [Rule(share, loop.least_kept, loop.confidence, loop.miss_probability, loop.inverse_temperature)
+    rules = [Rule(share, loop.least_kept, loop.confidence, loop.miss_probability, loop.inverse_temperature, loop.seen)
              for share in loop.keep]
     for name in loop.policies:
         build_policy(name, rules[0])
@@ -29,11 +29,11 @@ def rule_of(config: Config) -> Rule:
 
 
 def shares_of(policy: str, keep: Sequence[float | None]) -> list[float | None]:
-    """The shares to keep that mean something for a policy: nop keeps all, and only advice can tell the probability of a
+    """The shares to keep that mean something for a policy: nop keeps all, and only some can tell the probability of a
     miss (null)."""
     if policy == "nop":
         return [1.0]
-    return [share for share in keep if share is not None or policy in ASKING]
+    return [share for share in keep if share is not None or policy in BY_MISS]
 
 
 def asked_by(config: Config, policy: str) -> Sequence[str]:

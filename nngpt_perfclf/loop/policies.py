@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nngpt_perfclf.gate.decision import uniform
+from nngpt_perfclf.gate.threshold import Settings, let_through
 from nngpt_perfclf.types import Candidate, PerfclfError, Score
 
 
@@ -24,6 +26,7 @@ class Rule:
     `least_kept`: never keep fewer of the scored ones. `confidence`: a candidate goes only where the best-scored one
     beats it with a higher probability than this (0.5: where it scores lower at all).
     `inverse_temperature`: log-odds of being the better of two candidates for one unit of difference in score.
+    `seen`: in a replay, the generations that a gate decided on before.
     """
 
     keep: float | None = 0.5
@@ -31,6 +34,7 @@ class Rule:
     confidence: float = 0.5
     miss_probability: float = 0.1
     inverse_temperature: float = 1.0
+    seen: int = 0
 
     def __post_init__(self):
         if self.keep is not None and not 0 < self.keep <= 1:
@@ -43,6 +47,8 @@ class Rule:
             raise PerfclfError(f"miss_probability must lie in (0, 1), not {self.miss_probability}")
         if self.inverse_temperature < 0:
             raise PerfclfError(f"inverse_temperature must be at least 0, not {self.inverse_temperature}")
+        if self.seen < 0:
+            raise PerfclfError(f"seen must be at least 0, not {self.seen}")
 
 
 @dataclass(frozen=True)
@@ -66,16 +72,26 @@ class Policy:
         """What candidates are ranked by, NaN without an opinion: (1, candidates), or (seeds, candidates) if random."""
         return np.full((1, len(candidates)), np.nan)
 
-    def select(self, candidates: Sequence[Candidate], scores: Sequence[Score | None], seed: int) -> Selection:
-        """Decide on one generation; `scores[i]` is that of `candidates[i]`."""
+    def kept(self, values: np.ndarray, ties: np.ndarray, rule: Rule) -> np.ndarray:
+        """Which candidates stay: booleans (generations, candidates) from values and tie-breakers of that shape."""
+        return keep_mask(values, ties, rule)
+
+    def select(self, candidates: Sequence[Candidate], scores: Sequence[Score | None], seed: int,
+               past: Sequence[tuple[str, float | None]] = ()) -> Selection:
+        """Decide on one generation; `scores[i]` is that of `candidates[i]`; `past`: names and values of the candidates
+        of the same search that were decided on before, oldest first."""
         if len(scores) != len(candidates):
             raise PerfclfError(f"{len(candidates)} candidates, but {len(scores)} scores")
         values = self.values(candidates, scores, [seed])[0]
-        mask = keep_mask(values[None], noise(candidates, [seed]), self.rule)[0]
+        mask = self._mask(values, candidates, seed, past)
         return Selection(
             kept=tuple(candidate for candidate, keep in zip(candidates, mask, strict=True) if keep),
             pruned=tuple((candidates[place], self._reason(values, mask, place)) for place in np.flatnonzero(~mask)),
             values=tuple(None if np.isnan(value) else float(value) for value in values))
+
+    def _mask(self, values: np.ndarray, candidates: Sequence[Candidate], seed: int,
+              past: Sequence[tuple[str, float | None]]) -> np.ndarray:
+        return self.kept(values[None], noise(candidates, [seed]), self.rule)[0]
 
     def _reason(self, values: np.ndarray, mask: np.ndarray, place: int) -> str:
         position = 1 + int(np.sum(values > values[place]))
@@ -101,6 +117,23 @@ class Naive(Ask):
     references need a fixed anchor recipe. A good candidate is good on both sides, and the difference says little."""
 
 
+class Gate(Ask):
+    """Decides on one candidate after the other, as `gate.Gate` does. In a replay each generation is a stream in its
+    order, after the `rule.seen` generations before it; where nothing was seen, the first few candidates stay."""
+
+    def kept(self, values, ties, rule) -> np.ndarray:
+        # Generation i comes after i - seen … i - 1; the first ones come after the last, as on a circle.
+        streams, of_ties = (np.concatenate([np.roll(part, turn, axis=0) for turn in range(rule.seen, -1, -1)], axis=1)
+                            for part in (values, ties))
+        return let_through(streams, of_ties, _stream(rule))[:, -values.shape[1]:]
+
+    def _mask(self, values, candidates, seed, past) -> np.ndarray:
+        stream = np.array([*(np.nan if value is None else value for _, value in past), *values], float)
+        names = [*(name for name, _ in past), *(candidate.name for candidate in candidates)]
+        ties = np.array([uniform(0, "", name) for name in names])
+        return let_through(stream[None], ties[None], _stream(self.rule))[0, len(past):]
+
+
 class Random(Policy):
     """Keeps a random share: what any advice must beat."""
 
@@ -122,8 +155,10 @@ class Oracle(Policy):
         return np.array([[self.outcomes[candidate.name] for candidate in candidates]], dtype=float)
 
 
-POLICIES = {"nop": Nop, "ask": Ask, "naive": Naive, "random": Random, "oracle": Oracle}
-ASKING = ("ask", "naive")
+POLICIES = {"nop": Nop, "ask": Ask, "gate": Gate, "naive": Naive, "random": Random, "oracle": Oracle}
+ASKING = ("ask", "gate", "naive")
+# They can tell the probability of a miss, so that they need no share to keep.
+BY_MISS = ("ask", "naive")
 
 
 def build_policy(name: str, rule: Rule, outcomes: Mapping[str, float] | None = None) -> Policy:
@@ -156,6 +191,12 @@ def keep_mask(scores: np.ndarray, ties: np.ndarray, rule: Rule) -> np.ndarray:
     allowed = place < np.maximum(count, rule.least_kept)[..., None]
     unsure = logits >= -np.log(rule.confidence / (1 - rule.confidence)) if rule.confidence > 0.5 else filled >= best
     return allowed | unsure | ~scored
+
+
+def _stream(rule: Rule) -> Settings:
+    if rule.keep is None:
+        raise PerfclfError("the policy gate needs shares to keep: leave null out of loop.keep")
+    return Settings(rule.keep)
 
 
 def chances(logits: np.ndarray) -> np.ndarray:

@@ -19,7 +19,7 @@ from nngpt_perfclf.types import Candidate, Outcome, PerfclfError, Recipe, Score
 
 FILE = "loop.sqlite"
 # What is tried on the same candidates: a later command may try more of it, and asks only about what is new.
-TRIED = ("advisers", "policies", "keep", "resamples")
+TRIED = ("advisers", "policies", "keep", "resamples", "seen")
 # What decides the candidates and, besides an adviser's own files, the scores.
 WORLD = ("task", "epoch", "label", "seed", "datasets", "template", "code_only_template", "code_view", "code_tokens",
          "corpus", "split", "model")
@@ -116,6 +116,11 @@ class RunDatabase:
         rows = self._all("SELECT name, kept, score, reason FROM decision "
                          "WHERE search = ? AND seed = ? ORDER BY position", search, seed)
         return [Decision(name, bool(kept), score, reason) for name, kept, score, reason in rows]
+
+    def earlier(self, search: str, seed: int) -> list[tuple[str, float | None]]:
+        """Names and scores of the candidates of a search's generations before `seed`, in the order of the decisions."""
+        return self._all("SELECT name, score FROM decision WHERE search = ? AND seed < ? ORDER BY seed, position",
+                         search, seed)
 
     def add_decisions(self, search: str, seed: int, decisions: Sequence[Decision]) -> None:
         self._insert("decision", [(search, seed, one.name, position, one.kept, one.score, one.reason)

@@ -79,7 +79,7 @@ class Search:
         recorded = self.runs.decisions(self.name, seed)
         if recorded:
             return recorded
-        decisions = decide(self.policy, candidates, scored, seed)
+        decisions = decide(self.policy, candidates, scored, seed, self.runs.earlier(self.name, seed))
         self.runs.add_decisions(self.name, seed, decisions)
         for candidate, decision in zip(candidates, decisions, strict=True):
             self.manager.hook.candidate_advised(candidate=candidate, target=self.target, score=decision.score)
@@ -117,11 +117,13 @@ class Search:
         return outcome
 
 
-def decide(policy: Policy, candidates: Sequence[Candidate], scored: Sequence[Scored], seed: int) -> list[Decision]:
+def decide(policy: Policy, candidates: Sequence[Candidate], scored: Sequence[Scored], seed: int,
+           past: Sequence[tuple[str, float | None]] = ()) -> list[Decision]:
     """One decision a candidate, in order. Broken candidates are never trained and take no place in the share that the
-    policy keeps."""
+    policy keeps. `past`: as in `Policy.select`."""
     sound = [place for place, given in enumerate(scored) if not given.broken]
-    selection = policy.select([candidates[place] for place in sound], [scored[place].score for place in sound], seed)
+    selection = policy.select([candidates[place] for place in sound], [scored[place].score for place in sound], seed,
+                              past)
     values = dict(zip(sound, selection.values, strict=True))
     reasons = {candidate.name: reason for candidate, reason in selection.pruned}
     return [Decision(candidate.name, False, None, f"broken: {given.reason}") if given.broken

@@ -20,6 +20,7 @@ from nngpt_perfclf.models.language import LanguageModel
 from nngpt_perfclf.models.rows import option_row, row_tokens
 from nngpt_perfclf.models.trainer import OptionsCollator, options_log_odds
 from nngpt_perfclf.prompts import Prompt
+from nngpt_perfclf.types import PerfclfError
 
 _ENOUGH = 1.0  # seconds of work after which a larger sample would not be worth waiting for
 _LARGEST = 64  # questions in the largest sample
@@ -89,21 +90,28 @@ def _prompts(code: int, questions: int) -> list[Prompt]:
             for at in range(questions)]
 
 
-def main(words: list[str]) -> None:
+def main(words: list[str]) -> int:
+    """The rates of the model that the overrides `words` configure, on standard output; the exit status."""
     import json
+    import sys
 
     from nngpt_perfclf.config import load_config
     from nngpt_perfclf.models.language import load, threads
     from nngpt_perfclf.models.zoo import ensure_ready
 
-    config = load_config(overrides=words)
-    with threads(config.threads):
-        model = load(ensure_ready(config.model), chat=config.model.chat, precision=config.train.precision)
-        rates = measure(model, config)
+    try:
+        config = load_config(overrides=words)
+        with threads(config.threads):
+            model = load(ensure_ready(config.model), chat=config.model.chat, precision=config.train.precision)
+            rates = measure(model, config)
+    except PerfclfError as error:
+        print(f"throughput: {error}", file=sys.stderr)
+        return 1
     print(json.dumps({"read": rates.read, "train": rates.train}))
+    return 0
 
 
 if __name__ == "__main__":
     import sys
 
-    main(sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

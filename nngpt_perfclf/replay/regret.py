@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nngpt_perfclf.loop.policies import Policy, Rule, keep_mask, noise
+from nngpt_perfclf.loop.policies import Policy, Rule, noise
 from nngpt_perfclf.loop.run_database import Scored
 from nngpt_perfclf.replay.pools import Pool
 
@@ -63,7 +63,7 @@ def measure(draws: Draws, policy: Policy, scored: Sequence[Scored],
     correlation = _spearman(values, accuracy)
     measured = []
     for rule in rules:
-        kept = keep_mask(values, draws.ties, rule) & ~broken
+        kept = policy.kept(values, draws.ties, rule) & ~broken
         found = np.where(kept, accuracy, 0.0).max(axis=1)
         best = accuracy.max(axis=1)
         total = seconds.sum(axis=1)

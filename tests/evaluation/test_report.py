@@ -9,7 +9,7 @@ import made_runs
 import pytest
 
 from nngpt_perfclf.config import load_config
-from nngpt_perfclf.evaluation import report
+from nngpt_perfclf.evaluation.report import report
 from nngpt_perfclf.types import PerfclfError
 
 SECTIONS = {"summary", "runs", "predictors", "folds", "seeds", "learning", "datasets", "reliability", "coverage",

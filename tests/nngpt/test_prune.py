@@ -1,48 +1,44 @@
+"""What pruning moves, and that nothing of it is ever lost."""
+
 import json
+import multiprocessing
 import os
-import shutil
-import subprocess
-import sys
+import signal
+import time
 from pathlib import Path
 
 import pytest
-from loop_world import Scoring, score_for
-from nngpt_world import first_goes
+from loop_world import score_for
+from nngpt_stubs import JUNK, NETWORK
+from nngpt_world import evaluate, make_candidate
 
-from nngpt_perfclf import cli
-from nngpt_perfclf.config import conf_folder, home, load_config
+from nngpt_perfclf.config import conf_folder, load_config
 from nngpt_perfclf.loop import asking
-from nngpt_perfclf.nngpt import folders
+from nngpt_perfclf.loop.run_database import Scored
 from nngpt_perfclf.nngpt.prune import prune, undo
 from nngpt_perfclf.plugins import get_plugin_manager
-from nngpt_perfclf.types import PerfclfError, Recipe
-
-NNGPT = home() / "nn-gpt-1.0.6"
-WORLD = Path(__file__).parents[1] / "nngpt_world.py"
+from nngpt_perfclf.profiling.contract import fault_of
+from nngpt_perfclf.types import PerfclfError
 
 
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """Four generations by NNGPT's own code, and in `told.json` what its evaluation would train of each."""
-    assert NNGPT.is_dir(), f"no {NNGPT}: `make setup` unpacks it"
-    root = tmp_path_factory.mktemp("nngpt")
-    done = subprocess.run([sys.executable, str(WORLD), str(NNGPT), str(root)], cwd=root, capture_output=True, text=True,
-                          env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "OMP_NUM_THREADS": "1"}, timeout=300)
-    assert done.returncode == 0, done.stderr
-    (root / "log").write_text(done.stderr)
-    return root
-
-
-@pytest.fixture
-def epoch(run, tmp_path):
-    """A copy of what NNGPT left: B0 to B2 for cifar-10, B3 for svhn."""
-    shutil.copytree(run / "plain" / "epoch", tmp_path / "llm" / "epoch")
-    return tmp_path / "llm" / "epoch" / "A0"
+def by_width(candidates, target):
+    """As the loop asks: junk is broken, and the wider the better."""
+    return [Scored(None, 0.0, fault, broken=True) if (fault := fault_of(candidate.arch_code)) else
+            Scored(score_for(candidate, value=float(candidate.arch_code.split("width = ")[1].split()[0]),
+                             percentile=0.5), 0.01) for candidate in candidates]
 
 
 @pytest.fixture
 def config():
     return load_config(conf_folder() / "nngpt.yaml")
+
+
+@pytest.fixture
+def epoch(tmp_path):
+    """B0 to B3 for svhn, the later the wider."""
+    for place in range(4):
+        make_candidate(tmp_path / "llm" / "epoch" / "A0" / "synth_nn" / f"B{place}", NETWORK.format(width=place))
+    return tmp_path / "llm" / "epoch" / "A0"
 
 
 def files(folder: Path) -> dict[str, bytes]:
@@ -53,65 +49,40 @@ def standing(side: Path) -> list[str]:
     return sorted(path.name for path in side.iterdir()) if side.is_dir() else []
 
 
-def test_nngpts_evaluation_trains_what_was_kept_and_only_that(run):
-    told = json.loads((run / "told.json").read_text())
-    assert sorted(told["plain"]) == ["B0", "B1", "B2", "B3"]
-    assert sorted(told["wrapped"]) == ["B1", "B2"]
-    assert standing(run / "wrapped" / "epoch" / "A0" / "pruned_nn") == ["B0", "B3"]
-
-
-def test_a_failure_of_the_wrapper_never_stops_nngpt(run):
-    told = json.loads((run / "told.json").read_text())
-    assert sorted(told["failing"]) == ["B0", "B1", "B2", "B3"]
-    assert "the adviser is ill" in (run / "log").read_text()
-
-
-def test_candidates_are_asked_about_as_nngpt_would_train_them(run, epoch):
-    told = json.loads((run / "told.json").read_text())["plain"]
-    for folder in folders.open_epoch(epoch).folders():
-        found = folders.read_folder(folder, None)
-        prm = told[folder.name]["prm"]
-        assert found.target == told[folder.name]["dataset"]
-        assert found.candidate.recipe == Recipe(prm["lr"], prm["momentum"], prm["batch"], prm["dropout"],
-                                                prm["transform"])
-        assert found.candidate.arch_code == (folder / "new_nn.py").read_text()
-
-
-def test_answers_of_the_classification_task_are_not_touched(run, config):
-    before = files(run / "answers")
-    result = prune(config, run / "answers" / "epoch" / "A0", judge=first_goes)
-    assert (result["left"], result["moved"]) == (4, 0)
-    assert {row["reason"] for row in result["candidates"]} == {"no new_nn.py: an answer, not a network"}
-    assert files(run / "answers") == before
-
-
 def test_what_is_pruned_moves_beside_and_undo_restores_it_exactly(epoch, config):
     before = files(epoch)
-    result = prune(config, epoch, judge=first_goes)
-    assert standing(epoch / "synth_nn") == ["B1", "B2"]
-    assert standing(epoch / "pruned_nn") == ["B0", "B3"]
+    result = prune(config, epoch, asker=by_width)
+    assert standing(epoch / "synth_nn") == ["B2", "B3"]
+    assert standing(epoch / "pruned_nn") == ["B0", "B1"]
+    assert (result["asked"], result["kept"], result["pruned"], result["moved"]) == (4, 2, 2, 2)
     assert {path.split("/", 1)[1] for path in files(epoch)} == {path.split("/", 1)[1] for path in before}
-    assert undo(epoch)["restored"] == ["B0", "B3"]
+    assert undo(epoch) == {"epoch": str(epoch), "dry_run": False, "restored": ["B0", "B1"], "blocked": []}
     assert files(epoch) == before
     assert not (epoch / "pruned_nn").exists()
-    assert result["moved"] == 2
 
 
-def test_the_record_tells_what_was_pruned_and_why_outside_of_what_nngpt_empties(epoch, config, tmp_path):
-    record = Path(prune(config, epoch / "synth_nn", judge=first_goes)["record"])
+def test_the_record_says_what_was_pruned_and_why_outside_of_what_nngpt_empties(epoch, config, tmp_path):
+    record = Path(prune(config, epoch / "synth_nn", asker=by_width)["record"])
     assert record.parent == tmp_path / "llm" / "perfclf"
     rows = json.loads(record.read_text())["candidates"]
-    assert [(row["candidate"], row["decision"], row["reason"]) for row in rows] == [
-        ("B0", "pruned", "the least promising"), ("B1", "kept", ""), ("B2", "kept", ""),
-        ("B3", "pruned", "the least promising")]
+    assert [(row["candidate"], row["decision"], row["score"]) for row in rows] == [
+        ("B0", "pruned", 0.0), ("B1", "pruned", 1.0), ("B2", "kept", 2.0), ("B3", "kept", 3.0)]
+    assert rows[0]["reason"] == "score 0.000 is number 4 of 4, the best is 3.000; 2 of 4 kept (keep 0.5)"
 
 
-def test_a_dry_run_says_the_same_and_moves_nothing(epoch, config, tmp_path):
+def test_records_of_one_second_do_not_overwrite_each_other(epoch, config):
+    paths = {prune(config, epoch, asker=by_width)["record"] for _ in range(3)}
+    assert len(paths) == 3
+
+
+def test_a_dry_run_says_the_same_and_moves_and_writes_nothing(epoch, config, tmp_path):
     before = files(tmp_path)
-    said = prune(config, epoch, dry_run=True, judge=first_goes)
+    said = prune(config, epoch, dry_run=True, asker=by_width)
     assert files(tmp_path) == before
-    done = prune(config, epoch, judge=first_goes)
+    done = prune(config, epoch, asker=by_width)
     assert said["candidates"] == done["candidates"]
+    assert undo(epoch, dry_run=True)["restored"] == ["B0", "B1"]
+    assert standing(epoch / "pruned_nn") == ["B0", "B1"]
 
 
 def test_a_command_that_was_stopped_half_way_can_be_repeated(epoch, config, monkeypatch):
@@ -126,100 +97,148 @@ def test_a_command_that_was_stopped_half_way_can_be_repeated(epoch, config, monk
     with monkeypatch.context() as patch:
         patch.setattr(Path, "rename", rename)
         with pytest.raises(KeyboardInterrupt):
-            prune(config, epoch, judge=first_goes)
+            prune(config, epoch, asker=by_width)
     assert standing(epoch / "pruned_nn") == ["B0"]
-    assert prune(config, epoch, judge=first_goes)["moved"] == 1
-    assert standing(epoch / "pruned_nn") == ["B0", "B3"]
-    assert prune(config, epoch, judge=first_goes)["moved"] == 0
-    assert standing(epoch / "synth_nn") == ["B1", "B2"]
+    assert prune(config, epoch, asker=by_width)["moved"] == 1
+    assert standing(epoch / "pruned_nn") == ["B0", "B1"]
+    assert prune(config, epoch, asker=by_width)["moved"] == 0
+    assert standing(epoch / "synth_nn") == ["B2", "B3"]
 
 
-def test_a_name_on_both_sides_is_a_clear_error_and_nothing_moves(epoch, config):
-    prune(config, epoch, judge=first_goes)
-    (epoch / "synth_nn" / "B0").mkdir()
-    before = files(epoch)
-    for action in (lambda: prune(config, epoch, judge=first_goes), lambda: undo(epoch)):
-        with pytest.raises(PerfclfError, match="B0 stands in"):
-            action()
-    assert files(epoch) == before
+def test_fifty_kills_during_prune_and_undo_lose_and_duplicate_nothing(epoch, config):
+    contents = {path.name: files(path) for path in (epoch / "synth_nn").iterdir()}
+    fork = multiprocessing.get_context("fork")
+
+    def forever(begun):
+        begun.set()
+        while True:
+            prune(config, epoch, asker=by_width)
+            undo(epoch)
+
+    for number in range(50):
+        begun = fork.Event()
+        worker = fork.Process(target=forever, args=(begun,), daemon=True)
+        worker.start()
+        begun.wait()
+        time.sleep(0.003 + (number * 7 % 50) / 1000)
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.join()
+        found = [path for side in ("synth_nn", "pruned_nn") if (epoch / side).is_dir()
+                 for path in (epoch / side).iterdir()]
+        assert sorted(path.name for path in found) == sorted(contents)
+        assert {path.name: files(path) for path in found} == contents
+    assert undo(epoch)["blocked"] == []
+    assert prune(config, epoch, asker=by_width)["moved"] == 2
+    for record in (epoch.parent.parent / "perfclf").glob("*.json"):
+        json.loads(record.read_text())
 
 
-@pytest.mark.parametrize("result", folders.RESULTS)
-def test_what_nngpt_has_evaluated_is_left_alone(epoch, config, result):
-    (epoch / "synth_nn" / "B0" / result).write_text("{}")
-    rows = prune(config, epoch, judge=first_goes)["candidates"]
-    assert rows[0]["decision"] == "left"
-    assert result in rows[0]["reason"]
-    assert (epoch / "synth_nn" / "B0").is_dir()
+def test_a_name_on_both_sides_blocks_only_that_candidate(epoch, config):
+    prune(config, epoch, asker=by_width)
+    make_candidate(epoch / "synth_nn" / "B0", NETWORK.format(width=9))
+    make_candidate(epoch / "synth_nn" / "B4", NETWORK.format(width=0))
+    rows = {(row["candidate"], row["decision"]) for row in prune(config, epoch, asker=by_width)["candidates"]}
+    assert rows == {("B0", "left"), ("B1", "pruned"), ("B2", "kept"), ("B3", "kept"), ("B4", "pruned")}
+    assert undo(epoch)["blocked"] == ["B0"]
+    assert standing(epoch / "synth_nn") == ["B0", "B1", "B2", "B3", "B4"]
+    assert standing(epoch / "pruned_nn") == ["B0"]
+    assert "width = 0" in (epoch / "pruned_nn" / "B0" / "new_nn.py").read_text()
 
 
-def test_a_hostile_or_broken_folder_is_kept_and_named(epoch, config):
+def test_what_nngpt_has_evaluated_stays_and_counts_and_what_failed_is_judged_again(epoch, config):
+    prune(config, epoch, asker=by_width)
+    evaluate(epoch / "synth_nn" / "B3", 0.5)
+    evaluate(epoch / "synth_nn" / "B2", None)
+    result = prune(config, epoch, asker=by_width)
+    assert [(row["candidate"], row["decision"]) for row in result["candidates"]] == [
+        ("B0", "pruned"), ("B1", "pruned"), ("B2", "kept"), ("B3", "left")]
+    assert result["candidates"][3]["reason"] == "evaluated already"
+    assert result["moved"] == 0
+
+
+def test_an_evaluated_candidate_is_never_moved(epoch, config):
+    evaluate(epoch / "synth_nn" / "B0", 0.1)
+    assert prune(config, epoch, asker=by_width)["moved"] == 1
+    assert standing(epoch / "pruned_nn") == ["B1"]
+
+
+def test_no_broken_candidate_is_kept_over_a_working_one_in_a_folder_of_junk(epoch, config):
+    for place in range(4, 12):
+        make_candidate(epoch / "synth_nn" / f"B{place}", JUNK)
+    result = prune(config, epoch, asker=by_width)
+    assert standing(epoch / "synth_nn") == ["B2", "B3"]
+    assert (result["pruned"], result["broken"]) == (10, 8)
+
+
+def test_a_folder_of_nothing_but_junk_is_emptied(tmp_path, config):
+    for place in range(3):
+        make_candidate(tmp_path / "A0" / "synth_nn" / f"B{place}", JUNK)
+    assert prune(config, tmp_path / "A0", asker=by_width)["broken"] == 3
+    assert standing(tmp_path / "A0" / "synth_nn") == []
+
+
+def test_a_messy_folder_keeps_working_candidates_and_no_broken_one(epoch, config):
     synth = epoch / "synth_nn"
-    (synth / "B0" / "dataframe.df").write_bytes(b"cos\nsystem\n(S'touch trace'\ntR.")
-    (synth / "B1" / "new_nn.py").write_bytes(b"\xff\xfe")
-    (synth / "B2" / "new_nn.py").unlink()
-    (synth / "B3" / "hp.txt").write_text("[1]")
-    rows = prune(config, epoch, judge=first_goes)["candidates"]
-    assert [row["decision"] for row in rows] == ["left"] * 4
-    assert "refused: it names os.system" in rows[0]["reason"]
-    assert standing(synth) == ["B0", "B1", "B2", "B3"]
-
-
-def test_without_hyperparameters_the_defaults_of_nngpts_evaluation_are_meant(tmp_path):
-    (tmp_path / "new_nn.py").write_text("class Net: pass")
-    for content in (None, "", "{}", "no json"):
-        if content is not None:
-            (tmp_path / "hp.txt").write_text(content)
-        found = folders.read_folder(tmp_path, "cifar-10")
-        assert found.candidate.recipe == Recipe(0.01, 0.9, 64, 0.2, "norm_256_flip")
-    (tmp_path / "hp.txt").write_text('{"lr": "0.5", "momentum": "much", "batch": true, "dropout": NaN}')
-    recipe = folders.read_folder(tmp_path, "svhn").candidate.recipe
-    assert recipe == Recipe(lr=0.5, transform="norm_256_flip")
-    assert folders.read_folder(tmp_path, None).left.endswith("give --target")
+    messy = {"bytes": b"\xff\xfe", "empty": b"", "cut": NETWORK[:90].encode(), "nul": b"x = '\0'\n",
+             "no train_setup": NETWORK.format(width=99).replace("train_setup", "setup").encode(),
+             "deep": b"(" * 5000 + b")" * 5000}
+    for name, content in messy.items():
+        folder = make_candidate(synth / name, "")
+        (folder / "new_nn.py").write_bytes(content)
+    make_candidate(synth / "list", NETWORK.format(width=99), hp="[1]")
+    (make_candidate(synth / "hostile", JUNK) / "dataframe.df").write_bytes(b"cos\nsystem\n(S'touch trace'\ntR.")
+    make_candidate(synth / "unheard-of", NETWORK.format(width=99), dataset="unheard-of")
+    (synth / "no code").mkdir()
+    (synth / "stray.txt").write_text("a file")
+    result = prune(config, epoch, asker=by_width)
+    assert standing(synth) == ["B2", "B3", "no code", "stray.txt", "unheard-of"]
+    reasons = {row["candidate"]: row["reason"] for row in result["candidates"]}
+    assert all(reasons[name].startswith("broken: ") for name in (*messy, "list", "hostile"))
+    assert reasons["unheard-of"].startswith("unknown dataset unheard-of")
+    assert (result["broken"], result["left"], result["kept"]) == (8, 2, 2)
 
 
 @pytest.fixture
-def advised(monkeypatch):
-    def advised(score=score_for):
-        monkeypatch.setattr(asking, "manager_of",
-                            lambda config, adviser: get_plugin_manager(Scoring(score), installed=False))
-    return advised
+def asked(monkeypatch):
+    def asked(score):
+        class Scoring:
+            def score(self, candidates, target):
+                return [score(candidate) for candidate in candidates]
+
+        monkeypatch.setattr("nngpt_perfclf.nngpt.prune.manager_of", lambda config, adviser: get_plugin_manager(
+            asking.ScorerPlugin(Scoring()), installed=False))
+    return asked
 
 
-def test_the_command_line_keeps_the_more_promising_share(epoch, advised, capsys):
-    advised()
-    assert cli.main(["nngpt", "prune", str(epoch), "--target", "svhn", "--keep", "0.5", "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
-    assert (told["kept"], told["pruned"], told["moved"]) == (2, 2, 2)
-    assert standing(epoch / "synth_nn") == ["B2", "B3"]  # the higher the learning rate, the better, in this world
-    assert cli.main(["nngpt", "undo", str(epoch)]) == 0
-    assert standing(epoch / "synth_nn") == ["B0", "B1", "B2", "B3"]
-
-
-def test_without_advice_nothing_moves(epoch, advised, config):
-    advised(lambda candidate: None)
+def test_without_an_opinion_nothing_moves(epoch, config, asked):
+    asked(lambda candidate: None)
     result = prune(config, epoch)
     assert (result["kept"], result["moved"]) == (4, 0)
     assert {row["reason"] for row in result["candidates"]} == {"no opinion"}
     assert not (epoch / "pruned_nn").exists()
 
 
-@pytest.mark.parametrize(("words", "line"), [
-    (["prune", "{}/nowhere"], "no synth_nn in"), (["burn", "{}"], "say prune, undo or enable"),
-    (["prune", "{}", "--target", "cifar"], "no known dataset"),
-    (["prune", "{}", "--keep", "0"], "--keep 0"), (["prune", "{}", "--keep", "half"], "--keep half"),
-    (["undo", "{}", "--keep", "0.5"], "takes no --target, --keep"), (["enable", "{}", "--dry-run"], "or --dry-run"),
-])
-def test_a_wrong_command_gets_one_clear_line(epoch, capsys, words, line):
-    assert cli.main(["nngpt", *(word.format(epoch) for word in words)]) == 1
-    assert line in capsys.readouterr().err
+def test_the_configured_scorer_is_asked_for_each_candidates_own_dataset(epoch, config, asked):
+    asked(lambda candidate: score_for(candidate, value=-float(candidate.name[1:])))
+    assert prune(config, epoch)["moved"] == 2
+    assert standing(epoch / "synth_nn") == ["B0", "B1"]
 
 
-def test_where_nngpt_is_not_installed_the_wrapper_says_so_and_imports_nothing(tmp_path):
-    """Importing LEMUR's package in order to look would start to fill a database in the working directory."""
-    code = ("import sys; from nngpt_perfclf.nngpt import wrap\ntry: wrap()\n"
-            "except Exception as error: print(error, 'ab' in sys.modules)")
-    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
-    assert done.stdout.startswith("NNGPT is not importable here")
-    assert done.stdout.endswith("False\n")
-    assert list(tmp_path.iterdir()) == []
+def test_a_share_that_is_given_stands_for_the_configured_one(epoch, config):
+    assert prune(config, epoch, keep=0.25, asker=by_width)["kept"] == 1
+
+
+def test_answers_of_the_classification_task_are_not_touched_and_nothing_is_recorded(tmp_path, config):
+    for place in range(2):
+        folder = tmp_path / "A0" / "synth_nn" / f"B{place}"
+        folder.mkdir(parents=True)
+        (folder / "full_output.txt").write_text("svhn")
+    before = files(tmp_path)
+    result = prune(config, tmp_path / "A0", asker=by_width)
+    assert (result["left"], result["moved"], "record" in result) == (2, 0, False)
+    assert files(tmp_path) == before
+
+
+def test_an_unknown_target_is_named(epoch, config):
+    with pytest.raises(PerfclfError, match="--target cifar is no known dataset"):
+        prune(config, epoch, "cifar", asker=by_width)

@@ -1,0 +1,1 @@
+"""A server that ranks, advises and gates for many workers, over HTTP."""

@@ -1,0 +1,132 @@
+"""What the server does, without HTTP: requests that come in together are scored in one call."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+from nngpt_perfclf.advice import load_pair_adviser, load_scorer
+from nngpt_perfclf.advice.adapters import PairAdviser
+from nngpt_perfclf.advice.base import check_dataset
+from nngpt_perfclf.config import Config
+from nngpt_perfclf.datasets import dataset_properties
+from nngpt_perfclf.gate.asking import scores_of
+from nngpt_perfclf.gate.gate import Gate
+from nngpt_perfclf.gate.record import Record
+from nngpt_perfclf.profiling.contract import fault_of
+from nngpt_perfclf.types import Advice, Candidate, Observation, Question, Score
+
+TOGETHER = 0.003  # seconds for which a request waits for others
+REMEMBERED = 50_000  # scores and faults
+fault = lru_cache(REMEMBERED)(fault_of)
+
+
+class Service:
+    """`file` keeps the gates' decisions; their share is `config.serve.keep`. One thread computes, others wait."""
+
+    def __init__(self, config: Config, file: Path):
+        self.config, self.file = config, file
+        self.datasets = dataset_properties(config.datasets)
+        self.scorer = load_scorer(config.scorer, config)
+        self.record = Record(file)
+        self.score_calls = 0
+        self._gates: dict[str, Gate] = {}
+        self._known: dict[tuple[str, str, object], Score | None] = {}
+        self._thread = ThreadPoolExecutor(1, "scoring")
+        self._waiting: dict[str, list[tuple[list[Candidate], asyncio.Future]]] = {}
+
+    async def rank(self, candidates: Sequence[Candidate], target: str) -> list[dict]:
+        """Rows as those of the verb `rank`, best first. Raises PerfclfError for an unknown target."""
+        check_dataset(target, self.datasets)
+        together = self._waiting.setdefault(target, [])
+        future = asyncio.get_running_loop().create_future()
+        together.append((list(candidates), future))
+        if len(together) == 1:
+            asyncio.get_running_loop().call_later(TOGETHER, self._flush, target)
+        rows = await future
+        return sorted(rows, key=lambda row: (("ok", "unknown", "broken").index(row["status"]), -(row["score"] or 0.0)))
+
+    async def advise(self, questions: Sequence[Question]) -> list[Advice | None]:
+        return await self._in_thread(lambda: self.adviser.advise_many(list(questions)))
+
+    @cached_property
+    def adviser(self) -> PairAdviser:
+        """Loaded at the first question: a language model takes a while."""
+        return load_pair_adviser(self.config.adviser, self.config)
+
+    async def gate(self, candidates: Sequence[Candidate], target: str) -> list[dict]:
+        check_dataset(target, self.datasets)
+        decisions = await self._in_thread(lambda: self.gate_of(target).decide(candidates))
+        return [{"name": candidate.name, **asdict(decision)}
+                for candidate, decision in zip(candidates, decisions, strict=True)]
+
+    async def report(self, outcomes: Sequence[tuple[Candidate, Observation | None]], target: str) -> dict:
+        check_dataset(target, self.datasets)
+
+        def work() -> dict:
+            gate = self.gate_of(target)
+            for candidate, seen in outcomes:
+                gate.report(candidate, None if seen is None else seen.accuracy, seen.epoch if seen else 1)
+            return asdict(gate.state)
+
+        return await self._in_thread(work)
+
+    def gate_of(self, target: str) -> Gate:
+        """The target's gate, made at its first question."""
+        if target not in self._gates:
+            self._gates[target] = Gate(target, self.config.serve.keep, adviser=self.config.scorer, file=self.file,
+                                       seed=self.config.seed, config=self.config)
+        return self._gates[target]
+
+    def close(self) -> None:
+        self._thread.shutdown(wait=False, cancel_futures=True)
+        for gate in self._gates.values():
+            gate.close()
+        self.record.close()
+
+    def _flush(self, target: str) -> None:
+        waiting = self._waiting.pop(target, [])
+        task = self._in_thread(self._rows, [candidate for candidates, _ in waiting for candidate in candidates], target)
+
+        def deliver(done: asyncio.Future) -> None:
+            start = 0
+            for candidates, future in waiting:
+                if not future.done():
+                    if error := done.exception():
+                        future.set_exception(error)
+                    else:
+                        future.set_result(done.result()[start:start + len(candidates)])
+                start += len(candidates)
+
+        task.add_done_callback(deliver)
+
+    def _rows(self, candidates: list[Candidate], target: str) -> list[dict]:
+        keys = [(target, candidate.arch_code, candidate.recipe) for candidate in candidates]
+        faults = [fault(candidate.arch_code) for candidate in candidates]
+        new = {key: candidate for key, candidate, why in zip(keys, candidates, faults, strict=True)
+               if why is None and key not in self._known}
+        if len(self._known) + len(new) > REMEMBERED:
+            self._known.clear()
+            new = {key: candidate for key, candidate, why in zip(keys, candidates, faults, strict=True) if why is None}
+        if new:
+            self.score_calls += 1
+            scores, _ = scores_of(self.scorer, list(new.values()), target)
+            self._known |= dict(zip(new, scores, strict=True))
+        return [_row(candidate, why, None if why else self._known[key])
+                for candidate, why, key in zip(candidates, faults, keys, strict=True)]
+
+    def _in_thread(self, work, *arguments) -> asyncio.Future:
+        return asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+
+
+def _row(candidate: Candidate, why: str | None, score: Score | None) -> dict:
+    if why is not None or score is None:
+        return {"name": candidate.name, "score": None, "percentile": None, "low": None, "high": None, "decided": False,
+                "status": "unknown" if why is None else "broken", "reason": why or "no opinion"}
+    return {"name": candidate.name, "score": score.value, "percentile": score.percentile, "low": score.low,
+            "high": score.high, "decided": score.decided, "status": "ok", "reason": score.reason}
+
