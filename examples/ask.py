@@ -7,7 +7,7 @@ import nngpt_perfclf
 from nngpt_perfclf import Question, Recipe
 
 
-def main(adviser_name: str = "shipped") -> None:
+def main(adviser_name: str = "pointwise") -> None:
     adviser = nngpt_perfclf.load_advisor(adviser_name)
     code = Path(__file__).with_name("network.py").read_text(encoding="utf-8")
     recipe = Recipe(lr=0.01, momentum=0.9, batch=64, dropout=0.2, transform="norm_64_flip")

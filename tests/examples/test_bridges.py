@@ -1,0 +1,84 @@
+"""The bridges to other engines, against the real packages where they are installed."""
+
+import asyncio
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from made_scorers import SOUND, ByRate
+
+from nngpt_perfclf.gate.gate import Gate
+from nngpt_perfclf.types import Candidate, Recipe
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def example(name):
+    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_optuna_trains_what_the_gate_lets_through_and_its_sampler_never_sees_a_refusal():
+    optuna = pytest.importorskip("optuna")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=0))
+
+    def candidate_of(trial):
+        rate = trial.suggest_float("lr", 0.0, 1.0)
+        return Candidate(f"trial-{trial.number}", SOUND, Recipe(lr=rate))
+
+    asked = example("optuna_gate").optimize(study, Gate("svhn", adviser=ByRate()), candidate_of,
+                                            lambda candidate: 1 - (candidate.recipe.lr - 0.8) ** 2, n_trained=25)
+    states = [trial.state.name for trial in study.trials]
+    assert states.count("COMPLETE") == 25
+    assert states.count("FAIL") == asked - 25 > 5
+    assert all("gate" in trial.user_attrs for trial in study.trials)
+    assert study.best_params["lr"] == pytest.approx(0.8, abs=0.1)
+
+
+def test_refusals_do_not_move_what_optuna_proposes_next():
+    optuna = pytest.importorskip("optuna")
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+
+    def proposal(state):
+        study = optuna.create_study(direction="maximize", sampler=optuna.samplers.TPESampler(seed=1))
+        space = {"lr": optuna.distributions.FloatDistribution(0, 1)}
+        rates = np.random.default_rng(0).random(20)
+        study.add_trials([optuna.trial.create_trial(params={"lr": float(rate)}, distributions=space, value=float(rate))
+                          for rate in rates])
+        if state is not None:
+            study.add_trials([optuna.trial.create_trial(params={"lr": 0.9}, distributions=space, state=state)] * 20)
+        return study.ask(space).params["lr"]
+
+    states = optuna.trial.TrialState
+    assert proposal(states.FAIL) == proposal(None)
+    assert proposal(states.PRUNED) != proposal(None)
+
+
+def test_openevolve_runs_the_second_stage_of_what_the_gate_lets_through_alone(tmp_path, monkeypatch):
+    pytest.importorskip("openevolve")
+    from openevolve.config import EvaluatorConfig
+    from openevolve.evaluator import Evaluator
+
+    file = tmp_path / "evaluator.py"
+    text = (EXAMPLES / "openevolve_evaluator.py").read_text()
+    text = text.replace('raise NotImplementedError("train candidate.arch_code here")', "return 0.75")
+    file.write_text(text.replace("return Gate(os.environ", "return Gate(adviser=ByLength(), target=os.environ") + '''
+
+class ByLength:
+    def score(self, candidates, target):
+        from made_scorers import a_score
+        return [a_score(len(candidate.arch_code)) for candidate in candidates]
+''')
+    monkeypatch.setenv("PERFCLF_TARGET", "svhn")
+    monkeypatch.setenv("PERFCLF_GATE", str(tmp_path / "gate.sqlite"))
+    evaluator = Evaluator(EvaluatorConfig(cascade_evaluation=True, cascade_thresholds=[0.5], timeout=30), str(file))
+    lengths = np.random.default_rng(0).integers(1, 500, size=24)
+    found = [asyncio.run(evaluator.evaluate_program(SOUND + "# " + "x" * int(length), str(place)))
+             for place, length in enumerate(lengths)]
+    trained = ["accuracy" in one for one in found]
+    assert 8 <= sum(trained) <= 20
+    assert all(one["combined_score"] == (0.75 if passed else 0.0) for one, passed in zip(found, trained, strict=True))
