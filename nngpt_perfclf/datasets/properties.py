@@ -52,7 +52,7 @@ def _read(path: Path) -> dict[str, DatasetProperties]:
 def _properties(path: Path, name: str, entry: object) -> DatasetProperties:
     names = [field.name for field in fields(DatasetProperties)]
     if not _NAME.fullmatch(name):
-        raise PerfclfError(f"{path}: {name!r} is not a valid dataset name; use letters, digits, '.', '-' and '_', at most 64")
+        raise PerfclfError(f"{path}: {name!r} is no dataset name; use letters, digits, '.', '-' and '_', at most 64")
     if not isinstance(entry, dict) or sorted(entry) != sorted(names):
         raise PerfclfError(f"{path}: {name} needs exactly {', '.join(names)}")
     if not all(type(value) is int and value > 0 for value in entry.values()):

@@ -58,5 +58,5 @@ def read_task(file: Path) -> Task:
     datasets, version = content["datasets"], content["version"]
     if not isinstance(version, int) or not isinstance(datasets, list) or not all(
             isinstance(word, str) for word in (*datasets, content["name"], content["task"], content["metric"])):
-        raise PerfclfError(f"task file {file}: version must be a number, datasets a list of names, everything else a name")
+        raise PerfclfError(f"task file {file}: version must be a number, datasets a list of names, all else a name")
     return Task(**{**content, "datasets": tuple(datasets)})
