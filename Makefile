@@ -66,10 +66,11 @@ clean:
 
 .venv/.ready: setup.cfg constraints.txt | .venv/.made
 	@echo "set-up: installing the pinned dependencies"
-	$(PIP) install --no-compile --constraint constraints.txt --no-build-isolation --editable '.[dev]'
+	$(PIP) install --no-compile --constraint constraints.txt --no-build-isolation --editable '.[llm,dev]'
 	touch $@
 
 # pip would compile one file after the other, those that nothing imports among them; those are compiled when they are.
+# Some packages hold templates that are no Python: compileall reports them by its status, which says nothing here.
 .venv/.compiled: .venv/.ready
 	@$(BIN)/python -m compileall -q -j 0 -x '/transformers/models/(?!auto/|gemma|qwen)|/tests?/|/testing/' \
 		$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))') > /dev/null || true
