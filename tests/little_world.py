@@ -4,6 +4,9 @@ import re
 
 import numpy as np
 import pandas as pd
+import pytest
+
+from nngpt_perfclf.corpus import Corpus
 
 
 def made_code(number):
@@ -48,6 +51,15 @@ def made_trials(seed=0, draws=3):
                              "trial": f"{nn}-{dataset}-{draw}", "lr": lr, "momentum": 0.9, "batch": 64.0,
                              "dropout": np.nan, "transform": "norm_64_flip"})
     return pd.DataFrame(rows).assign(task="img-classification", metric="acc", duration=1.0)
+
+
+def little_corpus() -> Corpus:
+    return Corpus(made_trials(), CODES, "made", "f00d", (), 0)
+
+
+def replace_corpus(patch: pytest.MonkeyPatch, corpus: Corpus) -> None:
+    """Let every verb find these trials and codes instead of LEMUR."""
+    patch.setattr("nngpt_perfclf.tasks.data.load_corpus", lambda config: corpus)
 
 
 def made_structures(sides, datasets):

@@ -1,9 +1,11 @@
-"""Made-up predictions for the tests: pairs of imaginary networks whose adviser is somewhat better than the prior."""
+"""Made-up predictions: pairs of networks with an adviser that is somewhat better than the majority baseline."""
 
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
+
+from nngpt_perfclf.advice.base import Adviser
 
 EASE = {"celeba-gender": 1.2, "cifar-10": 0.0, "cifar-100": -1.0, "imagenette": -0.2, "mnist": 1.0, "places365": -0.9,
         "svhn": 0.6}
@@ -37,3 +39,21 @@ def swapped(table: pd.DataFrame) -> pd.DataFrame:
                                   "logit_ab": "logit_ba", "logit_ba": "logit_ab"})
     return other.assign(p_a=1 - other["p_a"], prior_a=1 - other["prior_a"], logit_ab=-other["logit_ab"],
                         logit_ba=-other["logit_ba"])
+
+
+class LengthAdviser(Adviser):
+    """Answers by the length of the code and of the first dataset's name, so that the order of a question matters."""
+
+    asked = 0
+
+    def evidence(self, questions):
+        self.asked += len(questions)
+        return np.array([[len(question.arch_code) / 9 - len(question.ds_a) / 4] for question in questions])
+
+
+def pairs_and_codes(networks: int = 60) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Pairs without predictions, and the networks' codes."""
+    table = predictions(networks).drop(columns=["p_a", "logit_ab", "logit_ba", "prior_a"])
+    recipe = ("lr", "momentum", "batch", "dropout", "transform")
+    table = table.assign(**{f"{name}_{side}": np.nan for name in recipe for side in "ab"})
+    return table, {nn: f"x = {nn!r}\n" for nn in table["nn"].unique()}

@@ -1,4 +1,4 @@
-"""Run folders of every kind with made-up figures, for the tests of the report."""
+"""Run folders of every kind with made-up results, for the tests of the report."""
 
 import json
 import math
@@ -8,12 +8,13 @@ from pathlib import Path
 from made_predictions import predictions
 
 from nngpt_perfclf.config import load_config, to_dict
-from nngpt_perfclf.evaluation import summary
+from nngpt_perfclf.evaluation.figures import summary
 from nngpt_perfclf.files import write_json
 from nngpt_perfclf.run_folder import manifest as record
 
 
-def evaluation(folder: Path, name: str = "shipped", skill: float = 1.0, seed: int = 0, overrides: tuple = ()) -> Path:
+def evaluation(folder: Path, name: str = "pretrained", skill: float = 1.0, seed: int = 0,
+               overrides: tuple = ()) -> Path:
     table = predictions(skill=skill, seed=seed)
     other = table.assign(p_a=predictions(skill=0.7, seed=seed)["p_a"])
     config = load_config(overrides=list(overrides))
@@ -46,8 +47,8 @@ def seeds(folder: Path) -> Path:
 
 
 def loop(folder: Path) -> Path:
-    bases = {("nop", "nobody"): None, ("random", "nobody"): 9.0, ("oracle", "nobody"): 0.0, ("prior", "prior"): 8.0,
-             ("anchored", "shipped"): 0.8, ("anchored", "pairwise"): 1.0, ("naive", "shipped"): 14.0}
+    bases = {("nop", "nobody"): None, ("random", "nobody"): 9.0, ("oracle", "nobody"): 0.0, ("ask", "pointwise"): 0.8,
+             ("ask", "pretrained"): 3.0, ("ask", "pairwise"): 6.0, ("naive", "pointwise"): 14.0}
     rows = []
     for (policy, adviser), worst in bases.items():
         for keep in (1.0,) if worst is None else (0.75, 0.5, 0.25, 0.1):
@@ -82,4 +83,29 @@ def paper(folder: Path) -> Path:
         "adviser": "gemma", "n": 30, "peak": 0.8, "last": 0.7, "prior": 0.8, "rounds": rows,
         "peaks": [{"matching": mode, **peak} for mode in ("strict", "reference")],
         "record": record("paper", to_dict(load_config(overrides=["protocol=paper"])), "0123456789abcdef")})
+    return folder
+
+
+def pruned_generations(folder: Path, generations: int = 2) -> Path:
+    """Records of pruned NNGPT generations whose candidates' folders are gone."""
+    draw = random.Random(0)
+    for number in range(generations):
+        rows = []
+        for place in range(8):
+            score = draw.gauss(0, 1)
+            kept, broken = score > 0, place == 7
+            row = {"candidate": f"B{place}", "code": None, "score": None if broken else score,
+                   "percentile": None if broken else 1 / (1 + math.exp(-score)), "low": None if broken else 0.1,
+                   "high": None if broken else 0.9, "broken": broken, "evaluated": False, "target": "cifar-10",
+                   "decision": "kept" if kept and not broken else "pruned",
+                   "reason": "broken: the code does not parse" if broken else "" if kept else "a lower score"}
+            if row["decision"] == "kept":
+                row |= {"accuracy": 0.5 + 0.1 * score, "training_seconds": 90.0, "failed": False}
+            rows.append(row)
+        kept = sum(row["decision"] == "kept" for row in rows)
+        write_json(folder / f"A{number}.json", {
+            "kind": "nngpt", "version": "0", "adviser": "pointwise", "keep": 0.5, "time": number,
+            "epoch": f"/run/epoch/A{number}", "synth": f"/run/epoch/A{number}/synth_nn", "pruned_folder": "/run/pruned",
+            "asked": 8, "kept": kept, "pruned": 8 - kept, "broken": 1, "left": 0, "asking_seconds": 1.5,
+            "candidates": rows})
     return folder

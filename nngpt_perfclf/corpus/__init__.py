@@ -1,6 +1,6 @@
-"""Where the facts come from: LEMUR's files or database become one table of trials and one map of codes.
+"""LEMUR's recorded trials as one table, and the code of every network.
 
-A source (`sources`) is found, its state looked at, and read only if no cache (`cache`) of that state exists.
+A source (`sources`) is read only if there is no cache (`cache`) of its present state.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 class Corpus:
     """All recorded trials and the code of every network.
 
-    `trials`: one row a trial with task, dataset, metric, nn, transform (categories), epoch (int), accuracy (0..1),
-    duration (seconds), lr, momentum, batch, dropout (float, NaN: not stated) and trial (LEMUR's id of the run; the
-    same one at each of its epochs). `codes`: network -> Python source. `source`: where they were read.
-    `fingerprint`: hex, of the trials and codes themselves, the same wherever they lie (`reading.fingerprint`).
-    `skipped`: damaged files and why, one line each. `empty`: result files that hold an empty list.
+    `trials`: a row for each trial with task, dataset, metric, nn, transform (categories), epoch (int), accuracy (0..1),
+    duration (seconds), lr, momentum, batch, dropout (float, NaN: not stated) and trial (LEMUR's id of the run, the
+    same at each of its epochs). `codes`: network -> Python source. `source`: where they were read. `fingerprint`: hex
+    digest of trials and codes, independent of the source (`reading.fingerprint`). `skipped`: a line for each damaged
+    file. `empty`: number of result files with an empty list.
     """
 
     trials: pd.DataFrame
@@ -35,10 +35,9 @@ class Corpus:
 
 
 def load_corpus(config: Config) -> Corpus:
-    """The trials and codes of the configured source, from the cache when the source has not changed, and those of the
-    run databases in `corpus.outcomes`.
+    """The trials and codes of the configured source (cached while it does not change) and of `corpus.outcomes`.
 
-    Raises PerfclfError where no LEMUR is found, or the one that is found cannot be trusted.
+    Raises PerfclfError if LEMUR is not found or is incomplete.
     """
     from nngpt_perfclf.corpus.cache import Cache
     from nngpt_perfclf.corpus.outcomes import with_outcomes
@@ -53,9 +52,9 @@ def load_corpus(config: Config) -> Corpus:
 
 
 def describe(config: Config) -> dict:
-    """What is in the corpus: counts, and a row for each task, dataset and metric.
+    """Counts of the corpus, and a row for each task, dataset and metric.
 
-    `networks` counts a network once for each task and metric that it was run for, whether trials came of it or not.
+    `networks` counts a network once for each task and metric that it was run for, with or without trials.
     """
     from nngpt_perfclf.corpus.cache import Cache
     from nngpt_perfclf.corpus.sources import find_source

@@ -1,4 +1,4 @@
-"""The Parquet cache: one folder for each state of a source, complete or absent."""
+"""The Parquet cache: one folder for each state of a source, written atomically."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from nngpt_perfclf.corpus.reading import Reading
     from nngpt_perfclf.corpus.sources import Source
 
-_FORMAT = 3  # counted up when the tables change, so that older caches are read again
+_FORMAT = 3  # increased when the tables change, so that older caches are not used
 
 
 class Cache:
-    """The tables of one source. The source is read when its present state is not cached yet."""
+    """The tables of one source, which is read if its present state is not cached."""
 
     def __init__(self, source: Source):
         place = hashlib.blake2b(source.place.encode(), digest_size=6).hexdigest()
@@ -31,7 +31,7 @@ class Cache:
         self._folder = home() / "corpus" / f"{self._states}{source.state}"
 
     def summary(self) -> dict:
-        """What `Reading.summary` told; needs no table library when the cache is warm."""
+        """The result of `Reading.summary`; pandas is not imported when it is cached."""
         self._fill()
         return json.loads((self._folder / "summary.json").read_text(encoding="utf-8"))
 

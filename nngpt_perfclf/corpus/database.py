@@ -1,7 +1,7 @@
 """LEMUR's SQLite database, as nn-dataset fills it: `stat` holds trials, `prm` their recipes, `nn` the codes.
 
-nn-dataset fills it in one go of minutes, a trial's code first, then its recipe, then the trial itself, and takes any
-file that is there for complete. So what a stopped filling leaves behind must be recognised here.
+nn-dataset fills it in minutes, a trial's code first, then its recipe, then the trial, and takes any existing file for
+complete. So the incomplete database that a stopped run leaves must be recognised here.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _TABLES = {
 _MAGIC = b"SQLite format 3\0"
 _HALF_FILLED = "fill it again (delete it first), or read nn-dataset's files instead"
 
-# What must be there when the filling has come to its end: (query that counts what is wrong, what that is).
-_WHOLE = (
+# Checks of completeness: (query that counts errors, error message).
+_COMPLETE = (
     ("SELECT NOT EXISTS (SELECT 1 FROM stat)", "it holds no trial"),
     ("SELECT count(*) FROM (SELECT DISTINCT prm FROM stat) WHERE prm NOT IN (SELECT uid FROM prm)",
      "recipes of trials that are missing in table prm: {}"),
@@ -36,7 +36,7 @@ _WHOLE = (
      "networks with trials but no code in table nn: {}"),
 )
 
-# A trial's recipe keeps one value a name; nn-dataset repeats it for each epoch, under the same id.
+# A recipe has one value for each name; nn-dataset repeats it for each epoch with the same id.
 _TRIALS = """
     WITH recipe AS (
         SELECT uid, {recipe} FROM prm WHERE name IN ({names}) GROUP BY uid
@@ -48,7 +48,7 @@ _TRIALS = """
 
 
 def state(file: Path) -> str:
-    """Hex digest of the file's place, size and time of change, and of its unfinished transactions' files."""
+    """Hex digest of the path, size and modification time of the file and of its open transactions' files."""
     digest = hashlib.blake2b(str(file).encode(), digest_size=16)
     for part in (file, *_unfinished(file)):
         status = part.stat()
@@ -56,11 +56,8 @@ def state(file: Path) -> str:
     return digest.hexdigest()
 
 
-def read_database(file: Path) -> Reading:
-    """Every trial and code in the database.
-
-    Raises PerfclfError when the file is no LEMUR database, is damaged, or was filled only in part.
-    """
+def read(file: Path) -> Reading:
+    """All trials and codes of the database. Raises PerfclfError for a file that is no complete LEMUR database."""
     from nngpt_perfclf.corpus.reading import CATEGORIES, COLUMNS, NANOSECONDS, RECIPE, Reading
 
     _check_file(file)
@@ -85,9 +82,9 @@ def _trials(connection: sqlite3.Connection, recipe: tuple[str, ...]):
         recipe=", ".join(f"max(CASE name WHEN '{name}' THEN value END) AS {name}" for name in recipe),
         names=", ".join(f"'{name}'" for name in recipe), columns=", ".join(recipe))
     numbers = dict.fromkeys(("accuracy", "duration", *recipe), "float64")
-    # In pieces, so that half a million rows never stand there as Python objects.
-    pieces = pd.read_sql_query(query, connection, chunksize=50_000)
-    return pd.concat([piece.astype({**numbers, "epoch": "int64", "trial": "str"}) for piece in pieces],
+    # In chunks, so that half a million rows are never Python objects at once.
+    chunks = pd.read_sql_query(query, connection, chunksize=50_000)
+    return pd.concat([chunk.astype({**numbers, "epoch": "int64", "trial": "str"}) for chunk in chunks],
                      ignore_index=True)
 
 
@@ -98,8 +95,8 @@ def _check_file(file: Path) -> None:
         raise PerfclfError(f"{file} is not an SQLite database: give a folder or LEMUR's ab.nn.db")
     unfinished = _unfinished(file)
     if unfinished:
-        raise PerfclfError(f"{file} is half-filled: {unfinished[0].name} stands beside it, so its filling goes on or "
-                           f"was stopped; wait for its end, or {_HALF_FILLED}")
+        raise PerfclfError(f"{file} is half-filled: {unfinished[0].name} exists, so it is being filled or its "
+                           f"filling was stopped; wait for its end, or {_HALF_FILLED}")
     page, pages = int.from_bytes(header[16:18], "big"), int.from_bytes(header[28:32], "big")
     page = 65536 if page == 1 else page
     if file.stat().st_size != page * pages:
@@ -108,18 +105,18 @@ def _check_file(file: Path) -> None:
 
 
 def _check_content(file: Path, connection: sqlite3.Connection) -> None:
-    for table, wanted in _TABLES.items():
+    for table, required in _TABLES.items():
         columns = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
-        if not wanted <= columns:
-            missing = f"column {min(wanted - columns)} in table {table}" if columns else f"table {table}"
+        if not required <= columns:
+            missing = f"column {min(required - columns)} in table {table}" if columns else f"table {table}"
             raise PerfclfError(f"{file} is not a filled LEMUR database: no {missing}; {_HALF_FILLED}")
-    for query, meaning in _WHOLE:
-        wrong = connection.execute(query).fetchone()[0]
-        if wrong:
-            raise PerfclfError(f"{file} is half-filled: {meaning.format(f'{wrong:,}')}; {_HALF_FILLED}")
+    for query, meaning in _COMPLETE:
+        errors = connection.execute(query).fetchone()[0]
+        if errors:
+            raise PerfclfError(f"{file} is half-filled: {meaning.format(f'{errors:,}')}; {_HALF_FILLED}")
 
 
 def _unfinished(file: Path) -> list[Path]:
-    """The non-empty files that SQLite keeps beside a database while a transaction is open."""
-    beside = (file.with_name(f"{file.name}-{ending}") for ending in ("journal", "wal"))
-    return [path for path in beside if path.is_file() and path.stat().st_size]
+    """The non-empty files that SQLite keeps next to a database while a transaction is open."""
+    paths = (file.with_name(f"{file.name}-{ending}") for ending in ("journal", "wal"))
+    return [path for path in paths if path.is_file() and path.stat().st_size]

@@ -15,15 +15,15 @@ from nngpt_perfclf.types import PerfclfError
 if TYPE_CHECKING:
     from nngpt_perfclf.corpus.reading import Reading
 
-_READERS = 4  # two processors and the wait for the disk; with more the threads wait for each other
+_READERS = 4  # threads that read; more of them are not faster
 _FOLDERS_AT_ONCE = 200
 
 
 def state(root: Path) -> str:
-    """Hex digest of the name of every run folder and the number, sizes and times of change of the files in it.
+    """Hex digest of the names of all run folders and the number, sizes and modification times of their files.
 
-    Every file is looked at, not only the folders: writing into a file leaves its folder's time as it was. That is
-    115,000 looks, about half a second.
+    The files are checked, not only the folders, since writing into a file does not change its folder's time: 115,000
+    files in about half a second.
     """
     folders = [*_run_folders(root), str(root / "nn")]
     digest = hashlib.blake2b(str(root).encode(), digest_size=16)
@@ -32,8 +32,8 @@ def state(root: Path) -> str:
     return digest.hexdigest()
 
 
-def read_files(root: Path) -> Reading:
-    """Every trial and code below `root`. Damaged files are skipped and named; an empty tree raises PerfclfError."""
+def read(root: Path) -> Reading:
+    """All trials and codes below `root`. Damaged files are skipped and named; an empty tree raises PerfclfError."""
     from nngpt_perfclf.console import progress
 
     folders = _run_folders(root)
@@ -70,15 +70,15 @@ def _run_folders(root: Path) -> list[str]:
 
 
 def _stamps(folders: Iterable[str]) -> list[tuple[int, int, int, int]]:
-    """Of each folder: its time of change (which tells of renamed files), the number of its files, and the sums of
-    their sizes and times of change."""
+    """For each folder: its modification time (which changes when files are renamed), the number of its files, and the
+    sums of their sizes and modification times."""
     stamps = []
     for folder in folders:
         count = size = changed = 0
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name == "__pycache__":
-                    continue  # whoever imports a network changes it
+                    continue  # changes when a network is imported
                 status = entry.stat()
                 count += 1
                 size += status.st_size
@@ -88,7 +88,7 @@ def _stamps(folders: Iterable[str]) -> list[tuple[int, int, int, int]]:
 
 
 def _content(path: str) -> bytes:
-    # open() builds three layers of objects around each of 105,447 files.
+    # Faster than open(), which makes three objects for each of 105,447 files.
     descriptor = os.open(path, os.O_RDONLY)
     try:
         return os.read(descriptor, os.fstat(descriptor).st_size)

@@ -1,4 +1,4 @@
-"""What a loop has trained itself, read beside LEMUR's trials: the view `trial` of its run database."""
+"""Trials that a loop has trained itself: the view `trial` of its run database, added to LEMUR's trials."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def with_outcomes(corpus: Corpus, files: Sequence[str | Path]) -> Corpus:
-    """The corpus with the trials of these run databases added; another fingerprint for other outcomes.
+    """The corpus with the trials of these run databases, and a new fingerprint.
 
-    A network that stands in the corpus under the same name and code is that network, so that its trials on further
-    datasets make pairs; one with other code gets a name of its own. Raises PerfclfError for a file that is missing or
-    is no run database, and for one that is given twice.
+    A network with the same name and code as one in the corpus is that network, so that its trials on further datasets
+    make pairs; one with the same name and other code gets a new name. Raises PerfclfError for a file that is missing,
+    is not a run database, or is given twice.
     """
     if not files:
         return corpus
@@ -35,12 +35,12 @@ def with_outcomes(corpus: Corpus, files: Sequence[str | Path]) -> Corpus:
     paths = [Path(file).absolute() for file in files]
     if len(set(paths)) < len(paths):
         raise PerfclfError("corpus.outcomes names a run database twice")
-    codes, found = dict(corpus.codes), []
+    codes, tables = dict(corpus.codes), []
     for path in paths:
         rows = _read(path)
         rows["nn"] = [_name(codes, nn, code) for nn, code in zip(rows["nn"], rows["code"], strict=True)]
-        found.append(rows)
-    added = pd.concat(found, ignore_index=True)
+        tables.append(rows)
+    added = pd.concat(tables, ignore_index=True)
     plain = corpus.trials.astype(dict.fromkeys(CATEGORIES, "str"))
     trials = pd.concat([plain, added[list(plain.columns)]], ignore_index=True)
     return replace(corpus, trials=trials.astype(dict.fromkeys(CATEGORIES, "category")), codes=codes,
@@ -59,7 +59,7 @@ def _read(path: Path) -> pd.DataFrame:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
             rows = pd.read_sql_query(f"SELECT {', '.join(COLUMNS)}, code FROM trial ORDER BY trial", connection)
     except (sqlite3.DatabaseError, pd.errors.DatabaseError) as error:
-        raise PerfclfError(f"{path} is no run database of a loop: {str(error).splitlines()[0]}") from error
+        raise PerfclfError(f"{path} is not a run database of a loop: {str(error).splitlines()[0]}") from error
     numbers = dict.fromkeys(("accuracy", "duration", *RECIPE), "float64")
     return rows.astype({**numbers, "epoch": "int64", "trial": "str", **dict.fromkeys(CATEGORIES, "str")})
 

@@ -1,4 +1,4 @@
-"""What a source yields when it is read: columns of trials, codes, and what was left out."""
+"""The content of a source: columns of trials, codes, and what was skipped."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ NANOSECONDS = 1e9
 
 @dataclass(frozen=True)
 class Reading:
-    """`trials` has `COLUMNS`; `runs` a row for each task, dataset, metric and nn that was run, also where no trial
-    came of it, with `files` and `empty_files`; `skipped`: one line for each damaged file."""
+    """`trials` has `COLUMNS`; `runs` has a row for each task, dataset, metric and nn that was run, with or without
+    trials, with `files` and `empty_files`; `skipped`: a line for each damaged file."""
 
     trials: pd.DataFrame
     codes: dict[str, str]
@@ -27,7 +27,7 @@ class Reading:
     skipped: tuple[str, ...] = ()
 
     def summary(self, place: str) -> dict:
-        """Counts and the fingerprint, for people and machines, JSON-able."""
+        """Counts and the fingerprint, JSON-able."""
         runs, trials = self.runs, self.trials
         return {
             "source": place,
@@ -46,10 +46,10 @@ class Reading:
 
 
 def fingerprint(trials: pd.DataFrame, codes: Mapping[str, str]) -> str:
-    """Hex digest of what can be learned from: the set of trials (`COLUMNS`) and the code of every network that has one.
+    """Hex digest of the set of trials (`COLUMNS`) and of the codes of the networks that have trials.
 
-    Neither the order of the rows, nor a trial that is listed twice, nor where and when the files were written counts:
-    LEMUR's files, a copy of them and the database that nn-dataset fills from them agree.
+    It does not depend on the order of the rows, on duplicates of a trial, or on the place and time of the files:
+    LEMUR's files, a copy of them and the database that nn-dataset fills from them have the same fingerprint.
     """
     import numpy as np
     import pandas as pd
@@ -64,10 +64,10 @@ def fingerprint(trials: pd.DataFrame, codes: Mapping[str, str]) -> str:
 def _by_task(runs: pd.DataFrame, trials: pd.DataFrame) -> list[dict]:
     keys = ["task", "dataset", "metric"]
     networks = runs.groupby(keys).agg(networks=("nn", "nunique"), empty_runs=("files", "size"))
-    found = trials.groupby(keys, observed=True).agg(
+    counts = trials.groupby(keys, observed=True).agg(
         trials=("accuracy", "size"), with_trials=("nn", "nunique"), first_epoch=("epoch", "min"),
         last_epoch=("epoch", "max"), best_accuracy=("accuracy", "max"), hours=("duration", lambda s: s.sum() / 3600))
-    table = networks.join(found, how="left")
+    table = networks.join(counts, how="left")
     table["empty_runs"] -= table["with_trials"].fillna(0).astype(int)
     rows = table.reset_index().astype(object)
     return rows.where(rows.notna(), None).to_dict("records")

@@ -1,7 +1,7 @@
-"""What result files and codes hold, wherever they lie: runs become columns of trials, codes become text.
+"""Result files and codes, of any source: runs become columns of trials, codes become text.
 
-A run is named `<task>_<dataset>_<metric>_<nn>` and holds files `<epoch>.json`, each a list of trials. Tasks and
-datasets hold hyphens but no underscore; a network's name may hold both.
+A run is named `<task>_<dataset>_<metric>_<nn>` and holds files `<epoch>.json`, each a list of trials. Names of
+tasks and datasets have hyphens but no underscore; a network's name may have both.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _OPTIONAL = frozenset({"momentum", "dropout"})
 
 @dataclass
 class Records:
-    """The trials of some runs as columns: 578,595 dicts would take more than a gigabyte."""
+    """The trials of some runs as columns, since 578,595 dicts would take more than a gigabyte."""
 
     numbers: dict[str, array] = field(default_factory=lambda: {name: array("d") for name in _NUMBERS})
     transforms: list[str] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Records:
         self.runs.append((*names, len(files), empty))
 
     def _add_file(self, run: str, file: str, content: Callable[[str], bytes]) -> bool:
-        """Add one file's trials; True: it holds an empty list."""
+        """Add one file's trials; returns whether it holds an empty list."""
         import orjson
 
         stem, ending = os.path.splitext(file)
@@ -65,7 +65,7 @@ class Records:
         return False
 
     def _add_trials(self, epoch: int, trials: list[dict]) -> None:
-        """All trials of one file, or none: raises KeyError, TypeError or ValueError before anything is kept."""
+        """Add all trials of one file, or none: KeyError, TypeError or ValueError is raised before anything is added."""
         nan = float("nan")
         columns = {name: array("d", [trial.get(name, nan) for trial in trials] if name in _OPTIONAL
                                else [trial[name] for trial in trials]) for name in _NUMBERS}
@@ -82,7 +82,7 @@ class Records:
 
 
 def joined(chunks: Sequence[Records], codes: dict[str, str], damaged: Sequence[str]) -> Reading:
-    """All chunks as one table of trials, with the codes; `damaged`: codes that were skipped, one line each."""
+    """All chunks as one table of trials, with the codes; `damaged`: a line for each code that was skipped."""
     import numpy as np
     import pandas as pd
 
@@ -115,7 +115,7 @@ def decoded(files: Iterable[str], content: Callable[[str], bytes]) -> tuple[dict
     codes, damaged = {}, []
     for file in files:
         try:
-            # As text files are read, and as nn-dataset's database holds them: every line ends in a bare newline.
+            # Every line ends in a bare newline, as in nn-dataset's database.
             text = content(file).decode("utf-8").replace("\r\n", "\n").replace("\r", "\n")
             codes[file.removesuffix(".py")] = text
         except (ValueError, OSError) as error:
@@ -124,5 +124,5 @@ def decoded(files: Iterable[str], content: Callable[[str], bytes]) -> tuple[dict
 
 
 def is_code(file: str) -> bool:
-    """Whether a file of the folder of codes is a network's."""
+    """Whether a file in the folder of codes is the code of a network."""
     return file.endswith(".py") and file != "__init__.py"

@@ -9,11 +9,15 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from types import ModuleType
+from typing import TYPE_CHECKING
 
 from nngpt_perfclf.config import home
+from nngpt_perfclf.corpus import database, files
+from nngpt_perfclf.corpus import wheel as wheels
 from nngpt_perfclf.types import PerfclfError
 
 if TYPE_CHECKING:
@@ -29,73 +33,26 @@ def how_to_get() -> str:
             "corpus.path=WHEEL_OR_FOLDER_OR_DATABASE")
 
 
-class Source(Protocol):
-    """Somewhere to read LEMUR from. `place` names it for people; `state` is hex, quickly found without
-    reading it, and another one whenever a file in it is written, so that a cache knows when it is stale."""
+@dataclass(frozen=True)
+class Source:
+    """LEMUR in a folder `ab/nn`, a wheel or a database; `reader`: the module that reads it."""
 
-    place: str
+    path: Path
+    reader: ModuleType
 
     @property
-    def state(self) -> str: ...
-
-    def read(self) -> Reading: ...
-
-
-class FolderSource:
-    """LEMUR's files: the folder `ab/nn` with results in `stat/train` and codes in `nn`."""
-
-    def __init__(self, root: Path):
-        self.root = root.resolve()
-        self.place = str(self.root)
+    def place(self) -> str:
+        """The absolute path."""
+        return str(self.path.resolve())
 
     @cached_property
     def state(self) -> str:
-        from nngpt_perfclf.corpus.files import state
-
-        return state(self.root)
-
-    def read(self) -> Reading:
-        from nngpt_perfclf.corpus.files import read_files
-
-        return read_files(self.root)
-
-
-class WheelSource:
-    """LEMUR's files in the wheel that nn-dataset is published as."""
-
-    def __init__(self, file: Path):
-        self.file = file.resolve()
-        self.place = str(self.file)
-
-    @cached_property
-    def state(self) -> str:
-        from nngpt_perfclf.corpus.wheel import state
-
-        return state(self.file)
+        """A hex digest that changes whenever a file of the source is written, computed without reading the files."""
+        return self.reader.state(self.path.resolve())
 
     def read(self) -> Reading:
-        from nngpt_perfclf.corpus.wheel import read_wheel
-
-        return read_wheel(self.file)
-
-
-class DatabaseSource:
-    """LEMUR's SQLite database, as nn-dataset fills it."""
-
-    def __init__(self, file: Path):
-        self.file = file.resolve()
-        self.place = str(self.file)
-
-    @cached_property
-    def state(self) -> str:
-        from nngpt_perfclf.corpus.database import state
-
-        return state(self.file)
-
-    def read(self) -> Reading:
-        from nngpt_perfclf.corpus.database import read_database
-
-        return read_database(self.file)
+        """All trials and codes."""
+        return self.reader.read(self.path.resolve())
 
 
 def find_source(path: str | None) -> Source:
@@ -104,27 +61,27 @@ def find_source(path: str | None) -> Source:
         return _given(Path(path).expanduser())
     for root in _installed():
         if _holds_results(root):
-            return FolderSource(root)
+            return Source(root, files)
     if wheel := _newest_wheel():
-        return WheelSource(wheel)
+        return Source(wheel, wheels)
     for file in (Path(DATABASE), Path("db") / DATABASE):
         if file.is_file():
-            return DatabaseSource(file)
+            return Source(file, database)
     raise PerfclfError(f"no LEMUR found{_bare_installation()}: {how_to_get()}")
 
 
 def _given(path: Path) -> Source:
     if path.is_file():
-        return WheelSource(path) if path.suffix == ".whl" else DatabaseSource(path)
+        return Source(path, wheels if path.suffix == ".whl" else database)
     if not path.is_dir():
         raise PerfclfError(f"corpus.path: no folder or file {path}; {how_to_get()}")
     # What people call "the LEMUR folder": ab/nn itself, what it lies in, or one of the folders inside it.
     for root in (path, path / "nn", path / "ab" / "nn", path.parent, path.parent.parent):
         if _holds_results(root):
-            return FolderSource(root)
+            return Source(root, files)
     for file in (path / DATABASE, path / "db" / DATABASE):
         if file.is_file():
-            return DatabaseSource(file)
+            return Source(file, database)
     raise PerfclfError(f"corpus.path: {path} holds neither stat/train beside a folder nn of codes nor {DATABASE}; "
                        f"{how_to_get()}")
 

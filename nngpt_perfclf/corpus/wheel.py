@@ -1,4 +1,4 @@
-"""LEMUR's files inside nn-dataset's wheel, read where they lie: unpacked they are 118,000 small files and 628 MB."""
+"""LEMUR's files inside nn-dataset's wheel, read without unpacking (118,000 small files, 628 MB)."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _CODES = "ab/nn/nn/"
 
 
 def state(file: Path) -> str:
-    """Hex digest of the wheel's name, size and time of change."""
+    """Hex digest of the wheel's path, size and modification time."""
     status = file.stat()
     return hashlib.blake2b(f"{file} {status.st_size} {status.st_mtime_ns}".encode(), digest_size=16).hexdigest()
 
 
-def read_wheel(file: Path) -> Reading:
-    """Every trial and code in the wheel, as `files.read_files` reads them once it is unpacked.
+def read(file: Path) -> Reading:
+    """All trials and codes of the wheel, the same as of its unpacked files.
 
-    Raises PerfclfError where the file is no wheel, was cut, or carries no results.
+    Raises PerfclfError for a file that is not a complete wheel or has no results.
     """
     from nngpt_perfclf.console import progress
 

@@ -1,4 +1,4 @@
-"""What is known of each dataset before any training; a user's file adds to it."""
+"""Properties of each image dataset that are known before training; a user's file adds datasets."""
 
 from __future__ import annotations
 
@@ -26,16 +26,15 @@ class DatasetProperties:
 def dataset_properties(extra_file: str | Path | None = None) -> dict[str, DatasetProperties]:
     """The properties by dataset name: those of LEMUR's seven, then those of `extra_file` (YAML of the same form).
 
-    Raises PerfclfError for a missing or malformed file, for a name that cannot stand in an answer, and for a dataset
-    that is already known.
+    Raises PerfclfError for a missing or malformed file, an invalid name, and a dataset that is defined already.
     """
-    known = dict(_read(Path(__file__).parent / "properties.yaml"))
+    built_in = dict(_read(Path(__file__).parent / "properties.yaml"))
     if extra_file is None:
-        return known
-    further = _read(Path(extra_file))
-    if twice := sorted(known.keys() & further.keys()):
+        return built_in
+    extra = _read(Path(extra_file))
+    if twice := sorted(built_in.keys() & extra.keys()):
         raise PerfclfError(f"{extra_file}: {', '.join(twice)} already known; give the dataset another name")
-    return known | further
+    return built_in | extra
 
 
 @lru_cache(maxsize=16)
@@ -51,11 +50,11 @@ def _read(path: Path) -> dict[str, DatasetProperties]:
 
 
 def _properties(path: Path, name: str, entry: object) -> DatasetProperties:
-    wanted = [field.name for field in fields(DatasetProperties)]
+    names = [field.name for field in fields(DatasetProperties)]
     if not _NAME.fullmatch(name):
         raise PerfclfError(f"{path}: {name!r} is no dataset name; use letters, digits, '.', '-' and '_', at most 64")
-    if not isinstance(entry, dict) or sorted(entry) != sorted(wanted):
-        raise PerfclfError(f"{path}: {name} needs exactly {', '.join(wanted)}")
+    if not isinstance(entry, dict) or sorted(entry) != sorted(names):
+        raise PerfclfError(f"{path}: {name} needs exactly {', '.join(names)}")
     if not all(type(value) is int and value > 0 for value in entry.values()):
         raise PerfclfError(f"{path}: the properties of {name} must be positive whole numbers")
     return DatasetProperties(**entry)

@@ -1,10 +1,9 @@
-"""The baselines over all folds: every pair is predicted by what was learned without its fold.
+"""Cross-validation of the majority baseline and the pairwise trees: ``nngpt-perfclf evaluate evaluate.part=folds``.
 
-``nngpt-perfclf evaluate evaluate.part=folds`` makes the table; `split.by` says what a fold keeps apart. The fixed test
-part leaves the largest near-duplicate groups to training; here they are predicted too, from what remains without them.
-At the default similarity of 0.75 one group holds 2,445 of the 3,343 networks and so fills a fold, which leaves 898 to
-learn from; ``split.similarity=0.97`` (1,489 groups, the largest of 323) makes five even folds, between which weaker
-likeness remains.
+`split.by` chooses what a fold keeps apart. In the fixed split the largest near-duplicate groups always train; here they
+are predicted too. At the default similarity of 0.75 one group has 2,445 of the 3,343 networks and fills a fold, which
+leaves 898 to train on. With ``split.similarity=0.97`` (1,489 groups, the largest of 323) the five folds are even, but
+networks of different folds may be more alike.
 """
 
 from __future__ import annotations
@@ -31,111 +30,105 @@ from nngpt_perfclf.tasks import TaskData, folds_of_pairs, make_pairs, question_o
 from nngpt_perfclf.types import PerfclfError
 
 PRIOR, READS = "prior", ("code", "recipe", "both")
-# Label and trial of each side. The best trial's recipe was chosen by its accuracy, so no adviser may read it.
-ASKED = (("normalized", "random"), ("rank", "random"), ("normalized", "best"))
+# Label and trial of each side. The best trial's recipe was selected by its accuracy, so no predictor may read it.
+TARGETS = (("normalized", "random"), ("rank", "random"), ("normalized", "best"))
 
 
 def cross_validate(config: Config) -> dict:
-    """Prior and gradient boosting on all pairs of `config.epoch`, labelled by `config.train.labels`, fold by fold.
+    """Majority baseline and pairwise trees on all pairs of `config.epoch`, for each of `config.train.labels`.
 
-    `tasks.folds_of_pairs` says what folds there are. Under ``split.by=dataset`` a pair stands in two of them, and the
-    prior, which has never seen it, in neither has an opinion (one half).
+    `tasks.folds_of_pairs` defines the folds. Under ``split.by=dataset`` a pair is in two folds, and the majority
+    baseline, which has not seen it in training, has no opinion (one half).
 
     Writes ``folds.json`` and each fold's predictions into `config.out` (default ``runs/folds``); with ``resume=true``
-    finished folds are not learned again. Returns in `table` a row for each question and predictor with n, accuracy, its
-    95 % Wilson interval, and how far it is above the prior, with an interval by near-duplicate group; in `folds` the
-    same for each fold. Raises PerfclfError where the folder holds a table already, or was begun with another
+    finished folds are not computed again. Returns in `table` a row for each label, trial and predictor: n, accuracy,
+    its 95 % Wilson interval, and the difference from the majority baseline with an interval by near-duplicate group;
+    in `folds` the same for each fold. Raises PerfclfError if the folder holds a table already or was begun with another
     configuration.
     """
     folder = Path(config.out or Path("runs") / "folds")
     if (folder / "folds.json").is_file() and not config.resume:
-        raise PerfclfError(f"{folder} already holds a table: name another out=, or go on with resume=true")
+        raise PerfclfError(f"{folder} already holds a table: name another out=, or continue it with resume=true")
     if unknown := set(config.evaluate.reads) - set(READS):
-        raise PerfclfError(f"evaluate.reads: {', '.join(sorted(unknown))} is not of {', '.join(READS)}")
-    questions = [(label, trial) for label, trial in ASKED if label in config.train.labels]
+        raise PerfclfError(f"evaluate.reads: unknown {', '.join(sorted(unknown))}; known: {', '.join(READS)}")
     data = TaskData.load(config)
-    begun = manifest("folds", plan(config), data.fingerprint)
-    RunFolder(folder).begin(begun)
-    world = _Folds.of(data)
-    table, by_fold = [], []
+    record = manifest("folds", plan(config), data.fingerprint)
+    RunFolder(folder).begin(record)
+    folds = _Folds.of(data)
+    jobs = [(label, trial, reads) for label, trial in TARGETS if label in config.train.labels
+            for reads in (PRIOR, *config.evaluate.reads) if trial == "random" or reads in (PRIOR, "code")]
+
+    def file_of(label: str, trial: str, reads: str, name: str) -> Path:
+        return folder / f"{label}-{trial}-{reads}-{name}.parquet"
+
     with progress() as bar:
-        steps = sum(len(_readers(config, trial)) for _, trial in questions)
-        task = bar.add_task("folds", total=len(world.names) * steps)
-        for number, name in enumerate(world.names):
-            for label, trial in questions:
-                for reads in _readers(config, trial):
-                    file = folder / f"{label}-{trial}-{reads}-{name}.parquet"
-                    if not file.is_file():
-                        write_parquet(world.predicted(label, trial, reads, number), file)
-                    bar.advance(task)
-    for label, trial in questions:
-        prior = None
-        for reads in _readers(config, trial):
-            told = {"label": label, "trial": trial, "predictor": PRIOR if reads == PRIOR else f"pairwise ({reads})"}
-            found = {name: pd.read_parquet(folder / f"{label}-{trial}-{reads}-{name}.parquet") for name in world.names}
-            hit = pd.concat(map(_hits, found.values()), keys=world.names)
-            prior = hit if reads == PRIOR else prior
-            groups = pd.concat(found.values())["nn"].map(world.groups)
-            table.append({**told, **_figures(hit, prior, groups, config)})
-            by_fold += [{"fold": name, **told, "networks": found[name]["nn"].nunique(),
-                         **_figures(hit[name], prior[name], found[name]["nn"].map(world.groups), config)}
-                        for name in world.names]
+        task = bar.add_task("folds", total=len(folds.names) * len(jobs))
+        for number, name in enumerate(folds.names):
+            for job in jobs:
+                if not file_of(*job, name).is_file():
+                    write_parquet(folds.predicted(*job, number), file_of(*job, name))
+                bar.advance(task)
+    table, by_fold, prior = [], [], None
+    for label, trial, reads in jobs:
+        row = {"label": label, "trial": trial, "predictor": PRIOR if reads == PRIOR else f"pairwise ({reads})"}
+        predictions = {name: pd.read_parquet(file_of(label, trial, reads, name)) for name in folds.names}
+        hit = pd.concat(map(_hits, predictions.values()), keys=folds.names)
+        prior = hit if reads == PRIOR else prior  # the first job of each label and trial
+        groups = pd.concat(predictions.values())["nn"].map(folds.groups)
+        table.append({**row, **_figures(hit, prior, groups, config)})
+        by_fold += [{"fold": name, **row, "networks": predictions[name]["nn"].nunique(),
+                     **_figures(hit[name], prior[name], predictions[name]["nn"].map(folds.groups), config)}
+                    for name in folds.names]
     result = {"out": str(folder), "epoch": config.epoch, "split": config.split.by, "table": table, "folds": by_fold}
-    write_json(folder / "folds.json", {**result, "record": begun})
+    write_json(folder / "folds.json", {**result, "record": record})
     return result
-
-
-def _readers(config: Config, trial: str) -> tuple[str, ...]:
-    """Who predicts: the prior, and trees that read what is configured and may be read."""
-    return (PRIOR, *(reads for reads in config.evaluate.reads if trial == "random" or reads == "code"))
 
 
 @dataclass(frozen=True, eq=False)
 class _Folds:
-    """`trials`: of networks with pairs; `groups`: of every network; `names` and `chosen`: each fold's name, and which
-    rows of a table of pairs are in it."""
+    """`trials`: of networks with pairs; `groups`: of every network; `names`: of the folds; `members`: for each fold, a
+    function from a table of pairs to the mask of its rows in the fold."""
 
     data: TaskData
     trials: pd.DataFrame
     groups: pd.Series
     names: tuple[str, ...]
-    chosen: tuple
+    members: tuple
 
     @staticmethod
     def of(data: TaskData) -> _Folds:
         groups, trials = data.networks["group"], data.trials
-        pairs = make_pairs(trials, *ASKED[0], data.config.seed)
+        pairs = make_pairs(trials, *TARGETS[0], data.config.seed)
         folds = folds_of_pairs(pairs, groups, data.config.split, data.config.seed)
         return _Folds(data, trials[trials["nn"].isin(set(pairs["nn"]))], groups, tuple(folds), tuple(folds.values()))
 
     def predicted(self, label: str, trial: str, reads: str, number: int) -> pd.DataFrame:
         """The pairs of one fold with `p_a`, the probability that `ds_a` is the better one."""
         once, drawn = self.pairs(label, trial)
-        asked, learned = once[self.chosen[number](once)], drawn[~self.chosen[number](drawn)]
+        test, train = once[self.members[number](once)], drawn[~self.members[number](drawn)]
         if reads == PRIOR:
-            prior = PairPrior.fit(learned)
-            return asked.assign(p_a=[prior(row.ds_a, row.ds_b) for row in asked.itertuples()])
-        blank = PairModel(None, (), reads)
-        model = fit_pair_model(learned, self.data, blank)
-        questions = [question_of(row, self.data.codes) for row in asked.itertuples()]
-        return asked.assign(p_a=1 / (1 + np.exp(-model.log_odds(questions, self.data.datasets))))
+            prior = PairPrior.fit(train)
+            return test.assign(p_a=[prior(row.ds_a, row.ds_b) for row in test.itertuples()])
+        model = fit_pair_model(train, self.data, PairModel(None, (), reads))
+        questions = [question_of(row, self.data.codes) for row in test.itertuples()]
+        return test.assign(p_a=1 / (1 + np.exp(-model.log_odds(questions, self.data.datasets))))
 
-    @lru_cache(maxsize=len(ASKED))  # noqa: B019 - one object, which lives as long as the table is made
+    @lru_cache(maxsize=len(TARGETS))  # noqa: B019 - one object, which lives as long as cross-validation runs
     def pairs(self, label: str, trial: str) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """All pairs, once to be asked about and in several draws, without ties, to learn from."""
+        """All pairs: one draw to be predicted, and several draws without ties to train on."""
         seed, draws = self.data.config.seed, DRAWS if trial == "random" else 1
         tables = [make_pairs(self.trials, label, trial, seed + 1000 * draw) for draw in range(draws)]
         drawn = pd.concat(tables, ignore_index=True)
         return tables[0], drawn[~drawn["tie"]]
 
 
-def _hits(found: pd.DataFrame) -> pd.Series:
-    return pd.Series(hits(found["p_a"].to_numpy(), (found["better"] == found["ds_a"]).to_numpy()))
+def _hits(predictions: pd.DataFrame) -> pd.Series:
+    return pd.Series(hits(predictions["p_a"].to_numpy(), (predictions["better"] == predictions["ds_a"]).to_numpy()))
 
 
 def _figures(hit: pd.Series, prior: pd.Series, groups: pd.Series, config: Config) -> dict:
-    told = rate(hit)
+    accuracy = rate(hit)
     low, high = group_interval(hit.to_numpy() - prior.to_numpy(), groups, config.evaluate.resamples, config.seed)
-    return {"n": told["n"], "accuracy": told["accuracy"], "accuracy_low": told["low"], "accuracy_high": told["high"],
-            "above_prior": float((hit - prior).mean()), "above_prior_low": None if np.isnan(low) else low,
-            "above_prior_high": None if np.isnan(high) else high}
+    return {"n": accuracy["n"], "accuracy": accuracy["accuracy"], "accuracy_low": accuracy["low"],
+            "accuracy_high": accuracy["high"], "above_prior": float((hit - prior).mean()),
+            "above_prior_low": None if np.isnan(low) else low, "above_prior_high": None if np.isnan(high) else high}

@@ -1,4 +1,4 @@
-"""One predictor's figures with all that must stand beside them: n, intervals, the prior, the other predictors."""
+"""The summary of an evaluation: accuracy with n and intervals, baselines, and tables by dataset, pair and family."""
 
 from __future__ import annotations
 
@@ -16,29 +16,29 @@ KEYS = ["nn", "epoch", "ds_a", "ds_b"]
 
 def summary(predictions: pd.DataFrame, others: dict[str, pd.DataFrame] | None = None, name: str = "adviser",
             resamples: int = 2000, seed: int = 0) -> dict:
-    """Every figure of a predictions table (pair columns, `p_a`, `logit_ab`, `logit_ba`, `prior_a`), ready for JSON.
+    """All figures of a table of predictions (pair columns, `p_a`, `logit_ab`, `logit_ba`, `prior_a`), JSON-able.
 
-    others: predictions of further advisers on the same pairs, whatever the order of their rows; the prior needs no
-    entry. The result holds n, `accuracy` with its Wilson interval (`_low`, `_high`) and its interval by group
-    (`_group_low`, `_group_high`), `prior` likewise, one number for each of `others`, counts of ties and of questions
-    without an opinion, and the rows of `predictors`, `comparisons`, `by_dataset`, `by_pair`, `by_family`,
-    `by_margin`, `reliability` and `coverage`. A tied label goes to the dataset that the pairs name. Raises
-    PerfclfError for an empty table or pairs that differ.
+    others: predictions of further advisers on the same pairs in any order; the majority baseline needs no entry. The
+    result has n, `accuracy` with its Wilson interval (`_low`, `_high`) and its interval by group (`_group_low`,
+    `_group_high`), the same for the majority baseline (`prior`), the accuracy of each of `others`, the numbers of ties
+    and of answers without an opinion, and the rows of `predictors`, `comparisons`, `by_dataset`, `by_pair`,
+    `by_family`, `by_margin`, `reliability` and `coverage`. Raises PerfclfError for an empty table and for `others` with
+    other pairs.
     """
     if predictions.empty:
         raise PerfclfError("no pairs to evaluate: the chosen part is empty; take another split, epoch or part")
-    asked = {"prior": predictions["prior_a"], name: predictions["p_a"],
-             **{other: _aligned(table, predictions, other)["p_a"] for other, table in (others or {}).items()}}
+    columns = {"prior": predictions["prior_a"], name: predictions["p_a"],
+               **{other: _aligned(table, predictions, other)["p_a"] for other, table in (others or {}).items()}}
     won = (predictions["better"] == predictions["ds_a"]).to_numpy()
-    probabilities = {key: column.to_numpy(float) for key, column in asked.items()}
+    probabilities = {key: column.to_numpy(float) for key, column in columns.items()}
     hit = {key: metrics.hits(p, won) for key, p in probabilities.items()}
-    beside = {key: value for key, value in hit.items() if key != name}
+    baselines = {key: value for key, value in hit.items() if key != name}
     groups = predictions["group"]
     intervals = {key: group_interval(value, groups, resamples, seed) for key, value in hit.items()}
     predictors = {key: {"predictor": key, **metrics.scores(p, won, predictions["better"]),
                         "group_low": intervals[key][0], "group_high": intervals[key][1]}
                   for key, p in probabilities.items()}
-    here = pd.DataFrame({"hit": hit[name], **beside})
+    table = pd.DataFrame({"hit": hit[name], **baselines})
     sides = predictions[["ds_a", "ds_b"]]
     return _plain({
         "adviser": name, "n": len(predictions), "networks": predictions["nn"].nunique(), "groups": groups.nunique(),
@@ -46,15 +46,15 @@ def summary(predictions: pd.DataFrame, others: dict[str, pd.DataFrame] | None = 
         **{other: predictors[other]["accuracy"] for other in others or {}},
         "ties": int(predictions["tie"].sum()), "no_opinion": int(predictions["p_a"].isna().sum()),
         "order_disagreement": metrics.order_disagreement(predictions["logit_ab"], predictions["logit_ba"]),
-        "predictors": [predictors[key] for key in (name, *beside)],
+        "predictors": [predictors[key] for key in (name, *baselines)],
         "comparisons": [{"against": key, **compare(hit[name], value, groups, resamples, seed)}
-                        for key, value in beside.items()],
-        "by_dataset": _by_dataset(here, predictions),
-        "by_pair": _by(here, sides.min(axis=1) + " / " + sides.max(axis=1), "pair"),
-        "by_family": _by(here, predictions["family"], "family"),
-        "by_margin": _by(here, _margin_bin(predictions["margin"]), "margin"),
+                        for key, value in baselines.items()],
+        "by_dataset": _by_dataset(table, predictions),
+        "by_pair": _by(table, sides.min(axis=1) + " / " + sides.max(axis=1), "pair"),
+        "by_family": _by(table, predictions["family"], "family"),
+        "by_margin": _by(table, _margin_bin(predictions["margin"]), "margin"),
         "reliability": metrics.reliability(probabilities[name], won).to_dict("records"),
-        "coverage": metrics.coverage(probabilities[name], won, beside).to_dict("records"),
+        "coverage": metrics.coverage(probabilities[name], won, baselines).to_dict("records"),
     })
 
 
@@ -67,7 +67,7 @@ def _by(hits: pd.DataFrame, key: pd.Series, name: str) -> list[dict]:
     """A row for each value of `key`: n, accuracy, interval, and the other predictors' accuracy on the same pairs."""
     others = [column for column in hits if column != "hit"]
     return [{name: value, **metrics.rate(rows["hit"]), **rows[others].mean().to_dict()}
-            for value, rows in hits.groupby(key.to_numpy()) ]
+            for value, rows in hits.groupby(key.to_numpy())]
 
 
 def _by_dataset(hits: pd.DataFrame, pairs: pd.DataFrame) -> list[dict]:
@@ -84,14 +84,14 @@ def _margin_bin(margin: pd.Series) -> pd.Series:
 def _aligned(table: pd.DataFrame, like: pd.DataFrame, name: str) -> pd.DataFrame:
     """The rows of `table` in the order of `like`."""
     indexed = table.set_index(KEYS)
-    wanted = pd.MultiIndex.from_frame(like[KEYS])
-    if not indexed.index.is_unique or len(indexed) != len(wanted) or wanted.difference(indexed.index).size:
+    order = pd.MultiIndex.from_frame(like[KEYS])
+    if not indexed.index.is_unique or len(indexed) != len(order) or order.difference(indexed.index).size:
         raise PerfclfError(f"the predictions of {name} are for other pairs; evaluate both with the same configuration")
-    return indexed.loc[wanted].reset_index()
+    return indexed.loc[order].reset_index()
 
 
 def _plain(value):
-    """numpy numbers as Python's, NaN as None: JSON knows neither."""
+    """JSON-able: numpy numbers become Python's, NaN becomes None."""
     if isinstance(value, dict):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, list):

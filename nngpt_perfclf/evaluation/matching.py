@@ -1,13 +1,14 @@
 """Which of the offered datasets a generated answer names.
 
-Two readings of the same text. `reference` does what NNGPT does (`extract_answer` and `evaluate_epoch` in
-``ab/gpt/ClassificationEval.py``), faults included, so that its published counts can be reproduced. `strict` is meant:
+There are two modes. `reference` does what NNGPT does (`extract_answer` and `evaluate_epoch` in
+``ab/gpt/ClassificationEval.py``), faults included, so that its published counts can be reproduced. `strict` follows
+these rules:
 
-1. A name counts where it stands as a whole word, in any case, with hyphens, underscores and spaces alike; where two
-   names could start, the longer one does (``cifar-100`` is no ``cifar-10``), and a part of a longer word is no name
-   (``fashion-mnist`` is no ``mnist``).
-2. A name that is negated (``not mnist``, ``rather than mnist``, ``mnist is worse``) does not count.
-3. Of several names that count, the one that stands first in the text wins; none: None.
+1. A name matches as a whole word, in any case; hyphens, underscores and spaces within it are interchangeable. The
+   longest name matches (``cifar-100``, not ``cifar-10``). A part of a longer word does not match, and a word that is
+   joined to the name by a hyphen or an underscore makes it a longer word (``fashion-mnist`` does not name ``mnist``).
+2. A negated name (``not mnist``, ``rather than mnist``, ``mnist is worse``) does not match.
+3. The first match in the text is the answer; without a match it is None.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ _STRICT_MARKERS = (*_MARKERS, "<|start_header_id|>assistant<|end_header_id|>", "
 _OPENS, _CLOSES = "<think(?:ing)?>", "</think(?:ing)?>"
 _NEAR = 80  # characters within which a negation belongs to a name
 _SPACES = r"[\s_\-\u2010-\u2015\u2212]"
-_JOINER = r"[_\-\u2010\u2011]"  # makes one word of two
+_JOINS = r"[_\-\u2010-\u2012\u2212]"  # without the dashes that separate clauses
+_WORD = r"[^\W_]"
 _NEGATED_BEFORE = re.compile(
     r"(?:\b(?:not|never|neither|nor|except|unlike|without|(?<!worse\s)(?<!lower\s)(?<!less\s)than|over|versus|vs\.?|beats?|instead\s+of|rather\s+than"
     r"|compared\s+(?:to|with)|(?:worse|worst|lower(?:\s+accuracy)?|less\s+\w+)(?=\s+(?:on|for|with|in)\b)"
@@ -38,10 +40,10 @@ _NEGATED_AFTER = re.compile(
 
 
 def extract_answer(text: str | None, datasets: Sequence[str | None], mode: Mode = "strict") -> str | None:
-    """The dataset that a bare answer names, or None; entries of `datasets` that are None are never the answer.
+    """The dataset that an answer names, or None; entries of `datasets` that are None are never the answer.
 
-    `reference` tries the whole text, then whole words, then words with hyphens and underscores as spaces, each for the
-    datasets in the order given. Raises PerfclfError for an unknown mode.
+    `reference` compares the whole text, then whole words, then words with hyphens and underscores replaced by spaces,
+    each with the datasets in the given order. Raises PerfclfError for an unknown mode.
     """
     _check(mode)
     if not text:
@@ -51,11 +53,11 @@ def extract_answer(text: str | None, datasets: Sequence[str | None], mode: Mode 
 
 
 def read_answer(raw_output: str | None, datasets: Sequence[str | None], mode: Mode = "strict") -> str | None:
-    """The same for a model's raw output: the echoed prompt and the reasoning block are taken out first.
+    """The dataset that a model's raw output names: `extract_answer` without the echoed prompt and reasoning blocks.
 
-    `reference` keeps what follows the first occurrence of the first marker in its list that occurs, then what follows
-    the first ``</think>``. `strict` keeps what follows the last marker of any chat format, drops every closed reasoning
-    block, and all from an unclosed ``<think>`` on.
+    `reference` keeps the text after the first occurrence of the first marker of its list that occurs, then the text
+    after the first ``</think>``. `strict` keeps the text after the last marker of any chat format, and removes closed
+    reasoning blocks and everything from an unclosed ``<think>`` on.
     """
     _check(mode)
     if not raw_output:
@@ -66,15 +68,15 @@ def read_answer(raw_output: str | None, datasets: Sequence[str | None], mode: Mo
 
 def _check(mode: str) -> None:
     if mode not in ("strict", "reference"):
-        raise PerfclfError(f"unknown way of reading answers {mode!r}; known: strict, reference")
+        raise PerfclfError(f"unknown mode of matching {mode!r}; known: strict, reference")
 
 
 def _reference(text: str, datasets: Sequence[str]) -> str | None:
-    said = text.strip().lower()
-    plain = _plain(said)
+    lowered = text.strip().lower()
+    plain = _plain(lowered)
     tests = (
-        lambda name: said == name.lower(),
-        lambda name: _is_word(name.lower(), said),
+        lambda name: lowered == name.lower(),
+        lambda name: _is_word(name.lower(), lowered),
         lambda name: _is_word(_plain(name.lower()), plain),
     )
     return next((name for test in tests for name in datasets if test(name)), None)
@@ -95,21 +97,21 @@ def _after_reference_markers(raw: str) -> str:
 
 
 def _strict(text: str, datasets: Sequence[str]) -> str | None:
-    said = unicodedata.normalize("NFKC", text).lower()
+    lowered = unicodedata.normalize("NFKC", text).lower()
     names: dict[str, list[str]] = {}
     for name in datasets:
         names.setdefault(_key(name), []).append(name)
-    # A longer name stands before its own beginning, so that the alternation takes it.
+    # The alternation takes the first alternative that matches, so longer names come first.
     longest_first = sorted((key for key in names if key), key=len, reverse=True)
     if not longest_first:
         return None
-    anyone = re.compile(rf"(?<![^\W_])(?<![^\W_]{_JOINER})(?:{'|'.join(map(_pattern, longest_first))})"
-                        rf"(?!{_JOINER}?[^\W_])")
-    for found in anyone.finditer(said):
-        before = re.split(r"[.!?;\n](?:\s|$)", said[max(0, found.start() - _NEAR):found.start()])[-1]
-        if not (_NEGATED_BEFORE.search(before) or _NEGATED_AFTER.search(said[found.end():found.end() + _NEAR])):
-            same = names[_key(found[0])]
-            return next((name for name in same if name.lower() == found[0]), same[0])
+    alternatives = "|".join(map(_pattern, longest_first))
+    any_name = re.compile(rf"(?<!{_WORD})(?<!{_WORD}{_JOINS})(?:{alternatives})(?!{_JOINS}?{_WORD})")
+    for match in any_name.finditer(lowered):
+        before = re.split(r"[.!?;\n](?:\s|$)", lowered[max(0, match.start() - _NEAR):match.start()])[-1]
+        if not (_NEGATED_BEFORE.search(before) or _NEGATED_AFTER.search(lowered[match.end():match.end() + _NEAR])):
+            spellings = names[_key(match[0])]
+            return next((name for name in spellings if name.lower() == match[0]), spellings[0])
     return None
 
 
@@ -129,7 +131,7 @@ def _after_markers(raw: str) -> str:
         if re.fullmatch(_OPENS, part, re.IGNORECASE):
             reasons = True
         elif re.fullmatch(_CLOSES, part, re.IGNORECASE):
-            # A closing mark without an opening one: the chat template opened the block within the prompt.
+            # A closing tag without an opening one: the chat template opened the block within the prompt.
             kept, reasons = kept if reasons else [], False
         elif not reasons:
             kept.append(part)

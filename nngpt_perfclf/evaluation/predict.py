@@ -1,4 +1,4 @@
-"""Asking an adviser about many pairs, in shards on disk, so that a killed run has lost at most the shard it was in."""
+"""Predictions of an adviser for many pairs, written in shards so that a killed run loses at most one shard."""
 
 from __future__ import annotations
 
@@ -19,19 +19,18 @@ from nngpt_perfclf.types import Question
 if TYPE_CHECKING:
     from nngpt_perfclf.advice.prior import PairPrior
 
-Telling = Callable[[Question], Question]
-SHARD = 128  # pairs, at least: a shard ends with a network, whose code is computed once for all its questions
+RecipeView = Callable[[Question], Question]  # a question as the adviser sees it
+SHARD = 128  # pairs, at least: all questions about a network are in one shard, so that its code is computed once
 
 
 def predict(adviser: object, pairs: pd.DataFrame, codes: Mapping[str, str], prior: PairPrior,
-            told: Telling = lambda question: question) -> pd.DataFrame:
-    """The pairs with the adviser's answers, in the same order.
+            view: RecipeView = lambda question: question) -> pd.DataFrame:
+    """The pairs with the adviser's predictions, in the same order.
 
-    New columns: `logit_ab` and `logit_ba`, the log-odds that `ds_a` is the better one, asked in each order; `p_a`, the
-    probability of it (both orders averaged, calibrated as the adviser is; NaN: no opinion); `prior_a`, how often
-    `ds_a` wins this pair, as `prior` knows. `told`: what the adviser is given of a question.
+    New columns: `logit_ab` and `logit_ba`, the log-odds that `ds_a` is the better one, for each order of the question;
+    `p_a`, the probability of the averaged log-odds (NaN: no opinion); `prior_a`, the majority baseline's probability.
     """
-    questions = [told(question_of(row, codes)) for row in pairs.itertuples()]
+    questions = [view(question_of(row, codes)) for row in pairs.itertuples()]
     logit_ab, logit_ba = both_orders(adviser, questions)
     p_a = 1 / (1 + np.exp(-(logit_ab + logit_ba) / 2))
     prior_a = [prior(question.ds_a, question.ds_b) for question in questions]
@@ -39,8 +38,8 @@ def predict(adviser: object, pairs: pd.DataFrame, codes: Mapping[str, str], prio
 
 
 def predict_in_shards(adviser: object, pairs: pd.DataFrame, codes: Mapping[str, str], folder: Path,
-                      prior: PairPrior, told: Telling = lambda question: question) -> pd.DataFrame:
-    """As `predict`, the rows sorted by network; shards that stand in `folder` already are not asked again."""
+                      prior: PairPrior, view: RecipeView = lambda question: question) -> pd.DataFrame:
+    """As `predict`, with the rows sorted by network; shards that are in `folder` already are read, not computed."""
     folder.mkdir(parents=True, exist_ok=True)
     ordered = pairs.sort_values(["nn", "epoch", "ds_a", "ds_b"], ignore_index=True)
     shards = []
@@ -48,9 +47,9 @@ def predict_in_shards(adviser: object, pairs: pd.DataFrame, codes: Mapping[str, 
         task = bar.add_task(f"asking {folder.name}", total=len(ordered))
         for number, chunk in enumerate(_chunks(ordered)):
             file = folder / f"{number:05d}.parquet"
-            # Several processes take turns; each leaves its shards where all find them.
+            # Several processes take turns and read each other's shards afterwards.
             if number % processes.count() == processes.rank() and not file.is_file():
-                write_parquet(predict(adviser, chunk, codes, prior, told), file)
+                write_parquet(predict(adviser, chunk, codes, prior, view), file)
             shards.append(file)
             bar.advance(task, len(chunk))
     processes.wait()
@@ -58,13 +57,13 @@ def predict_in_shards(adviser: object, pairs: pd.DataFrame, codes: Mapping[str, 
 
 
 def write_parquet(table: pd.DataFrame, file: Path) -> None:
-    """Write a table whole or not at all."""
+    """Write a table atomically."""
     with whole(file) as new:
         table.to_parquet(new, index=False)
 
 
 def _chunks(pairs: pd.DataFrame) -> Iterator[pd.DataFrame]:
-    """Runs of at least SHARD rows that end where a network's rows end."""
+    """Parts of at least SHARD rows that end with the last row of a network."""
     names = pairs["nn"].to_numpy()
     ends = np.flatnonzero(np.append(names[1:] != names[:-1], True)) + 1
     start = 0

@@ -1,8 +1,9 @@
-"""The report: finished runs become one self-contained HTML page of tables, pictures and plain captions."""
+"""The report: one self-contained HTML page of tables, plots and captions about finished runs."""
 
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,14 +14,14 @@ from nngpt_perfclf.files import read_json, whole
 from nngpt_perfclf.types import PerfclfError
 
 FILES = {"evaluation": "evaluation.json", "log": "log.jsonl", "loop": "loop.json", "folds": "folds.json"}
-# The paper's headline and its conditions; the interval is Wilson's for 24 of 30.
+# The paper's reported accuracy; the interval is Wilson's for 24 of 30.
 PAPER = {"accuracy": 0.80, "n": 30, "low": 0.627, "high": 0.905, "rounds": 15}
 
 
 @dataclass(frozen=True)
 class Run:
-    """What a run folder holds: `record` (run.json or an evaluation's), `evaluation`, `log` rows, `loop`, `folds`; or
-    empty."""
+    """The content of a run folder: `record` (the manifest), `evaluation`, `log` rows, `loop`, `folds`; empty where it
+    has none."""
 
     name: str
     record: dict
@@ -35,7 +36,7 @@ class Run:
 
     @property
     def task(self) -> dict:
-        """The words that say what was compared and which pairs were held out."""
+        """The label and the held-out part, in words."""
         config = self.config
         split = config["split"]
         left_out = f" {split['left_out']}" if split.get("left_out") else ""
@@ -44,17 +45,16 @@ class Run:
 
 
 def report(config: Config, *runs: str) -> dict:
-    """Write one HTML page about the runs (folders of training, evaluation, loop or of records of pruned NNGPT
-    generations) and say where it lies.
+    """Write one HTML page about the runs: folders of a training, an evaluation, a loop or pruned NNGPT generations.
 
-    The page goes to `config.out`, or to ``report.html`` in the first run's folder; it needs no network and no other
+    The page is `config.out`, by default ``report.html`` in the first run's folder, and needs no network and no other
     file. Raises PerfclfError for a folder without results.
     """
     pruned = {run: records for run in runs if (records := pruning.read_records(Path(run)))}
-    found = [read_run(Path(run)) for run in runs if run not in pruned]
+    finished = [read_run(Path(run)) for run in runs if run not in pruned]
     out = Path(config.out) if config.out else Path(runs[0])
     out = out / "report.html" if out.is_dir() or not out.suffix else out
-    content = {**sections(found), "pruning": [pruned_run(records, Path(run)) for run, records in pruned.items()]}
+    content = {**sections(finished), "pruning": [pruned_run(records, Path(run)) for run, records in pruned.items()]}
     with whole(out) as new:
         new.write_text(render(content), encoding="utf-8")
     return {"out": str(out), "bytes": out.stat().st_size, "runs": [Path(run).resolve().name for run in runs],
@@ -63,7 +63,7 @@ def report(config: Config, *runs: str) -> dict:
 
 
 def read_run(folder: Path) -> Run:
-    """The results in a run folder. Raises PerfclfError where there are none, or a file is damaged."""
+    """The results in a run folder. Raises PerfclfError for a folder without results or with a damaged file."""
     evaluation, loop, folds = (read_json(folder / FILES[kind]) if (folder / FILES[kind]).is_file() else {}
                                for kind in ("evaluation", "loop", "folds"))
     log = _read_log(folder / FILES["log"]) if (folder / FILES["log"]).is_file() else ()
@@ -74,7 +74,7 @@ def read_run(folder: Path) -> Run:
 
 
 def sections(runs: Sequence[Run]) -> dict:
-    """What stands in each section of the page; an empty one is left out."""
+    """The content of each section of the page; empty sections are left out."""
     scored = [run for run in runs if run.evaluation.get("predictors")]
     generated = [run for run in runs if run.evaluation.get("peaks")]
     replayed = [(run, _lines(run.loop["rows"])) for run in runs if run.loop.get("rows")]
@@ -84,7 +84,7 @@ def sections(runs: Sequence[Run]) -> dict:
                      + [captions.saving(lines) for _, lines in replayed],
         "runs": [_about(run) for run in runs],
         "predictors": _predictors(scored),
-        "folds": [{"title": run.name, "words": captions.folds(run.folds), **run.folds} for run in runs if run.folds],
+        "folds": [{"title": run.name, "caption": captions.folds(run.folds), **run.folds} for run in runs if run.folds],
         "seeds": [run for run in runs if run.evaluation.get("runs")],
         "learning": [_figure(run, "learning", captions.learning(run.log), run.log) for run in runs if run.log],
         "datasets": [_figure(run, "by_dataset", captions.datasets(rows := run.evaluation["by_dataset"]), rows)
@@ -103,7 +103,7 @@ def sections(runs: Sequence[Run]) -> dict:
 
 
 def pruned_run(records: Sequence[dict], folder: Path) -> dict:
-    """What stands in the section of a pruned NNGPT run."""
+    """The content of the section of a pruned NNGPT run."""
     from nngpt_perfclf.evaluation import plots
 
     page = pruning.page(records, folder.resolve().name)
@@ -112,26 +112,26 @@ def pruned_run(records: Sequence[dict], folder: Path) -> dict:
 
 
 def render(content: dict) -> str:
-    """The page of these sections."""
+    """The HTML page of these sections."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(loader=PackageLoader("nngpt_perfclf", "evaluation"), autoescape=True, trim_blocks=True,
                               lstrip_blocks=True, undefined=StrictUndefined)
     environment.filters |= {"percent": captions.percent, "interval": captions.interval, "signed": captions.signed,
-                            "number": _number}
+                            "number": _number, "title": _title}
     return environment.get_template("report.html.j2").render(**content)
 
 
-def _figure(run: Run, picture: str, said: str, data) -> dict:
-    """A picture with its words; `rows` for the table under it."""
+def _figure(run: Run, plot: str, caption: str, data) -> dict:
+    """A plot with its caption; `rows` for the table below it."""
     from nngpt_perfclf.evaluation import plots
 
-    return {"title": run.name, "words": said, "svg": getattr(plots, picture)(data), "rows": data,
+    return {"title": run.name, "caption": caption, "svg": getattr(plots, plot)(data), "rows": data,
             "adviser": run.evaluation.get("adviser", run.name)}
 
 
 def _predictors(runs: Sequence[Run]) -> dict:
-    """Every predictor of every evaluation, and the picture of all of them."""
+    """All predictors of all evaluations, and a plot of them."""
     from nngpt_perfclf.evaluation import plots
 
     if not runs:
@@ -142,33 +142,38 @@ def _predictors(runs: Sequence[Run]) -> dict:
     distinct = {(row["label"], row["split"], row["predictor"], row["n"]): row for row in rows}.values()
     names = list(dict.fromkeys(row["predictor"] for row in distinct))
     several = len({(row["label"], row["split"]) for row in distinct}) > 1
-    drawn = [{"label": f"{row['predictor']}\n{row['label'].split(',')[0]}, {row['split'].split(',')[0]}" if several
-              else row["predictor"], "accuracy": row["accuracy"], "low": row["group_low"], "high": row["group_high"],
-              "colour": names.index(row["predictor"]) % len(plots.COLOURS)} for row in distinct]
-    return {"rows": list(distinct), "svg": plots.accuracies(drawn),
+    bars = []
+    for row in distinct:
+        task = f"\n{row['label'].split(',')[0]}, {row['split'].split(',')[0]}" if several else ""
+        bars.append({"label": f"{_title(row['predictor'])}{task}", "accuracy": row["accuracy"], "low": row["group_low"],
+                     "high": row["group_high"], "colour": names.index(row["predictor"]) % len(plots.COLOURS)})
+    return {"rows": list(distinct), "svg": plots.accuracies(bars),
             "comparisons": [{**run.task, "adviser": run.evaluation["adviser"], **row}
                             for run in runs for row in run.evaluation["comparisons"]]}
 
 
 def _about(run: Run) -> dict:
-    """What a reader needs to run it again."""
+    """Kind, versions, settings and the command that repeats the run."""
     record, config = run.record, _flat(run.config)
-    defaults = _flat(json.loads(json.dumps(to_dict(load_config()))))
-    model = [f"model={config['model.name']}"] if config.get("model.name") != defaults["model.name"] and config else []
-    told = [f"{key}={_written(value)}" for key, value in config.items()
-            if key not in ("out", "resume", "threads") and not key.startswith("model.") and value != defaults.get(key)]
     kind = record.get("kind") or ("loop" if run.loop else "?")
+    protocol = ["protocol=paper"] if kind == "paper" else []
+    defaults = _flat(json.loads(json.dumps(to_dict(load_config(overrides=protocol)))))
+    name = config.get("model.location") if config.get("model.source") == "folder" else config.get("model.name")
+    model = [f"model={name}"] if name not in (None, defaults["model.name"]) else []
+    same = {"out", "resume", "threads", *(key for key in config if key.startswith("model."))}
+    changed = [f"{key}={_argument(value)}" for key, value in config.items()
+               if key not in same and value != defaults.get(key)]
     verb = {"evaluation": "evaluate", "folds": "evaluate", "paper": "evaluate", "loop": "loop"}.get(kind, "train")
-    adviser = [record["adviser"]] if record.get("adviser") else []
+    adviser = [record["adviser"]] if record.get("adviser") not in (None, config.get("model.name")) else []
     facts = [kind, *(f"{key} {str(record[key])[:12]}" for key in ("version", "commit", "data") if record.get(key)),
              f"seed {config.get('seed')}"]
     facts += [f"computed in {record['computed_with']}"] if record.get("computed_with") else []
     return {"name": run.name, "facts": facts, "versions": record.get("versions", {}),
-            "command": " ".join(["nngpt-perfclf", verb, *adviser, *model, *told]), "settings": config}
+            "command": shlex.join(["nngpt-perfclf", verb, *adviser, *protocol, *model, *changed]), "settings": config}
 
 
 def _lines(rows: Sequence[dict]) -> dict[str, list[dict]]:
-    """The rows of the mean over targets, by policy and, where it asks, adviser."""
+    """The rows of the mean over targets, by policy and, for policies that ask, adviser."""
     lines: dict[str, list[dict]] = {}
     for row in rows:
         if row["target"] == "all":
@@ -192,12 +197,17 @@ def _flat(config: dict, prefix: str = "") -> dict:
     return flat
 
 
-def _written(value) -> str:
-    """A setting as a word of the command line: no spaces within lists, which a shell would part."""
+def _argument(value) -> str:
+    """A value as a command-line argument: lists without spaces."""
     if isinstance(value, list):
-        return f"[{','.join(map(_written, value))}]"
+        return f"[{','.join(map(_argument, value))}]"
     return "null" if value is None else json.dumps(value) if isinstance(value, bool) else str(value)
 
 
 def _number(value: float | None, digits: int = 3) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
+    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
+
+
+def _title(predictor: str) -> str:
+    """How a predictor is called in tables and plots."""
+    return captions.BASELINE if predictor == "prior" else predictor

@@ -1,4 +1,4 @@
-"""One evaluation: held-out pairs, an adviser's answers to them, and every figure with its baselines."""
+"""The evaluation of an adviser on held-out pairs, with baselines on the same pairs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
 from nngpt_perfclf.evaluation.comparison import replicate_ceiling
 from nngpt_perfclf.evaluation.figures import summary
-from nngpt_perfclf.evaluation.predict import Telling, predict_in_shards, write_parquet
+from nngpt_perfclf.evaluation.predict import RecipeView, predict_in_shards, write_parquet
 from nngpt_perfclf.files import read_json, write_json
 from nngpt_perfclf.run_folder import RunFolder, manifest
 from nngpt_perfclf.tasks import TaskData
@@ -34,13 +34,13 @@ PREDICTIONS = "predictions.parquet"
 SHARDS = "shards"
 
 
-def evaluate(config: Config, run: str | None = None) -> dict:
-    """Measure an adviser (a run folder or name; without one `config.adviser`) and write a run folder.
+def evaluate_scored(config: Config, run: str | None = None) -> dict:
+    """Evaluate an adviser (a run folder or a name; by default `config.adviser`) and write a run folder.
 
-    The folder (`config.out`, or a new one under `runs`) receives `evaluation.json` with every figure and its record,
-    and `predictions.parquet`. A run folder of several seeds gives each seed's figures, mean and standard deviation.
-    A stopped evaluation goes on where it was with ``resume=true``. Raises PerfclfError for an adviser that was trained
-    on another split, an empty part, and a folder that holds something else.
+    The folder (`config.out`, or a new one in ``runs``) receives ``evaluation.json`` with all figures and the manifest,
+    and ``predictions.parquet``. A run folder of several seeds gives each seed's figures, their mean and standard
+    deviation. A stopped evaluation continues with ``resume=true``. Raises PerfclfError for an adviser that was trained
+    on another split, an empty part, and a folder that holds another run.
     """
     name = run or config.adviser
     folder = run_folder(config, name)
@@ -57,63 +57,63 @@ def evaluate(config: Config, run: str | None = None) -> dict:
 def evaluate_one(config: Config, name: str, folder: Path) -> dict:
     """The figures of one adviser, written into `folder` and returned."""
     run = RunFolder(folder).claim(config.resume)
-    refuse_leak(name, config)
+    check_split(name, config)
     data = TaskData.load(config)
     prior = PairPrior.fit(data.pairs(part="train"))
     pairs = chosen_pairs(data.pairs(), config)
-    begun = manifest("evaluation", plan(config), data.fingerprint, adviser=name, pairs=_fingerprint(pairs))
+    record = manifest("evaluation", plan(config), data.fingerprint, adviser=name, pairs=_fingerprint(pairs))
     with processes.main_first():
-        run.begin(begun)
+        run.begin(record)
     if (folder / RESULT).is_file():
         return {key: value for key, value in read_json(folder / RESULT).items() if key != "record"}
 
-    told, computed = telling(config, data), []
+    view, computed = recipe_view(config, data), []
 
     def predicted(adviser_name: str) -> pd.DataFrame:
         adviser = load_advisor(adviser_name, config)
-        if isinstance(adviser, PriorAdviser):  # the frequencies of these very pairs' training part
+        if isinstance(adviser, PriorAdviser):  # the frequencies in the training part of this configuration
             adviser = replace(adviser, prior=prior)
         if isinstance(adviser, Adviser) and adviser.computed_with:
             computed.append(f"{Path(adviser_name).name}: {adviser.computed_with}")
-        return predict_in_shards(adviser, pairs, data.codes, folder / SHARDS / Path(adviser_name).name, prior, told)
+        return predict_in_shards(adviser, pairs, data.codes, folder / SHARDS / Path(adviser_name).name, prior, view)
 
     title = Path(name).name
     predictions = predicted(name)
-    others, left_out = {}, []
-    for other in config.evaluate.baselines:
+    baselines, left_out = {}, []
+    for baseline in config.evaluate.baselines:
         try:
-            if Path(other).name != title:
-                refuse_leak(other, config)
-                others[Path(other).name] = predicted(other)
+            if Path(baseline).name != title:
+                check_split(baseline, config)
+                baselines[Path(baseline).name] = predicted(baseline)
         except PerfclfError as error:
-            say(f"baseline {other} is left out: {error}")
-            left_out.append(f"{other}: {error}")
-    figures = summary(predictions, others, title, config.evaluate.resamples, config.seed)
+            say(f"baseline {baseline} is left out: {error}")
+            left_out.append(f"{baseline}: {error}")
+    figures = summary(predictions, baselines, title, config.evaluate.resamples, config.seed)
     trials = data.trials
     ceiling = replicate_ceiling(trials[trials["nn"].isin(set(pairs["nn"]))], config.label, config.seed)
     result = {"out": str(folder), **figures, "replicate_ceiling": ceiling, "left_out": left_out}
     if processes.is_main():
         write_parquet(predictions, folder / PREDICTIONS)
-        write_json(folder / RESULT, {**result, "record": {**begun, "computed_with": "; ".join(computed)}})
+        write_json(folder / RESULT, {**result, "record": {**record, "computed_with": "; ".join(computed)}})
         shutil.rmtree(folder / SHARDS)
     return result
 
 
 def chosen_pairs(pairs: pd.DataFrame, config: Config) -> pd.DataFrame:
-    """The pairs of `config.evaluate.part`, or a sample of `config.evaluate.pairs` of them drawn by the seed."""
-    part, wanted = config.evaluate.part, config.evaluate.pairs
+    """The pairs of `config.evaluate.part`, or a random sample of `config.evaluate.pairs` of them."""
+    part, count = config.evaluate.part, config.evaluate.pairs
     pairs = pairs[pairs["part"] == part]
     if pairs.empty:
         raise PerfclfError(f"no pairs in the {part} part: change split.* or evaluate.part")
-    if wanted is None or wanted >= len(pairs):
-        if wanted:
-            say(f"{wanted:,} pairs were wanted and the {part} part has {len(pairs):,}: all are taken")
+    if count is None or count >= len(pairs):
+        if count:
+            say(f"evaluate.pairs={count:,}: the {part} part has {len(pairs):,} pairs, all are used")
         return pairs
-    return pairs.sample(wanted, random_state=config.seed)
+    return pairs.sample(count, random_state=config.seed)
 
 
-def telling(config: Config, data: TaskData) -> Telling:
-    """What advisers are given of a question's recipes, as `evaluate.recipes` says."""
+def recipe_view(config: Config, data: TaskData) -> RecipeView:
+    """A question with the recipes that `evaluate.recipes` lets advisers see."""
     if config.evaluate.recipes == "with_recipe":
         return lambda question: question
     if config.evaluate.recipes == "code_only":
@@ -122,26 +122,27 @@ def telling(config: Config, data: TaskData) -> Telling:
                                     recipe_b=data.anchors[question.ds_b])
 
 
-def refuse_leak(name: str, config: Config) -> None:
-    """Raise PerfclfError where the adviser learned from another split than the one by which it is to be judged.
+def check_split(name: str, config: Config) -> None:
+    """Raise PerfclfError for an adviser that was trained on another split than the one it is to be evaluated on.
 
-    A registered adviser without a run folder learned nothing from the task's trials, as far as can be told.
+    A registered adviser without a run folder records no split and is not checked.
     """
     folder = Path(name) if Path(name).is_dir() else pretrained_folder(name)
     if folder is None:
         return
     trained = RunFolder(folder).manifest.get("config", {}).get("split", {})
-    asked = json.loads(json.dumps(to_dict(config)["split"], default=str))
+    evaluated = json.loads(json.dumps(to_dict(config)["split"], default=str))
     if not trained:
-        raise PerfclfError(f"{name} does not say from which split it learned, so it may have seen test pairs")
-    other = {key: value for key, value in trained.items() if value != asked.get(key)}
-    if other:
-        told = " ".join(f"split.{key}={value}" for key, value in other.items())
-        raise PerfclfError(f"{name} learned from another split, so it may have seen test pairs: evaluate with {told}")
+        raise PerfclfError(f"{name} does not record the split that it was trained on, so it may have seen test pairs")
+    different = {key: value for key, value in trained.items() if value != evaluated.get(key)}
+    if different:
+        overrides = " ".join(f"split.{key}={value}" for key, value in different.items())
+        raise PerfclfError(f"{name} was trained on another split, so it may have seen test pairs: evaluate with "
+                           f"{overrides}")
 
 
 def over_seeds(results: dict[int, dict]) -> dict:
-    """Mean and standard deviation (of a sample; None for one seed) of the accuracies, and a row for each seed."""
+    """Mean and sample standard deviation (None for one seed) of the accuracies, and a row for each seed."""
     accuracies = [result["accuracy"] for result in results.values()]
     columns = ("n", "accuracy", "accuracy_low", "accuracy_high", "prior", "pairwise")
     return {
@@ -154,28 +155,28 @@ def over_seeds(results: dict[int, dict]) -> dict:
 
 
 def seed_folders(run: Path) -> dict[int, Path]:
-    """The sub-folders ``seed-N`` of a run, by seed; none for a run of one seed or a name."""
-    found = {int(match[1]): place for place in run.glob("seed-*") if (match := re.fullmatch(r"seed-(\d+)", place.name))}
-    return dict(sorted(found.items()))
+    """The sub-folders ``seed-N`` of a run by seed; none for a run of one seed and for a name."""
+    return dict(sorted((int(match[1]), folder) for folder in run.glob("seed-*")
+                       if (match := re.fullmatch(r"seed-(\d+)", folder.name))))
 
 
 def run_folder(config: Config, name: str) -> Path:
-    """`config.out`; without it, the folder under `runs` where the same evaluation was stopped, or a new one."""
+    """`config.out`; without it a new folder in ``runs``, or with ``resume=true`` the last unfinished one there."""
     if config.out is not None:
         return Path(config.out)
     if processes.count() > 1:
-        raise PerfclfError("several processes need one folder to share: name it with out=FOLDER")
+        raise PerfclfError("several processes must share one folder: name it with out=FOLDER")
     stem = f"evaluate-{Path(name).name}"
     for folder in sorted(Path("runs").glob(f"{stem}-*"), reverse=True) if config.resume else ():
         if not (folder / RESULT).is_file():
             return folder
     if config.resume:
-        raise PerfclfError(f"nothing to resume: no unfinished runs/{stem}-*; say out=FOLDER")
+        raise PerfclfError(f"nothing to resume: no unfinished runs/{stem}-*; name the folder with out=FOLDER")
     return Path("runs") / time.strftime(f"{stem}-%Y%m%d-%H%M%S")
 
 
 def plan(config: Config) -> dict:
-    """The configuration without the settings that change no figure."""
+    """The configuration without the settings that do not affect the figures."""
     return to_dict(replace(config, out=None, resume=False, threads=None))
 
 

@@ -1,4 +1,4 @@
-"""What is compared: a task's trials become labelled dataset pairs, split so that near-duplicates stay together."""
+"""Labelled pairs of datasets from a task's trials, and splits that keep near-duplicate networks together."""
 
 from __future__ import annotations
 

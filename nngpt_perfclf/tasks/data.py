@@ -1,4 +1,4 @@
-"""Everything that learning and measuring need to know of a task's recorded trials, in one object that is passed in."""
+"""TaskData: the recorded trials of a task with codes, groups, parts and pairs, in one object."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class TaskData:
 
     @staticmethod
     def load(config: Config) -> TaskData:
-        """The data of a configuration; raises PerfclfError where no LEMUR or no such task is found."""
+        """The data of a configuration; raises PerfclfError if LEMUR or the task is not found."""
         return TaskData(config, load_corpus(config), load_task(config.task))
 
     @cached_property
@@ -56,16 +56,16 @@ class TaskData:
 
     @cached_property
     def anchors(self) -> dict[str, Recipe]:
-        """The recipe of each dataset's median training trial."""
+        """Anchor recipes: the recipe of each dataset's median trial in the training part."""
         return anchor_recipes(self.part("train"))
 
     @cached_property
     def datasets(self) -> Mapping[str, DatasetProperties]:
-        """The properties of the datasets; raises PerfclfError where one of the trials' has none."""
-        known = dataset_properties(self.config.datasets)
-        if unknown := set(self.trials["dataset"]) - set(known):
+        """The properties of the datasets; raises PerfclfError for trials of a dataset without properties."""
+        properties = dataset_properties(self.config.datasets)
+        if unknown := set(self.trials["dataset"]) - set(properties):
             raise PerfclfError(f"no properties of {', '.join(sorted(unknown))}: give them in a file, datasets=FILE")
-        return known
+        return properties
 
     @property
     def fingerprint(self) -> str:
@@ -80,8 +80,8 @@ class TaskData:
               ties: bool = True) -> pd.DataFrame:
         """Labelled pairs with their group, family and part.
 
-        label: the configured one by default. draws: how many pairs of random trials for each network and pair of
-        datasets (one for best trials). part: only that part's. ties: whether tied pairs are included.
+        label: by default the configured one. draws: pairs of random trials for each network and pair of datasets (with
+        best trials there is one). part: only pairs of this part. ties: whether tied pairs are included.
         """
         import pandas as pd
 

@@ -1,4 +1,4 @@
-"""The verb `pairs`: counts of the pairs, and the pairs themselves as a file."""
+"""The verb `pairs`: counts of the pairs, and the pairs as a file."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ ENDINGS = (".jsonl", ".parquet")
 
 
 def export(config: Config, out: str | None = None) -> dict:
-    """Make the configured pairs and return their counts, by part too; write them to `out`, else to `config.out`.
+    """Make the configured pairs, write them to `out` or `config.out` if given, and return their counts by part.
 
-    An existing file is replaced only by a complete one. Raises PerfclfError for any ending but .jsonl and .parquet.
+    The file is written atomically. Raises PerfclfError for an ending other than .jsonl and .parquet.
     """
     from nngpt_perfclf.tasks.data import TaskData
     from nngpt_perfclf.tasks.splits import PARTS
@@ -39,7 +39,7 @@ def export(config: Config, out: str | None = None) -> dict:
 
 
 def write_pairs(pairs: pd.DataFrame, file: Path) -> None:
-    """Write the pairs by the file's ending, one JSON object a line (unstated values null) or Parquet."""
+    """Write the pairs as JSON lines (missing values null) or Parquet, by the file's ending."""
     with whole(file) as new:
         if file.suffix == ".jsonl":
             _write_lines(pairs, new)

@@ -1,11 +1,11 @@
-"""Near-duplicate networks: connected components of codes whose token shingles are alike.
+"""Near-duplicate networks: connected components of codes with similar token shingles.
 
-MinHash (128 permutations) estimates the Jaccard similarity of two codes' sets of three-token shingles, comments and
-texts in triple quotes left out; locality-sensitive hashing finds the pairs that are worth comparing.
+MinHash (128 permutations) estimates the Jaccard similarity of two codes' sets of three-token shingles, without comments
+and strings in triple quotes; locality-sensitive hashing finds the pairs to compare.
 
-Why 0.75: with the 3,343 networks that have pairs at epoch 1 in nn-dataset 2.1.2, it leaves 20 of the 1,102,510 couples
-with a TF-IDF cosine over 0.9 in different groups. They fall into 367 groups: a few large ones, as LEMUR's generators
-vary a few templates, and small ones with 624 networks that may be held out.
+Why 0.75: of the 3,343 networks that have pairs at epoch 1 in nn-dataset 2.1.2, 1,102,510 pairs have a TF-IDF cosine
+over 0.9; 20 of these are in different groups. There are 367 groups: a few large ones, since LEMUR's generators vary a
+few templates, and small ones with 624 networks that may be held out.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _TOKEN = re.compile(r"""#[^\n]*|\"{3}[\s\S]*?\"{3}|'{3}[\s\S]*?'{3}|(\w+|[^\w\s]
 
 
 def near_duplicate_groups(codes: Mapping[str, str], similarity: float) -> pd.Series:
-    """The group of each network: a Series from network to the group's name, its first network in the alphabet.
+    """The group of each network: a Series from network to the alphabetically first network of its group.
 
-    Two networks whose estimated similarity reaches `similarity` (0..1) share a group, and so do networks that are
-    joined by a chain of such pairs. The result is cached by the codes' fingerprint.
+    Two networks whose estimated similarity reaches `similarity` (0..1) share a group, and so do networks that a chain
+    of such pairs connects. The result is cached by the codes' fingerprint.
     """
     import pandas as pd
 
@@ -64,18 +64,18 @@ def _groups(codes: Mapping[str, str], similarity: float) -> pd.Series:
             sketch.update_batch(_shingles(codes[name]).tolist())
             sketches[index] = sketch.hashvalues
             near = np.fromiter(seen.query(sketch), dtype=int)
-            alike = near[(sketches[near] == sketches[index]).mean(axis=1) >= similarity]
-            joined = np.unique(group[alike])
-            if len(joined):
-                group[np.isin(group, joined)] = group[index] = joined[0]
-            # A network with another one's sketch is alike to whatever the other is alike to.
-            if not (sketches[alike] == sketches[index]).all(axis=1).any():
+            similar = near[(sketches[near] == sketches[index]).mean(axis=1) >= similarity]
+            merged = np.unique(group[similar])
+            if len(merged):
+                group[np.isin(group, merged)] = group[index] = merged[0]
+            # A network with the same sketch as another one is similar to the same networks.
+            if not (sketches[similar] == sketches[index]).all(axis=1).any():
                 seen.insert(index, sketch, check_duplication=False)
     return pd.Series(np.array(names, dtype=object)[group], index=pd.Index(names, name="nn"), name="group", dtype="str")
 
 
 def _shingles(code: str) -> np.ndarray:
-    """The set of 32-bit hashes of all runs of `SHINGLE` tokens; of all tokens together where there are fewer."""
+    """The set of 32-bit hashes of all runs of `SHINGLE` tokens; shorter codes have one run."""
     import numpy as np
 
     hashes = np.fromiter(map(_hash, filter(None, _TOKEN.findall(code))), np.uint64)
@@ -88,7 +88,7 @@ def _shingles(code: str) -> np.ndarray:
 
 @cache
 def _hash(token: str) -> int:
-    """The same in every process, as Python's own hash is not."""
+    """A hash that, unlike Python's, is the same in every process."""
     import numpy as np
     from pandas.util import hash_array
 

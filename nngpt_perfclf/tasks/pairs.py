@@ -1,8 +1,8 @@
-"""From trials to labelled pairs: one network, one epoch, two datasets, and the one on which it did better.
+"""Labelled pairs: one network, one epoch, two datasets, and the dataset on which the network did better.
 
-normalized: a trial's accuracy divided by the best accuracy that any trial of its dataset reached at its epoch (the
-rule of the reference's DatasetCompareBuilder). rank: its percentile among those trials, which says nothing about
-which dataset is the easier one.
+Labels: normalized is a trial's accuracy divided by the best accuracy of its dataset at its epoch (the rule of the
+reference's DatasetCompareBuilder); rank is its percentile among those trials, which does not depend on how easy the
+dataset is.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ PAIR_COLUMNS = ("nn", "epoch", "ds_a", "ds_b", "acc_a", "acc_b", "norm_a", "norm
 
 
 def labelled_trials(corpus: Corpus, task: Task, epoch: int) -> pd.DataFrame:
-    """The corpus's trials of the task after `epoch` epochs, with both labels, `norm` and `rank`, in 0..1.
+    """The task's trials at `epoch`, with both labels, `norm` and `rank`, in 0..1.
 
-    Raises PerfclfError when there is none, naming the epochs that have some.
+    Raises PerfclfError, naming the epochs that have trials, if there are none.
     """
     trials = corpus.trials
     trials = trials[(trials["task"] == task.task) & (trials["metric"] == task.metric)
@@ -41,25 +41,26 @@ def labelled_trials(corpus: Corpus, task: Task, epoch: int) -> pd.DataFrame:
     at_epoch = trials[trials["epoch"] == epoch]
     if at_epoch.empty:
         epochs = sorted(trials["epoch"].unique().tolist())
-        known = f"epochs {epochs[0]} to {epochs[-1]} have some" if epochs else f"{corpus.source} has none at any epoch"
-        raise PerfclfError(f"task {task.name}: no trials at epoch {epoch}; {known}")
+        available = f"epochs {epochs[0]} to {epochs[-1]} have some" if epochs else f"{corpus.source} has none"
+        raise PerfclfError(f"task {task.name}: no trials at epoch {epoch}; {available}")
     at_epoch = at_epoch.astype({"nn": "str", "dataset": "str", "transform": "str"})
     accuracy = at_epoch.groupby("dataset")["accuracy"]
     best = accuracy.transform("max")
     if not (best > 0).all():
-        flat = ", ".join(sorted(at_epoch.loc[best <= 0, "dataset"].unique()))
-        raise PerfclfError(f"task {task.name}: no trial above zero at epoch {epoch} on {flat}: nothing to divide by")
+        zero = ", ".join(sorted(at_epoch.loc[best <= 0, "dataset"].unique()))
+        raise PerfclfError(f"task {task.name}: the best accuracy at epoch {epoch} is 0 on {zero}, so that no accuracy "
+                           "can be normalized")
     return at_epoch.assign(norm=at_epoch["accuracy"] / best, rank=accuracy.rank(pct=True)).reset_index(drop=True)
 
 
 def make_pairs(trials: pd.DataFrame, label: str, trial: str, seed: int) -> pd.DataFrame:
-    """All pairs of datasets that a network has trials on, labelled; the columns are `PAIR_COLUMNS`.
+    """All labelled pairs of the datasets that a network has trials on; the columns are `PAIR_COLUMNS`.
 
-    trials: as `labelled_trials` gives them. label: normalized or rank. trial: ``best``, the network's most accurate
+    trials: as `labelled_trials` returns them. label: normalized or rank. trial: ``best``, the network's most accurate
     trial on each side, or ``random``, a trial drawn for each side of each pair. Which dataset is `ds_a` is drawn too.
-    The draws come from hashes of `seed` and the names: the order of the rows does not matter, and further trials of
-    one network change no other network's pairs. A `tie` goes to the dataset that is first in the alphabet, as in the
-    reference. `margin`: the difference of the two labels, 0..1.
+    The draws are hashes of `seed` and the names: they do not depend on the order of the rows, and trials of one network
+    do not affect the pairs of another. A `tie` goes to the alphabetically first dataset, as in the reference.
+    `margin`: the difference of the two labels, 0..1.
     """
     if label not in LABELS:
         raise PerfclfError(f"label={label}: known are {', '.join(LABELS)}")
@@ -77,12 +78,12 @@ def make_pairs(trials: pd.DataFrame, label: str, trial: str, seed: int) -> pd.Da
 
 
 def question_of(row, codes: Mapping[str, str]) -> Question:
-    """The question that a row of pairs (a namedtuple of `itertuples`) asks, with both recipes."""
+    """The question of a row of pairs (a namedtuple of `itertuples`), with both recipes."""
     return Question(codes[row.nn], row.ds_a, row.ds_b, recipe_of(row, "a"), recipe_of(row, "b"), int(row.epoch))
 
 
 def recipe_of(row, side: str = "") -> Recipe:
-    """The recipe of one side, "a" or "b", of a row of pairs, or of a row of trials (side ""); NaN becomes None."""
+    """The recipe of one side, "a" or "b", of a row of pairs, or of a row of trials (side ``""``); NaN becomes None."""
     ending = f"_{side}" if side else ""
     lr, momentum, batch, dropout, transform = (
         _stated(getattr(row, name + ending)) for name in ("lr", "momentum", "batch", "dropout", "transform"))
@@ -90,9 +91,9 @@ def recipe_of(row, side: str = "") -> Recipe:
 
 
 def anchor_recipes(trials: pd.DataFrame) -> dict[str, Recipe]:
-    """For each dataset the recipe of its median trial by accuracy (the lower one of an even number).
+    """For each dataset the recipe of its trial with the median accuracy (the lower one of an even number).
 
-    Give it trials of the training part: an anchor is part of what an adviser has learned.
+    Pass trials of the training part only: anchors are part of a trained adviser.
     """
     ordered = trials.sort_values(["dataset", "accuracy", "nn", "trial"], kind="stable")
     by_dataset = ordered.groupby("dataset", observed=True)
@@ -105,10 +106,10 @@ def _best(trials: pd.DataFrame) -> pd.DataFrame:
 
 
 def _drawn(trials: pd.DataFrame, other: str, seed: int) -> pd.DataFrame:
-    """For each network and epoch the trial that is drawn against the dataset `other`."""
-    words = trials["dataset"] + "|" + trials["nn"] + "|" + trials["trial"] + "|" + trials["epoch"].astype(str)
-    lot = _mixed(words, f"{seed}|{other}")
-    # LEMUR lists a few trials twice under one id; their accuracy decides between them.
+    """For each network and epoch the trial that is drawn for the pair with the dataset `other`."""
+    keys = trials["dataset"] + "|" + trials["nn"] + "|" + trials["trial"] + "|" + trials["epoch"].astype(str)
+    lot = _hashed(keys, f"{seed}|{other}")
+    # LEMUR lists a few trials twice with the same id; the lower accuracy is taken.
     ordered = trials.assign(lot=lot).sort_values(["lot", "accuracy"], kind="stable")
     return ordered.drop_duplicates(["nn", "epoch"]).drop(columns="lot")
 
@@ -126,7 +127,7 @@ def _joined(trials: pd.DataFrame, chosen: pd.DataFrame | None, pair: tuple[str, 
         side = _drawn(rows, other, seed) if chosen is None else rows
         sides.append(side[[*keys, "dataset", *_OF_A_SIDE]])
     both = sides[0].merge(sides[1], on=keys, suffixes=("_a", "_b"))
-    swap = _mixed(both["nn"] + "|" + both["epoch"].astype(str), f"{seed}|{'|'.join(pair)}") % np.uint64(2) == 1
+    swap = _hashed(both["nn"] + "|" + both["epoch"].astype(str), f"{seed}|{'|'.join(pair)}") % np.uint64(2) == 1
     table = both[keys].copy()
     for name, short in (("dataset", "ds"), *_OF_A_SIDE.items()):
         first, second = both[f"{name}_a"], both[f"{name}_b"]
@@ -142,13 +143,13 @@ def _labelled(table: pd.DataFrame, column: str) -> pd.DataFrame:
     return table.assign(better=better, tie=label_a == label_b, margin=(label_a - label_b).abs())
 
 
-def _mixed(words: pd.Series, salt: str) -> np.ndarray:
-    """A uint64 for each word, spread evenly, another one for each salt and the same on every machine."""
+def _hashed(names: pd.Series, salt: str) -> np.ndarray:
+    """A uniform uint64 hash of each name and the salt, the same on every machine."""
     import numpy as np
     from pandas.util import hash_array
 
     key = int.from_bytes(hashlib.blake2b(salt.encode(), digest_size=8).digest(), "little")
-    return hash_array(np.asarray(words, dtype=object), hash_key=f"{key:016x}", categorize=False)
+    return hash_array(np.asarray(names, dtype=object), hash_key=f"{key:016x}", categorize=False)
 
 
 def _stated(value):

@@ -1,4 +1,4 @@
-"""Who learns and who is held out: train, validation and test, and folds, that never share what must stay apart."""
+"""Train, validation and test parts, and folds for cross-validation, by what must not be in two of them."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ WAYS = ("pairs", "network", "group", "family", "dataset")
 
 
 def family_of(nn: str) -> str:
-    """The generator that wrote the network, by LEMUR's name prefixes; else ``hand-written``."""
+    """The generator of the network by LEMUR's name prefixes, or ``hand-written``."""
     return next((family for family in FAMILIES if nn == family or nn.startswith(f"{family}-")), HAND_WRITTEN)
 
 
 def split_networks(codes: Mapping[str, str], split: SplitConfig) -> pd.DataFrame:
-    """The group, family and part of each network: a table indexed by network name, for learning from single trials.
+    """The group, family and part of each network: a table indexed by network name.
 
-    codes: of every network; `add_split` says what a part is. Under ``pairs`` and ``dataset`` a part belongs to a pair,
-    not to a network; the part here is then that of the network's group.
+    codes: of all networks; `add_split` defines the parts. Under ``pairs`` and ``dataset`` a part belongs to a pair, not
+    to a network; the part in this table is then that of the network's group.
     """
     from nngpt_perfclf.tasks.groups import near_duplicate_groups
 
@@ -36,7 +36,7 @@ def split_networks(codes: Mapping[str, str], split: SplitConfig) -> pd.DataFrame
 
 
 def networks_in_parts(groups: pd.Series, split: SplitConfig) -> pd.DataFrame:
-    """The table of `split_networks`, from the near-duplicate group of each network."""
+    """The table of `split_networks` from the near-duplicate group of each network."""
     import pandas as pd
 
     if split.by not in WAYS:
@@ -55,15 +55,14 @@ def networks_in_parts(groups: pd.Series, split: SplitConfig) -> pd.DataFrame:
 
 
 def trials_of_part(trials: pd.DataFrame, networks: pd.DataFrame, split: SplitConfig, part: str) -> pd.DataFrame:
-    """The single trials that may be learned from (train) or chosen by (validation): of the part's networks, and none on
-    a dataset left out.
+    """The single trials of one part: of the part's networks, without those on the dataset `left_out`.
 
-    networks: as `split_networks` gives them. Raises PerfclfError under ``pairs``, where any trial may be one side of a
-    test pair.
+    networks: as `split_networks` returns them. Raises PerfclfError under ``pairs``, where any trial may be one side of
+    a test pair.
     """
     if split.by == "pairs":
-        raise PerfclfError("split.by=pairs keeps pairs apart, not trials, so nothing that learns from single trials "
-                           "can be measured by it: use group, network, family or dataset")
+        raise PerfclfError("split.by=pairs separates pairs, not trials, so that an adviser that is trained on single "
+                           "trials cannot be evaluated with it: use group, network, family or dataset")
     kept = trials["nn"].map(networks["part"]) == part
     return trials[kept & (trials["dataset"] != split.left_out)] if split.by == "dataset" else trials[kept]
 
@@ -71,17 +70,17 @@ def trials_of_part(trials: pd.DataFrame, networks: pd.DataFrame, split: SplitCon
 def add_split(pairs: pd.DataFrame, networks: pd.DataFrame, split: SplitConfig) -> pd.DataFrame:
     """The pairs with `group`, `family` and `part` (train, validation or test).
 
-    networks: as `split_networks` gives them, of every network, also of those without a pair: near-duplicate groups are
-    formed over all of them, so that they do not depend on the epoch. A part is chosen by a hash of what it keeps apart,
-    so that it stays the same when data is added. `split.by`:
+    networks: as `split_networks` returns them, of all networks, so that near-duplicate groups do not depend on the
+    epoch. The part is a hash of the unit that is kept together, so that it does not change when data is added.
+    `split.by`:
 
-    - ``group``: no near-duplicate group stands in two parts; groups of more than `largest_held_out` networks train.
-    - ``network``: no network stands in two parts.
-    - ``family``: the networks of the family `left_out` are the test part; the others are parted by group.
-    - ``dataset``: all pairs that touch the dataset `left_out` are the test part; the others are parted by group.
-    - ``pairs``: each pair by itself. This leaks a network's code from training into test, as the reference does.
+    - ``group``: no near-duplicate group is in two parts; groups of more than `largest_held_out` networks train.
+    - ``network``: no network is in two parts.
+    - ``family``: the networks of the family `left_out` are the test part; the others are split by group.
+    - ``dataset``: all pairs with the dataset `left_out` are the test part; the others are split by group.
+    - ``pairs``: each pair is a unit. This leaks a network's code from training into test, as the reference does.
 
-    Raises PerfclfError for an unknown way or `left_out`, and for a network without code.
+    Raises PerfclfError for an unknown `split.by` or `left_out`, and for a network without code.
     """
     missing = set(pairs["nn"]) - set(networks.index)
     if missing:
@@ -97,20 +96,20 @@ def add_split(pairs: pd.DataFrame, networks: pd.DataFrame, split: SplitConfig) -
 
 def folds_of_pairs(pairs: pd.DataFrame, groups: pd.Series, split: SplitConfig, seed: int = 0,
                    k: int = 5) -> dict[str, Callable[[pd.DataFrame], pd.Series]]:
-    """The folds for cross-validation of these pairs, by name, as functions: which rows of a table of the same networks'
-    pairs (such as further draws) stand in the fold. What is left out of a fold is what `split.by` keeps apart:
+    """Folds for cross-validation: by name, a function from a table of pairs of the same networks (such as further
+    draws) to the mask of its rows in the fold. `split.by`:
 
     - ``group``, ``network``: `k` folds of near-duplicate groups, or of networks.
-    - ``family``: a fold for each generator's networks. Near-duplicates by other generators are still learned from.
-    - ``dataset``: a fold for each dataset, all pairs that touch it; a pair stands in two.
-    - ``pairs``: `k` folds of single pairs: the leak of `add_split`.
+    - ``family``: a fold for each generator; near-duplicates by other generators stay in training.
+    - ``dataset``: a fold for each dataset with all of its pairs; each pair is in two folds.
+    - ``pairs``: `k` folds of single pairs, with the leak of `add_split`.
 
-    groups: of every network. Raises PerfclfError where a single `left_out` is asked for.
+    groups: of all networks. Raises PerfclfError if `split.left_out` is set.
     """
     import pandas as pd
 
     if split.left_out is not None:
-        raise PerfclfError(f"folds leave out each {split.by} in turn: no split.left_out")
+        raise PerfclfError(f"folds leave out each {split.by} in turn: do not set split.left_out")
     names = sorted(pairs["nn"].unique())
     if split.by == "family":
         return {family: lambda table, family=family: table["nn"].map(family_of) == family
@@ -126,9 +125,9 @@ def folds_of_pairs(pairs: pd.DataFrame, groups: pd.Series, split: SplitConfig, s
 
 
 def folds(groups: pd.Series, k: int, seed: int = 0) -> pd.Series:
-    """A fold 0..k-1 for each network, no group in two of them: for cross-validation, the largest groups included.
+    """A fold 0..k-1 for each network, with no group in two folds.
 
-    groups: network -> group. Groups go to the emptiest fold, the largest first, ties by a hash of `seed`.
+    groups: network -> group. Groups are assigned to the smallest fold, the largest first, ties by a hash of `seed`.
     """
     sizes = groups.value_counts()
     order = sorted(sizes.index, key=lambda group: (-sizes[group], _share(f"{seed}|{group}")))
@@ -142,7 +141,7 @@ def folds(groups: pd.Series, k: int, seed: int = 0) -> pd.Series:
 
 
 def _hashed(units: pd.Series, split: SplitConfig) -> pd.Series:
-    """The part that each unit's name is hashed to, by the shares of the configuration."""
+    """The part of each unit, by a hash of its name and the configured shares."""
     held_out = split.test + split.validation
     if not (split.test >= 0 and split.validation >= 0 and held_out < 1):
         raise PerfclfError(f"split.test={split.test} and split.validation={split.validation} leave nothing to train on")
@@ -153,7 +152,7 @@ def _hashed(units: pd.Series, split: SplitConfig) -> pd.Series:
 
 
 def _pair_names(pairs: pd.DataFrame) -> pd.Series:
-    """A name for each network, epoch and pair of datasets, whichever is `ds_a`."""
+    """A name for each network, epoch and unordered pair of datasets."""
     names = pairs[["ds_a", "ds_b"]]
     return pairs["nn"] + "|" + pairs["epoch"].astype(str) + "|" + names.min(axis=1) + "|" + names.max(axis=1)
 
@@ -173,5 +172,5 @@ def _check_left_out(split: SplitConfig, known: Collection[str]) -> None:
 
 
 def _share(name: str) -> float:
-    """A number in 0..1 that depends on the name alone, evenly spread."""
+    """A uniform hash of the name in 0..1."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") / 2**64

@@ -1,13 +1,13 @@
-"""A task: which recorded trials are compared. One YAML file each; its version grows when its meaning changes."""
+"""A task: the recorded trials that are compared, defined in a versioned YAML file."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from nngpt_perfclf.files import read_yaml
+from nngpt_perfclf.hints import did_you_mean
 from nngpt_perfclf.types import PerfclfError
 
 BUILT_IN = tuple(sorted(Path(__file__).parent.glob("*.yaml")))
@@ -29,12 +29,12 @@ class Task:
 
 
 def load_task(name_or_path: str | Path, extra: Iterable[Task | str | Path] | None = None) -> Task:
-    """The task with that name, or of that YAML file.
+    """The task of this name or YAML file.
 
-    Names are those that installed plugins register, the built-in ones among them; with `extra` (Task objects or files)
-    the built-in ones and those instead.
+    Names are those that installed plugins register, the built-in one included; with `extra` (Task objects or files) the
+    built-in ones and these.
 
-    Raises PerfclfError for an unknown name, naming the nearest, and for a file that is not a task.
+    Raises PerfclfError for an unknown name, with the nearest known one, and for an invalid file.
     """
     if str(name_or_path).endswith((".yaml", ".yml")):
         return read_task(Path(name_or_path))
@@ -44,10 +44,8 @@ def load_task(name_or_path: str | Path, extra: Iterable[Task | str | Path] | Non
     tasks = [task if isinstance(task, Task) else read_task(Path(task)) for task in sources]
     known = {task.name: task for task in tasks}
     if name_or_path not in known:
-        near = difflib.get_close_matches(str(name_or_path), known, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ";"
-        raise PerfclfError(f"unknown task {str(name_or_path)!r}{hint} (known: {', '.join(sorted(known))}; "
-                           "or give a .yaml file)")
+        raise PerfclfError(f"unknown task {str(name_or_path)!r}{did_you_mean(str(name_or_path), known)}; known: "
+                           f"{', '.join(sorted(known))}, or a .yaml file")
     return known[name_or_path]
 
 
@@ -60,5 +58,5 @@ def read_task(file: Path) -> Task:
     datasets, version = content["datasets"], content["version"]
     if not isinstance(version, int) or not isinstance(datasets, list) or not all(
             isinstance(word, str) for word in (*datasets, content["name"], content["task"], content["metric"])):
-        raise PerfclfError(f"task file {file}: version must be a number, datasets a list, all else a name")
+        raise PerfclfError(f"task file {file}: version must be a number, datasets a list of names, all else a name")
     return Task(**{**content, "datasets": tuple(datasets)})

@@ -1,11 +1,10 @@
 from dataclasses import replace
 
 import pytest
-from little_world import CODES, SETTINGS, made_structures, made_trials
+from little_world import SETTINGS, little_corpus, made_structures
 
 from nngpt_perfclf.advice import outcomes, pairwise, pointwise, side_models, trees
 from nngpt_perfclf.config import load_config
-from nngpt_perfclf.corpus import Corpus
 from nngpt_perfclf.tasks import TaskData
 from nngpt_perfclf.tasks.task import load_task
 
@@ -14,7 +13,7 @@ from nngpt_perfclf.tasks.task import load_task
 def world():
     """The little world's data."""
     config = load_config(overrides=SETTINGS)
-    return TaskData(config, Corpus(made_trials(), CODES, "made", "f00d", (), 0), load_task(config.task))
+    return TaskData(config, little_corpus(), load_task(config.task))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,6 +2,7 @@
 
 import pandas as pd
 import pytest
+from little_world import replace_corpus
 
 from nngpt_perfclf.code_view.statistics import structure
 from nngpt_perfclf.config import load_config
@@ -22,8 +23,7 @@ def config(monkeypatch, tmp_path):
     rows = [{"task": "img-classification", "metric": "acc", "nn": nn, "dataset": dataset, "epoch": 1, "accuracy": 0.5,
              "transform": "norm_64"}
             for nn in CODES for dataset in ("mnist", "svhn") if (nn, dataset) != ("no pair", "svhn")]
-    corpus = Corpus(pd.DataFrame(rows), CODES, "", "", (), 0)
-    monkeypatch.setattr("nngpt_perfclf.tasks.data.load_corpus", lambda _: corpus)
+    replace_corpus(monkeypatch, Corpus(pd.DataFrame(rows), CODES, "", "", (), 0))
     monkeypatch.setenv("NNGPT_PERFCLF_HOME", str(tmp_path))
     return load_config()
 

@@ -18,8 +18,8 @@ ALEXNET = "stat/train/img-classification_cifar-10_acc_AlexNet/1.json"
 @pytest.fixture
 def readings(monkeypatch):
     """How often LEMUR's files were read."""
-    calls, read = [], files.read_files
-    monkeypatch.setattr(files, "read_files", lambda root: calls.append(root) or read(root))
+    calls, read = [], files.read
+    monkeypatch.setattr(files, "read", lambda root: calls.append(root) or read(root))
     return calls
 
 

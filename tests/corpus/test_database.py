@@ -57,7 +57,7 @@ def test_what_a_stopped_filling_leaves_out_is_noticed_and_named(database, config
 def test_a_database_whose_filling_was_killed_is_refused_and_left_as_it_was(database, config_for):
     subprocess.run([sys.executable, "-c", FILL_AND_DIE, str(database)], check=False)
     before = database.read_bytes()
-    with pytest.raises(PerfclfError, match=r"half-filled: ab\.nn\.db-journal stands beside it"):
+    with pytest.raises(PerfclfError, match=r"half-filled: ab\.nn\.db-journal exists"):
         load_corpus(config_for(database))
     assert database.read_bytes() == before
 

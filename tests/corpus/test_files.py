@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from nngpt_perfclf.corpus import describe, load_corpus
-from nngpt_perfclf.corpus.files import read_files
+from nngpt_perfclf.corpus import describe, files, load_corpus
 from nngpt_perfclf.corpus.reading import COLUMNS
 from nngpt_perfclf.types import PerfclfError
 
@@ -51,7 +50,7 @@ def test_every_run_folders_name_gives_back_what_it_was_made_of(tmp_path_factory,
     run.mkdir(parents=True)
     (root / "nn").mkdir()
     (run / f"{epoch}.json").write_text(json.dumps([TRIAL]))
-    row = read_files(root).trials.iloc[0]
+    row = files.read(root).trials.iloc[0]
     assert (row["task"], row["dataset"], row["metric"], row["nn"], row["epoch"]) == (task, dataset, metric, nn, epoch)
 
 

@@ -74,7 +74,7 @@ def test_other_outcomes_are_another_corpus(config, run):
 
 def test_a_file_that_is_no_run_database_is_named(config, tmp_path, run):
     (tmp_path / "text").write_text("hello, this is no database\n" * 100)
-    for files, line in (([tmp_path / "text"], "text is no run database"), ([tmp_path / "no"], "no run database"),
+    for files, line in (([tmp_path / "text"], "text is not a run database"), ([tmp_path / "no"], "no run database"),
                         ([run, run], "twice")):
         with pytest.raises(PerfclfError, match=line):
             load_corpus(replace_outcomes(config, *files))

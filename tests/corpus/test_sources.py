@@ -39,7 +39,7 @@ def test_a_path_that_leads_nowhere_is_an_error_that_says_how_to_get_lemur(tmp_pa
 
 def test_an_installed_nn_dataset_is_found_without_a_path(lemur, monkeypatch):
     monkeypatch.setattr(sys, "path", [str(lemur.parents[1])])
-    assert sources.find_source(None).root == lemur
+    assert sources.find_source(None).path == lemur
 
 
 @pytest.mark.usefixtures("nothing_installed")

@@ -1,4 +1,4 @@
-"""Rows as the reference's query draws them, rounds in its order, and what a maximum over rounds is worth."""
+"""The paper's protocol: its settings, its rows, its rounds, and the spread of the best round."""
 
 import json
 from dataclasses import dataclass
@@ -8,9 +8,11 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from little_world import replace_corpus
 
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.corpus import Corpus, load_corpus
+from nngpt_perfclf.evaluation import evaluate
 from nngpt_perfclf.evaluation.paper_protocol import paper_rows, peak_spread, run_rounds
 from nngpt_perfclf.tasks import Task, load_task
 from nngpt_perfclf.tasks.pairs import PAIR_COLUMNS
@@ -30,13 +32,24 @@ def corpus(networks=12, seed=0):
     return Corpus(trials, dict.fromkeys(trials["nn"].unique(), "pass"), "here", "0", (), 0)
 
 
-@pytest.fixture(scope="module")
-def lemur():
-    return load_corpus(load_config()), load_task("img_classification")
+def test_the_settings_are_those_of_the_reference():
+    config = load_config(overrides=["protocol=paper"])
+    evaluate, train, lora = config.evaluate, config.train, config.lora
+    assert (evaluate.answer, evaluate.prompts, evaluate.rounds, config.epoch) == ("generated", 30, 15, 5)
+    assert (evaluate.temperature, evaluate.top_k, evaluate.top_p, evaluate.new_tokens) == (0.8, 70, 0.9, 150)
+    assert (lora.rank, lora.alpha, lora.dropout, lora.layers) == (32, 32, 0.05, 24)
+    assert set(lora.targets) == {f"{name}_proj" for name in ("q", "k", "v", "o", "up", "down", "gate")}
+    assert (train.lr, train.schedule, train.warmup, train.clip, train.labels_count) == (1e-6, "cosine", 0.05, 1.0, 1024)
+    assert (train.batch, train.accumulate, train.loss, train.max_tokens) == (1, 8, "full", 4096)
 
 
-def test_a_thousand_rows_come_from_about_fifty_networks_and_a_test_from_a_few(lemur):
-    rows = paper_rows(*lemur, 1024, seed=0, best=False)
+def test_overrides_win_over_a_protocol():
+    config = load_config(overrides=["evaluate.prompts=5", "protocol=paper", "model=qwen2.5-coder-1.5b"])
+    assert (config.evaluate.prompts, config.model.name) == (5, "qwen2.5-coder-1.5b")
+
+
+def test_a_thousand_rows_of_lemur_come_from_about_fifty_networks_and_a_test_from_a_few():
+    rows = paper_rows(load_corpus(load_config()), load_task("img_classification"), 1024, seed=0, best=False)
     assert len(rows) == 1024
     assert list(rows.columns) == list(PAIR_COLUMNS)
     assert 30 <= rows["nn"].nunique() <= 65
@@ -44,17 +57,21 @@ def test_a_thousand_rows_come_from_about_fifty_networks_and_a_test_from_a_few(le
     assert rows["epoch"].nunique() > 3
 
 
-def test_labels_are_normalised_at_epoch_five_whatever_the_rows_epoch(lemur):
-    trials = lemur[0].trials
-    trials = trials[(trials["task"] == "img-classification") & (trials["metric"] == "acc") & (trials["epoch"] == 5)]
-    best = trials.groupby("dataset", observed=True)["accuracy"].max()
-    for row in paper_rows(*lemur, 200, seed=1, best=False).itertuples():
+def test_labels_are_normalised_by_the_best_at_epoch_five_whatever_the_rows_epoch():
+    trials = corpus().trials
+    best = trials[trials["epoch"] == 5].groupby("dataset")["accuracy"].max()
+    for row in paper_rows(corpus(), TASK, 200, seed=1, best=False).itertuples():
         assert row.norm_a == round(row.acc_a / best[row.ds_a], 4)
         assert row.better == (row.ds_a if row.norm_a >= row.norm_b else row.ds_b)
         assert row.ds_a != row.ds_b
 
 
-@settings(max_examples=20, deadline=None)
+def test_a_dataset_without_trials_at_the_label_epoch_is_named():
+    with pytest.raises(PerfclfError, match="cifar-10, mnist, svhn has no accuracy above zero at epoch 7"):
+        paper_rows(corpus(), TASK, 10, 0, best=False, label_epoch=7)
+
+
+@settings(max_examples=15)
 @given(st.integers(0, 1000), st.booleans())
 def test_no_pair_of_trials_is_drawn_twice_in_either_order(seed, best):
     rows = paper_rows(corpus(), TASK, 30, seed, best)
@@ -67,7 +84,7 @@ def test_no_pair_of_trials_is_drawn_twice_in_either_order(seed, best):
 def test_the_whole_join_has_every_pair_of_trials_once_and_no_more():
     count = 12 * 2 * 3 * 9
     assert len(paper_rows(corpus(), TASK, count, 0, best=False)) == count
-    with pytest.raises(PerfclfError, match=f"only {count} of the {count + 1} rows"):
+    with pytest.raises(PerfclfError, match=f"only {count} rows, not {count + 1}"):
         paper_rows(corpus(), TASK, count + 1, 0, best=False)
 
 
@@ -79,7 +96,7 @@ def test_best_rows_are_of_the_most_accurate_trials():
         assert row.acc_b == best[(row.nn, row.epoch, row.ds_b)]
 
 
-def test_the_peak_of_equal_rounds_is_what_luck_gives():
+def test_the_peak_of_equal_rounds_is_what_chance_gives():
     hits = (np.random.default_rng(0).random((15, 30)) < 0.7).astype(float)
     found = peak_spread(hits, 2000)
     assert found["peak"] == hits.mean(axis=1).max() > found["mean"]
@@ -89,7 +106,7 @@ def test_the_peak_of_equal_rounds_is_what_luck_gives():
 
 
 @given(st.lists(st.lists(st.booleans(), min_size=5, max_size=5), min_size=1, max_size=6))
-def test_the_peak_is_never_below_a_round_nor_its_range_outside_one(hits):
+def test_the_peak_is_never_below_a_round_and_its_interval_is_within_0_and_1(hits):
     found = peak_spread(np.array(hits, float), 100)
     assert found["peak"] >= max(found["first"], found["last"], found["mean"] - 1e-9)
     assert 0 <= found["peak_low"] <= found["peak_high"] <= 1
@@ -100,8 +117,8 @@ class Asked:
     options: tuple
 
 
-class Pupil:
-    """Knows one more answer for each time that it was taught; writes nonsense to the others."""
+class MadeTuner:
+    """Gives one more right answer for each fine-tuning, and no dataset's name otherwise."""
 
     def __init__(self, better):
         self.better, self.done = better, []
@@ -118,26 +135,41 @@ class Pupil:
         (out / "known").write_text(str(known + 1))
 
 
-def rounds(tmp_path, pupil, count=3):
+def rounds(tmp_path, tuner, count=3):
     prompts = [Asked(("mnist", "svhn"))] * 4
-    return run_rounds(count, (prompts, ["svhn"] * 4), prompts, pupil.better, np.array([1, 1, 1, 0.0]), pupil.generate,
-                      pupil.fine_tune, tmp_path, resamples=50)
+    return run_rounds(count, (prompts, ["svhn"] * 4), prompts, tuner.better, np.array([1, 1, 1, 0.0]), tuner.generate,
+                      tuner.fine_tune, tmp_path, resamples=50)
 
 
-def test_each_round_generates_then_learns_and_the_last_one_learns_nothing(tmp_path):
-    pupil = Pupil(["svhn", "mnist", "svhn", "mnist"])
-    found = rounds(tmp_path, pupil)
-    assert pupil.done == [("generate", 0), ("fine-tune", 0), ("generate", 1), ("fine-tune", 1), ("generate", 2)]
+def test_each_round_generates_then_fine_tunes_except_the_last(tmp_path):
+    tuner = MadeTuner(["svhn", "mnist", "svhn", "mnist"])
+    found = rounds(tmp_path, tuner)
+    assert tuner.done == [("generate", 0), ("fine-tune", 0), ("generate", 1), ("fine-tune", 1), ("generate", 2)]
     assert [row["accuracy"] for row in found["rounds"]] == [0, 0.25, 0.5]
     assert [row["unparsed"] for row in found["rounds"]] == [4, 3, 2]
     assert all(row["n"] == 4 and row["prior"] == 0.75 for row in found["rounds"])
     assert (found["peak"], found["last"], found["prior"]) == (0.5, 0.5, 0.75)
 
 
-def test_a_stopped_run_repeats_no_round(tmp_path):
+def test_a_stopped_run_repeats_no_finished_round(tmp_path):
     better = ["svhn", "mnist", "svhn", "mnist"]
-    first = rounds(tmp_path, Pupil(better), count=2)
-    pupil = Pupil(better)
-    found = rounds(tmp_path, pupil, count=3)
-    assert pupil.done == [("fine-tune", 1), ("generate", 2)]
+    first = rounds(tmp_path, MadeTuner(better), count=2)
+    tuner = MadeTuner(better)
+    found = rounds(tmp_path, tuner, count=3)
+    assert tuner.done == [("fine-tune", 1), ("generate", 2)]
     assert found["rounds"][:2] == first["rounds"]
+
+
+def test_the_verb_follows_the_protocol_with_a_tiny_model_and_resumes(tiny_folder, tmp_path, monkeypatch):
+    monkeypatch.setenv("NNGPT_PERFCLF_HOME", str(tmp_path / "home"))
+    replace_corpus(monkeypatch, corpus())
+    words = ["protocol=paper", f"model={tiny_folder}", f"out={tmp_path / 'run'}", "evaluate.rounds=2",
+             "evaluate.prompts=4", "evaluate.new_tokens=4", "evaluate.resamples=50", "train.labels_count=8",
+             "train.accumulate=1", "train.precision=float32", "lora.layers=null", "lora.rank=2"]
+    result = evaluate(load_config(overrides=words))
+    assert [row["round"] for row in result["rounds"]] == [0, 1]
+    assert all(row["n"] == 4 for row in result["rounds"])
+    assert (tmp_path / "run" / "adapter-01" / "adapter_model.safetensors").is_file()
+    (tmp_path / "run" / "evaluation.json").unlink()
+    (tmp_path / "run" / "round-01.json").unlink()
+    assert evaluate(load_config(overrides=[*words, "resume=true"])) == result

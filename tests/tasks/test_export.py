@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pandas as pd
 import pytest
+from little_world import replace_corpus
 
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.tasks import TaskData, export, load_task
@@ -15,7 +16,7 @@ NEEDED = {"nn", "epoch", "ds_a", "ds_b", "norm_a", "norm_b", "better", "group", 
 
 @pytest.fixture
 def config(tiny, monkeypatch):
-    monkeypatch.setattr("nngpt_perfclf.tasks.data.load_corpus", lambda _: tiny)
+    replace_corpus(monkeypatch, tiny)
     return replace(load_config(), epoch=1)
 
 
@@ -50,7 +51,7 @@ def test_the_configured_file_is_written_where_none_is_named(config, tmp_path):
 
 
 def test_another_ending_is_refused_before_any_work(config, monkeypatch, tmp_path):
-    monkeypatch.setattr("nngpt_perfclf.tasks.data.load_corpus", None)
+    replace_corpus(monkeypatch, None)
     with pytest.raises(PerfclfError, match=r"\.jsonl or \.parquet files, not to pairs\.csv"):
         export(config, str(tmp_path / "pairs.csv"))
 

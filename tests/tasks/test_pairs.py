@@ -76,10 +76,10 @@ def test_another_seed_draws_other_trials_and_other_orders(trials):
 
 def test_every_trial_is_drawn_as_often_as_another(trials):
     side = trials[(trials["nn"] == "ga-1") & (trials["dataset"] == "mnist")]
-    drawn = pd.concat([pairs._drawn(side, "svhn", seed)["trial"] for seed in range(600)])
+    drawn = pd.concat([pairs._drawn(side, "svhn", seed)["trial"] for seed in range(300)])
     share = drawn.value_counts(normalize=True)
     assert len(share) == len(side)
-    assert share.tolist() == pytest.approx([1 / len(side)] * len(side), abs=0.08)
+    assert share.tolist() == pytest.approx([1 / len(side)] * len(side), abs=0.1)
 
 
 def test_a_tie_goes_to_the_first_dataset_in_the_alphabet_and_is_marked(trials):

@@ -156,7 +156,7 @@ def test_who_learns_from_single_trials_sees_none_of_a_network_or_dataset_that_is
         assert set(networks.loc[seen["nn"], "part"]) <= {part}
         assert not {*seen["dataset"]} & {split.left_out}
         assert not {*seen["nn"].map(family_of)} & {split.left_out}
-    with pytest.raises(PerfclfError, match="keeps pairs apart, not trials"):
+    with pytest.raises(PerfclfError, match="separates pairs, not trials"):
         trials_of_part(trials, networks, split_by("pairs"), part)
 
 

@@ -1,0 +1,57 @@
+"""Files are written atomically, and a file that cannot be read is one clear error."""
+
+import pytest
+
+from nngpt_perfclf.files import read_json, read_yaml, whole, write_json
+from nngpt_perfclf.types import PerfclfError
+
+
+def test_a_file_is_replaced_when_the_block_ends_and_its_folder_is_made(tmp_path):
+    file = tmp_path / "new" / "file"
+    with whole(file) as new:
+        new.write_text("first")
+        assert not file.exists()
+    assert file.read_text() == "first"
+
+
+def test_a_block_that_fails_leaves_the_earlier_file_and_nothing_else(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("earlier")
+
+    def fail():
+        with whole(file) as new:
+            new.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert file.read_text() == "earlier"
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_json_is_read_as_it_was_written(tmp_path):
+    write_json(tmp_path / "a.json", {"ä": [1, None, 0.5], "path": tmp_path})
+    assert read_json(tmp_path / "a.json") == {"ä": [1, None, 0.5], "path": str(tmp_path)}
+
+
+@pytest.mark.parametrize(("content", "complaint"), [(b"{", "is damaged"), (b"\xff", "is damaged"),
+                                                    (b"[1]", "must hold a JSON object")])
+def test_a_file_that_is_no_json_object_is_named(tmp_path, content, complaint):
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(PerfclfError, match=rf"a\.json {complaint}"):
+        read_json(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(("content", "complaint"), [(b"a: [", "is not valid YAML"), (b"\xff", "is not valid YAML"),
+                                                    (b"- 1", "must hold keys and values, not a list")])
+def test_a_file_that_is_no_yaml_mapping_is_named(tmp_path, content, complaint):
+    (tmp_path / "a.yaml").write_bytes(content)
+    with pytest.raises(PerfclfError, match=rf"task file .*a\.yaml {complaint}"):
+        read_yaml(tmp_path / "a.yaml", "task file")
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(PerfclfError, match=r"no task file .*a\.yaml"):
+        read_yaml(tmp_path / "a.yaml", "task file")
+    with pytest.raises(PerfclfError, match=r"no a\.json in"):
+        read_json(tmp_path / "a.json")
