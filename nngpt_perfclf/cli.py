@@ -38,7 +38,7 @@ _ADVICE = ("advice.confidence", "advice.batch_tokens", "advice.answer_cache", "a
            "train.precision")
 VERBS = {
     "corpus": Verb("read LEMUR's recorded trials and say what is in them", "corpus:describe", keys=("corpus",)),
-    "pairs": Verb("make the labelled dataset pairs and their split", "tasks:export",
+    "pairs": Verb("make the labelled dataset pairs and their split", "tasks.export:export",
                   options=(("--out", "FILE", "write the pairs: .jsonl or .parquet"),), keys=(*_DATA, "out")),
     "models": Verb("list the models and which are ready", "models:describe",
                    options=(("--fetch", None, "fetch and convert the configured model first"),), keys=("model",)),

@@ -2,24 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from nngpt_perfclf.tasks.data import TaskData
 from nngpt_perfclf.tasks.groups import near_duplicate_groups
 from nngpt_perfclf.tasks.pairs import LABELS, anchor_recipes, labelled_trials, make_pairs, question_of, recipe_of
 from nngpt_perfclf.tasks.splits import add_split, family_of, folds, folds_of_pairs, split_networks, trials_of_part
 from nngpt_perfclf.tasks.task import Task, load_task
 
-if TYPE_CHECKING:
-    from nngpt_perfclf.config import Config
-
-__all__ = ["LABELS", "Task", "TaskData", "add_split", "anchor_recipes", "export", "family_of", "folds",
+__all__ = ["LABELS", "Task", "TaskData", "add_split", "anchor_recipes", "family_of", "folds",
            "folds_of_pairs", "labelled_trials", "load_task", "make_pairs", "near_duplicate_groups", "question_of",
            "recipe_of", "split_networks", "trials_of_part"]
-
-
-def export(config: Config, out: str | None = None) -> dict:
-    """Make the configured pairs, write them to `out` (.jsonl or .parquet) if given, and return their counts."""
-    from nngpt_perfclf.tasks.export import export as run
-
-    return run(config, out)

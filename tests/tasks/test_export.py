@@ -8,7 +8,8 @@ import pytest
 from little_world import replace_corpus
 
 from nngpt_perfclf.config import load_config
-from nngpt_perfclf.tasks import TaskData, export, load_task
+from nngpt_perfclf.tasks import TaskData, load_task
+from nngpt_perfclf.tasks.export import export
 from nngpt_perfclf.types import PerfclfError
 
 NEEDED = {"nn", "epoch", "ds_a", "ds_b", "norm_a", "norm_b", "better", "group", "part"}
