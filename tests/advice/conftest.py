@@ -16,20 +16,18 @@ def world():
     return TaskData(config, little_corpus(), load_task(config.task))
 
 
-@pytest.fixture(scope="session", autouse=True)
-def few_trees():
-    """Thirty trees are enough for one rule."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trees, "TREES", 30)
-        yield
+def made_up(patch):
+    """Thirty trees, which are enough for one rule, and no wait for the sandbox: `test_structures` tests what is
+    replaced here."""
+    patch.setattr(trees, "TREES", 30)
+    for module in (outcomes, pointwise, side_models):
+        patch.setattr(module, "structures_of", made_structures)
 
 
-@pytest.fixture(scope="session", autouse=True)
-def made_up_structures():
-    """No test of advice waits for the sandbox; `test_structures` tests what is replaced here."""
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_built():
     with pytest.MonkeyPatch.context() as patch:
-        for module in (outcomes, pointwise, side_models):
-            patch.setattr(module, "structures_of", made_structures)
+        made_up(patch)
         yield
 
 
@@ -42,10 +40,11 @@ def little(world, tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def runs(world, few_trees, made_up_structures, tmp_path_factory):
+def runs(world, tmp_path_factory):
     """The run folders of both tree advisers, trained once: kind -> folder."""
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
+        made_up(patch)
         patch.setattr(TaskData, "load", staticmethod(lambda config: world))
         for module in (pairwise, pointwise):
             module.train(world.config, folder / module.KIND)
