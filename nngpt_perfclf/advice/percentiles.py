@@ -54,7 +54,9 @@ class Percentiles:
 
     def __call__(self, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Expected percentile, low and high, each of shape (n,), in 0..1 and in this order of size."""
-        expected, low, high = (np.interp(predictions, self.knots, column)
+        following = np.minimum(np.searchsorted(self.knots, predictions, side="right"), len(self.knots) - 1)
+        # Rounding lets an interpolated value exceed that of the next knot by a bit, and the map would fall there.
+        expected, low, high = (np.minimum(np.interp(predictions, self.knots, column), np.array(column)[following])
                                for column in (self.expected, self.low, self.high))
         return expected, np.minimum(low, expected), np.maximum(high, expected)
 
