@@ -77,7 +77,7 @@ def scores_of(scorer: Scorer, candidates: Sequence[Candidate], target: str) -> t
 
 
 def is_usable(score: object) -> bool:
-    """Whether this is a score with finite numbers."""
+    """Whether this is a score with finite numbers; plugins may return anything."""
     return isinstance(score, Score) and all(
         isinstance(number, int | float) and math.isfinite(number)
         for number in (score.value, score.percentile, score.low, score.high))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -13,6 +12,7 @@ from nngpt_perfclf.advice.adapters import PairScorer, Scorer
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress, say
 from nngpt_perfclf.extras import extras_named
+from nngpt_perfclf.gate.asking import INSTALLED, is_usable
 from nngpt_perfclf.hookspecs import hookimpl
 from nngpt_perfclf.loop.run_database import RunDatabase, Scored
 from nngpt_perfclf.plugins import get_plugin_manager
@@ -21,7 +21,7 @@ from nngpt_perfclf.types import Candidate, PerfclfError, Recipe, Score
 
 # Candidates scored in one call: enough for a full batch, few enough to lose when the loop is killed.
 AT_ONCE = 20
-INSTALLED, NOBODY = "installed", "nobody"
+NOBODY = "nobody"
 
 
 @dataclass(frozen=True)
@@ -130,17 +130,10 @@ def _scores(manager: pluggy.PluginManager, candidates: list[Candidate],
     if not isinstance(scores, list) or len(scores) != len(candidates):
         count = len(scores) if isinstance(scores, list) else type(scores).__name__
         return nothing, _failed(f"{count} answers about {len(candidates)} candidates")
-    return [score if _usable(score) else None for score in scores], "no opinion"
+    return [score if is_usable(score) else None for score in scores], "no opinion"
 
 
 def _failed(why: str) -> str:
     reason = f"the adviser failed: {' '.join(why.split())}"
     say(f"{reason}; the candidates that it was asked about are kept")
     return reason
-
-
-def _usable(score: object) -> bool:
-    """Whether this is a score; plugins may return anything."""
-    return isinstance(score, Score) and all(
-        isinstance(number, int | float) and math.isfinite(number)
-        for number in (score.value, score.percentile, score.low, score.high))
