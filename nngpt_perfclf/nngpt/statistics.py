@@ -7,13 +7,12 @@ other pipelines count the folders that are there.
 from __future__ import annotations
 
 import functools
-import json
 import logging
 from collections.abc import Mapping
 from pathlib import Path
 
-from nngpt_perfclf.files import write_json
-from nngpt_perfclf.nngpt.folders import pruned_name
+from nngpt_perfclf.files import read_json, write_json
+from nngpt_perfclf.nngpt.folders import SYNTH, pruned_name
 
 log = logging.getLogger("nngpt_perfclf")
 
@@ -49,7 +48,7 @@ def _without_pruned(result: dict, folder: Path) -> dict:
     write_json(folder / "cycle_results.json", result)
     figures = folder / "evaluation_results.json"
     if figures.is_file():
-        written = json.loads(figures.read_text(encoding="utf-8"))
+        written = read_json(figures)
         write_json(figures, {**written, "total_evaluated": tried, "failed": tried - written["successful"],
                              "pruned": pruned})
     return result
@@ -58,9 +57,8 @@ def _without_pruned(result: dict, folder: Path) -> dict:
 def _pruned(folder: Path) -> int:
     """How many candidates of the cycle in `folder` were pruned, of those that its numbering counts."""
     epoch = folder / "generation" / "A0"
-    numbers = {side: _numbers(epoch / side) for side in ("synth_nn", pruned_name("synth_nn"))}
-    highest = max(numbers["synth_nn"], default=-1)
-    return sum(number < highest for number in numbers[pruned_name("synth_nn")])
+    highest = max(_numbers(epoch / SYNTH), default=-1)
+    return sum(number < highest for number in _numbers(epoch / pruned_name(SYNTH)))
 
 
 def _numbers(side: Path) -> list[int]:
