@@ -9,6 +9,7 @@ import os
 import shlex
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from nngpt_perfclf.config import Config, load_config
@@ -42,8 +43,7 @@ def configured(setting: str) -> Config:
     """The configuration of a value of the environment variable `PRUNE`."""
     file, *overrides = shlex.split(setting)
     config = load_config(file, overrides)
-    return config if config.out or RECORDS not in os.environ else load_config(
-        file, [*overrides, f"out={os.environ[RECORDS]}"])
+    return replace(config, out=config.out or os.environ.get(RECORDS))
 
 
 def evaluation_of(arguments: Mapping[str, object], module: Mapping[str, object]) -> Evaluation:
