@@ -96,8 +96,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     overrides = [word for word in words if _OVERRIDE.match(word)]
     operands = [word for word in words if not _OVERRIDE.match(word)]
     _check_operands(parser, told.verb, verb, operands)
-    options = {flag.strip("-").replace("-", "_"): getattr(told, flag.strip("-").replace("-", "_"))
-               for flag, _, _ in verb.options}
+    names = [flag.strip("-").replace("-", "_") for flag, _, _ in verb.options]
+    options = {name: getattr(told, name) for name in names}
     try:
         from nngpt_perfclf.config import conf_folder, load_config
         from nngpt_perfclf.console import show
