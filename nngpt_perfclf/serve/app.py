@@ -84,8 +84,8 @@ def make_app(service: Service) -> FastAPI:
     async def outcomes(request: Request) -> Response:
         """What candidates reached; the answer is how the target's gate has decided so far."""
         body = parsed(await request.body(), requests.OutcomesBody, most)
-        pairs = [(one.candidate(), one.observation()) for one in body.outcomes]
-        return answer(await service.report(pairs, body.target))
+        reached = [(one.candidate(), one.accuracy, one.epoch) for one in body.outcomes]
+        return answer(await service.report(reached, body.target))
 
     @app.get("/decisions")
     async def decisions(after: str = "0") -> Response:

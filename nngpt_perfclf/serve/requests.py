@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr
 
-from nngpt_perfclf.types import Candidate, Observation, Question, Recipe
+from nngpt_perfclf.types import Candidate, Question, Recipe
 
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Name = Annotated[StrictStr, Field(max_length=500)]
@@ -67,10 +67,6 @@ class OutcomeBody(CandidateBody):
     accuracy: Annotated[float, Field(strict=True, ge=0, le=1)] | None = None
     failed: StrictBool = False
     epoch: Annotated[int, Field(strict=True, ge=1)] = 1
-
-    def observation(self) -> Observation | None:
-        """None: its training failed."""
-        return None if self.accuracy is None else Observation(self.candidate(), self.accuracy, self.epoch)
 
 
 class OutcomesBody(_Strict):

@@ -18,7 +18,7 @@ from nngpt_perfclf.gate.asking import scores_of
 from nngpt_perfclf.gate.gate import Gate
 from nngpt_perfclf.gate.record import Record
 from nngpt_perfclf.profiling.contract import fault_of
-from nngpt_perfclf.types import Advice, Candidate, Observation, Question, Score
+from nngpt_perfclf.types import Advice, Candidate, Question, Score
 
 TOGETHER = 0.003  # seconds for which a request waits for others
 REMEMBERED = 50_000  # scores and faults
@@ -64,13 +64,14 @@ class Service:
         return [{"name": candidate.name, **asdict(decision)}
                 for candidate, decision in zip(candidates, decisions, strict=True)]
 
-    async def report(self, outcomes: Sequence[tuple[Candidate, Observation | None]], target: str) -> dict:
+    async def report(self, outcomes: Sequence[tuple[Candidate, float | None, int]], target: str) -> dict:
+        """Tell the target's gate the accuracy (None: the training failed) and epoch of each candidate; its state."""
         check_dataset(target, self.datasets)
 
         def work() -> dict:
             gate = self.gate_of(target)
-            for candidate, seen in outcomes:
-                gate.report(candidate, None if seen is None else seen.accuracy, seen.epoch if seen else 1)
+            for candidate, accuracy, epoch in outcomes:
+                gate.report(candidate, accuracy, epoch)
             return asdict(gate.state)
 
         return await self._in_thread(work)
@@ -107,11 +108,11 @@ class Service:
     def _rows(self, candidates: list[Candidate], target: str) -> list[dict]:
         keys = [(target, candidate.arch_code, candidate.recipe) for candidate in candidates]
         faults = [fault(candidate.arch_code) for candidate in candidates]
-        new = {key: candidate for key, candidate, why in zip(keys, candidates, faults, strict=True)
-               if why is None and key not in self._known}
+        sound = {key: candidate for key, candidate, why in zip(keys, candidates, faults, strict=True) if why is None}
+        new = {key: candidate for key, candidate in sound.items() if key not in self._known}
         if len(self._known) + len(new) > REMEMBERED:
             self._known.clear()
-            new = {key: candidate for key, candidate, why in zip(keys, candidates, faults, strict=True) if why is None}
+            new = sound
         if new:
             self.score_calls += 1
             scores, _ = scores_of(self.scorer, list(new.values()), target)
