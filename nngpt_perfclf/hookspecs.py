@@ -1,5 +1,5 @@
-"""The contract with the host. pluggy never passes an argument that has a default: implementations have none,
-and hosts call by keyword. `None` always means "no opinion"."""
+"""The hooks. pluggy never passes an argument that has a default: implementations define none, and hosts call by
+keyword. `None` always means "no opinion"."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def advise(arch_code: str, ds_a: str, ds_b: str) -> Advice | None:
 
 @hookspec(firstresult=True)
 def advise_many(questions: list[Question]) -> list[Advice | None] | None:
-    """The same for many questions at once: one Advice or None each, in order."""
+    """Answer many questions, with recipes, at once: one Advice or None each, in order."""
 
 
 @hookspec(firstresult=True)
@@ -47,12 +47,12 @@ def register_prompts() -> list:
 
 @hookspec(firstresult=True)
 def propose(target: str, count: int, seed: int) -> list[Candidate] | None:
-    """The generator: `count` candidates for the dataset `target`, the same ones for the same seed."""
+    """Generate `count` candidates for the dataset `target`; the same seed gives the same candidates."""
 
 
 @hookspec(firstresult=True)
 def train(candidate: Candidate, target: str) -> Outcome | None:
-    """The costly step: train one candidate on the dataset `target`."""
+    """Train one candidate on the dataset `target`. This is the expensive step."""
 
 
 @hookspec
@@ -62,7 +62,7 @@ def candidate_advised(candidate: Candidate, target: str, score: float | None) ->
 
 @hookspec
 def candidate_pruned(candidate: Candidate, target: str, reason: str) -> None:
-    """A candidate will not be trained, and why."""
+    """A candidate will not be trained; `reason` says why."""
 
 
 @hookspec
