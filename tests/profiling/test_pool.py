@@ -5,9 +5,9 @@ import signal
 import subprocess
 import sys
 import textwrap
-import time
 
 import pytest
+from process_ends import ends_within
 from profiled_networks import network
 
 from nngpt_perfclf.profiling import pool
@@ -126,17 +126,7 @@ def test_the_server_dies_with_its_parent():
     server = int(parent.stdout.readline())
     parent.send_signal(signal.SIGKILL)
     parent.communicate()
-    deadline = time.monotonic() + 10
-    while _alive(server):
-        assert time.monotonic() < deadline, "the server outlived its parent"
-
-
-def _alive(process: int) -> bool:
-    try:
-        with open(f"/proc/{process}/stat") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
-    except FileNotFoundError:
-        return False
+    assert ends_within(10, server), "the server outlived its parent"
 
 
 def test_the_working_folder_is_removed():
