@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import astuple
 from pathlib import Path
 
 from nngpt_perfclf.config import home
+from nngpt_perfclf.key_value import KeyValueStore
 from nngpt_perfclf.types import Question
 
-_AT_ONCE = 500  # SQLite's limit on variables in one statement was 999 for long
 _WAIT = 30.0  # seconds for another process's writing
 
 
@@ -22,34 +20,17 @@ class AnswerCache:
 
     def __init__(self, fingerprint: str, folder: Path | None = None):
         self.file = (folder or home() / "advice") / f"{fingerprint}.sqlite"
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        with self._open() as database:
-            database.execute("PRAGMA journal_mode=WAL")
-            database.execute("CREATE TABLE IF NOT EXISTS answers (question TEXT PRIMARY KEY, evidence TEXT)")
+        self._store = KeyValueStore(self.file, "answers", "question", {"evidence": "TEXT"}, _WAIT)
 
     def read(self, questions: Sequence[Question]) -> dict[Question, list[float]]:
         """The evidence about those of the questions that were answered before; NaN: no opinion."""
         keys = {_key(question): question for question in questions}
-        names, known = list(keys), {}
-        with self._open() as database:
-            for start in range(0, len(names), _AT_ONCE):
-                batch = names[start:start + _AT_ONCE]
-                rows = database.execute(
-                    f"SELECT question, evidence FROM answers WHERE question IN ({','.join('?' * len(batch))})", batch)
-                known |= {keys[key]: json.loads(value) for key, value in rows}
-        return known
+        return {keys[key]: json.loads(value) for key, (value,) in self._store.read(list(keys)).items()}
 
     def write(self, answers: Mapping[Question, Sequence[float]]) -> None:
         """Keep this evidence; an answer that is known already stays."""
         rows = [(_key(question), json.dumps(list(values))) for question, values in answers.items()]
-        with self._open() as database:
-            database.executemany("INSERT OR IGNORE INTO answers VALUES (?, ?)", rows)
-
-    @contextmanager
-    def _open(self) -> Iterator[sqlite3.Connection]:
-        """A connection of its own for each use: they must not be shared by threads or survive a fork."""
-        with closing(sqlite3.connect(self.file, timeout=_WAIT)) as database, database:
-            yield database
+        self._store.write(rows, replace=False)
 
 
 def _key(question: Question) -> str:

@@ -1,0 +1,47 @@
+"""A key-value store on disk: one table of an SQLite file, which several processes may share."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+_AT_ONCE = 500  # SQLite's limit on variables in one statement was 999 for long
+
+
+class KeyValueStore:
+    """The `table` of `file`: a text called `key`, and the `columns` (name -> SQL type) that are kept by it. `wait`:
+    seconds for another process's writing. The file and its folder are made."""
+
+    def __init__(self, file: Path, table: str, key: str, columns: Mapping[str, str], wait: float):
+        self.file, self._wait = file, wait
+        self._select = f"SELECT {', '.join((key, *columns))} FROM {table} WHERE {key} IN "
+        self._into = f"INTO {table} VALUES ({', '.join('?' * (1 + len(columns)))})"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        kinds = (f"{key} TEXT PRIMARY KEY", *(f"{name} {kind}" for name, kind in columns.items()))
+        with self._open() as database:
+            database.execute("PRAGMA journal_mode=WAL")
+            database.execute(f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(kinds)})")
+
+    def read(self, keys: Sequence[str]) -> dict[str, list]:
+        """The values of those of the keys that are kept."""
+        known = {}
+        with self._open() as database:
+            for start in range(0, len(keys), _AT_ONCE):
+                batch = keys[start:start + _AT_ONCE]
+                rows = database.execute(f"{self._select}({', '.join('?' * len(batch))})", batch)
+                known |= {key: values for key, *values in rows}
+        return known
+
+    def write(self, rows: Iterable[Sequence], replace: bool) -> None:
+        """Keep these rows, a key and its values each; `replace`: in place of older ones of their keys, which stay
+        otherwise."""
+        with self._open() as database:
+            database.executemany(f"INSERT OR {'REPLACE' if replace else 'IGNORE'} {self._into}", rows)
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        """A connection of its own for each use: they must not be shared by threads or survive a fork."""
+        with closing(sqlite3.connect(self.file, timeout=self._wait)) as database, database:
+            yield database
