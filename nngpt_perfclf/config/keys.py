@@ -31,13 +31,12 @@ class Key:
 def keys(prefixes: Sequence[str]) -> list[Key]:
     """The keys that are one of `prefixes` or below it, in the order of the configuration file."""
     types = dict(_types(Config, ""))
-    wanted = [prefix for prefix in prefixes if prefix not in GROUPS]
     found = list(_read(conf_folder() / "perfclf.yaml", ""))
     for group in GROUPS:
         if any(prefix == group or prefix.startswith(f"{group}.") for prefix in prefixes):
             found += _read(conf_folder() / group / f"{_SHOWN[group]}.yaml", f"{group}.")
     chosen = [(name, default, meaning) for name, default, meaning in found
-              if name in prefixes or any(name.startswith(f"{prefix}.") for prefix in (*wanted, *prefixes))]
+              if name in prefixes or any(name.startswith(f"{prefix}.") for prefix in prefixes)]
     return [Key(name, types.get(name, "name or file"), default, meaning) for name, default, meaning in chosen
             if name in types or name in GROUPS]
 
