@@ -10,15 +10,15 @@ import shutil
 import sys
 from pathlib import Path
 
+from nngpt_perfclf.advice.prior import FILE as PRIOR
 from nngpt_perfclf.advice.registry import specs
 from nngpt_perfclf.advice.run_folders import PRETRAINED
 from nngpt_perfclf.console import say
-from nngpt_perfclf.run_folder import MANIFEST, RunFolder
+from nngpt_perfclf.run_folder import DONE, MANIFEST, RunFolder
 from nngpt_perfclf.types import PerfclfError
 
 LARGEST = 12_000_000  # bytes of one adviser: the package is downloaded whole
 LEFT_BEHIND = ("checkpoints", "log.jsonl", "shards")
-PRIOR = "prior.json"
 
 
 def ship(run: Path, pretrained: Path = PRETRAINED) -> Path:
@@ -29,7 +29,7 @@ def ship(run: Path, pretrained: Path = PRETRAINED) -> Path:
     """
     manifest = RunFolder(run).manifest
     kinds = [spec.run_kind for spec in specs().values() if spec.train is not None]
-    if manifest.get("kind") not in kinds or manifest.get("status") != "done":
+    if manifest.get("kind") not in kinds or manifest.get("status") != DONE:
         raise PerfclfError(f"{run} is no finished run of an adviser ({', '.join(kinds)})")
     target = pretrained / manifest["kind"]
     unfinished = target.with_name(f".{target.name}.new")
