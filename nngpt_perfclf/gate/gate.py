@@ -33,7 +33,7 @@ class Gate:
     small random share, and whatever the adviser is not sure of; broken candidates never are.
     outcomes: what was trained before. adviser: as in `rank`; None: whatever the installed plugins answer. file: where
     decisions and outcomes are kept, so that threads and processes share one gate and a stopped one goes on; None: in
-    memory. seed: of the random share.
+    memory. seed: of the random share. scorer: that adviser, where it is loaded already.
 
     The same code with the same recipe gets the same decision again. Raises PerfclfError for an unknown adviser, a
     share outside (0, 1], and a file that is no gate's.
@@ -41,10 +41,10 @@ class Gate:
 
     def __init__(self, target: str, keep: float = 0.5, outcomes: Iterable[Observation] = (),
                  adviser: str | Path | object | None = None, file: str | Path | None = None, seed: int = 0,
-                 config: Config | None = None):
+                 config: Config | None = None, scorer: Scorer | None = None):
         self.target, self.seed = target, seed
         self.settings = Settings(keep)
-        self.scorer: Scorer = scorer_of(adviser, config)
+        self.scorer: Scorer = scorer_of(adviser, config) if scorer is None else scorer
         self.adviser = identity(adviser, config)
         self.record = Record(None if file is None else Path(file))
         for seen in outcomes:

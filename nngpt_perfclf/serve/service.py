@@ -80,7 +80,7 @@ class Service:
         """The target's gate, made at its first question."""
         if target not in self._gates:
             self._gates[target] = Gate(target, self.config.serve.keep, adviser=self.config.scorer, file=self.file,
-                                       seed=self.config.seed, config=self.config)
+                                       seed=self.config.seed, config=self.config, scorer=self.scorer)
         return self._gates[target]
 
     def close(self) -> None:

@@ -18,6 +18,7 @@ pytest.importorskip("fastapi")
 uvicorn = pytest.importorskip("uvicorn")
 
 from nngpt_perfclf.config import load_config  # noqa: E402
+from nngpt_perfclf.gate.gate import Gate  # noqa: E402
 from nngpt_perfclf.serve.app import limited, make_app  # noqa: E402
 from nngpt_perfclf.serve.command import check_address  # noqa: E402
 from nngpt_perfclf.serve.service import Service  # noqa: E402
@@ -180,6 +181,15 @@ def test_requests_that_come_in_together_are_scored_in_one_call(tmp_path):
     assert service.score_calls < 16
     server.should_exit = True
     thread.join(10)
+
+
+def test_the_gates_of_all_targets_ask_the_one_adviser_that_is_loaded(tmp_path):
+    config = load_config()
+    service = Service(config, tmp_path / "gate.sqlite")
+    gates = [service.gate_of(target) for target in ("svhn", "mnist")]
+    assert all(gate.scorer is service.scorer for gate in gates)
+    assert {gate.adviser for gate in gates} == {Gate("svhn", adviser=config.scorer, config=config).adviser}
+    service.close()
 
 
 def test_a_token_is_asked_for_where_there_is_one(tmp_path):
