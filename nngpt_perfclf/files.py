@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 @contextmanager
 def whole(file: Path) -> Iterator[Path]:
-    """A path beside `file` to write to, which becomes `file` when the block ends, and is removed when it fails: whoever
-    reads `file` finds the old content or the new one. Its folder is made."""
+    """A path next to `file` to write to. It becomes `file` when the block ends and is removed when it fails: a reader
+    finds the old content or the new one. Its folder is made."""
     file.parent.mkdir(parents=True, exist_ok=True)
     new = file.with_name(f".{file.name}.{os.getpid()}.new")
     try:

@@ -1,4 +1,4 @@
-"""Sharing work over the processes of `accelerate launch`; with one process nothing here costs anything."""
+"""Sharing work over the processes of `accelerate launch`; with one process it has no cost."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def wait() -> None:
 
 @contextmanager
 def main_first() -> Iterator[None]:
-    """The main process does what stands here before the others do, who then find its files."""
+    """The main process runs the block before the others, which then find its files."""
     if not is_main():
         wait()
     yield

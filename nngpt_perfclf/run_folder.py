@@ -1,4 +1,4 @@
-"""A run folder: where a run stands, and its manifest `run.json`: what was run, on which data, with which versions."""
+"""A run folder: the state of a run, and its manifest `run.json`: what was run, on which data, with which versions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fixtures that several rooms share: what set-up left in the cache folder."""
+"""Fixtures that several packages' tests share: what set-up left in the cache folder."""
 
 import pytest
 from hypothesis import settings

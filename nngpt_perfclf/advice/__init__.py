@@ -1,4 +1,4 @@
-"""What is advised: advisers that answer pair questions, score candidates, and abstain where they are not sure."""
+"""Advisers: they answer pair questions, score candidates, and abstain where they are not sure."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ def answer(config: Config, net: str | None = None, ds_a: str | None = None, ds_b
     """
     if batch is not None:
         if net is not None:
-            raise PerfclfError("--batch reads its questions from the file: name no network beside it")
+            raise PerfclfError("--batch reads its questions from the file: name no network as well")
         return answer_all(load_pair_adviser(config.adviser, config), config, Path(batch))
     if net is None or ds_a is None or ds_b is None:
         raise PerfclfError("name a network file and two datasets, as in: advise net.py cifar-10 svhn; or --batch FILE")

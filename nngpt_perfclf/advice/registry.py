@@ -1,4 +1,4 @@
-"""Which adviser a name or a run folder stands for. Built-in and third-party advisers are registered the same way, by
+"""The adviser that a name or a run folder denotes. Built-in and third-party advisers are registered the same way, by
 the hook `register_advisers`."""
 
 from __future__ import annotations

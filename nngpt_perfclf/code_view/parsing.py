@@ -104,7 +104,7 @@ def _refuse_endless(tree: ast.AST) -> None:
         if nodes > _NODES or definitions > _DEFINITIONS:
             raise PerfclfError(f"the network's code has more than {_NODES:,} nodes or {_DEFINITIONS:,} definitions")
         if depths > _DEPTHS:
-            raise PerfclfError("the network's code nests too much too deeply to be read")
+            raise PerfclfError("the network's code has too much deeply nested code to be read")
         if not level:
             return
     raise PerfclfError(f"the network's code nests expressions or blocks more than {_NESTED} levels deep")

@@ -36,7 +36,7 @@ def conf_folder() -> Path:
     for folder in (package / "conf", package.parent / "conf"):
         if (folder / "perfclf.yaml").is_file():
             return folder
-    raise PerfclfError(f"no conf/perfclf.yaml beside or inside {package}: install the package again")
+    raise PerfclfError(f"no conf/perfclf.yaml next to or inside {package}: install the package again")
 
 
 def load_config(file: str | Path | None = None, overrides: list[str] | tuple[str, ...] = (),

@@ -24,6 +24,6 @@ _FATES: dict[str, dict[str, str]] = {
 
 
 def fate_of(place: str, name: str) -> str | None:
-    """What became of an old name where `place` says it stands (``key``, a group, or a key whose value it is), to follow
+    """What became of an old name in this `place` (``key``, a group, or a key whose value it is), to follow
     "was"; None: it is no old name."""
     return _FATES.get(place, {}).get(name)

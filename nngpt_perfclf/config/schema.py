@@ -149,7 +149,7 @@ class RecipeConfig:
 
 @dataclass(frozen=True)
 class Config:
-    """Everything that a verb may be told. `out`: the run folder or file to write; `seed`: of every random draw."""
+    """The whole configuration. `out`: the run folder or file to write; `seed`: of every random draw."""
 
     task: str
     epoch: int

@@ -82,7 +82,7 @@ def _given(path: Path) -> Source:
     for file in (path / DATABASE, path / "db" / DATABASE):
         if file.is_file():
             return Source(file, database)
-    raise PerfclfError(f"corpus.path: {path} holds neither stat/train beside a folder nn of codes nor {DATABASE}; "
+    raise PerfclfError(f"corpus.path: {path} holds neither stat/train next to a folder nn of codes nor {DATABASE}; "
                        f"{how_to_get()}")
 
 

@@ -1,4 +1,4 @@
-"""What a gate answers, and what it knows of itself."""
+"""A gate's decision about a candidate, and the statistics of its decisions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether a gate's scores are worth something: they are compared with the accuracies that were reported since."""
+"""The quality of a gate's scores: they are compared with the accuracies that were reported since."""
 
 from __future__ import annotations
 

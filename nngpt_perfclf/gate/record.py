@@ -1,6 +1,6 @@
 """A gate's memory: an SQLite file that receives every decision and every outcome, one transaction each.
 
-Threads and processes may share it. Whoever is killed loses at most the decision that it was in.
+Threads and processes may share it. A process that is killed loses at most the decision that it was writing.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ class Record:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """Nobody else decides or reports meanwhile; all of it is written, or nothing."""
+        """No other thread or process decides or reports meanwhile; all of it is written, or nothing."""
         with self._lock, self._guard():
             connection = self._open()
             connection.execute("BEGIN IMMEDIATE")

@@ -199,7 +199,7 @@ def run_folder(config: Config) -> Path:
         if (folder / FILE).is_file() and _state(folder / FILE) == (fingerprint(config), None):
             return folder
     if config.resume:
-        raise PerfclfError("nothing to resume: under runs/ is no unfinished loop of this configuration; say out=FOLDER")
+        raise PerfclfError("nothing to resume: runs/ has no unfinished loop of this configuration; give out=FOLDER")
     return Path("runs") / time.strftime(f"loop-%Y%m%d-%H%M%S-{fingerprint(config)[:4]}")
 
 

@@ -1,4 +1,4 @@
-"""Who answers: the model zoo, LoRA fine-tuning and two-option scoring."""
+"""Language models: the model zoo, LoRA fine-tuning and two-option scoring."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Free text from a model, for the paper's protocol alone: advice never rests on it."""
+"""Free text from a model, for the paper's protocol only: advice does not use it."""
 
 from __future__ import annotations
 

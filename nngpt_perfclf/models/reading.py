@@ -1,4 +1,4 @@
-"""Questions about codes read in one pass, each answer with the same bits in any company.
+"""Questions about codes scored in one pass; each answer is bitwise equal in any batch.
 
 What a matrix product gives for a row depends in its last bits on how many rows there are: libraries choose other
 kernels and other orders of summing. So every product over questions is computed in tiles of a fixed number of rows, and

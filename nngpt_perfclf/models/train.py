@@ -1,4 +1,4 @@
-"""Fine-tuning: questions from the training part, TRL's trainer, a LoRA adapter, a run folder that says it all."""
+"""Fine-tuning: questions from the training part, TRL's trainer, a LoRA adapter, a run folder with its record."""
 
 from __future__ import annotations
 

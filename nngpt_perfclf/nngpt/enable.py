@@ -196,7 +196,7 @@ def _starter_folder() -> Path:
         if os.access(folder, os.W_OK):
             return folder
     raise PerfclfError(f"{folders[0]} cannot be written, so that NNGPT's child processes could not be hooked: install "
-                       "NNGPT and nngpt-perfclf in an environment of your own")
+                       "NNGPT and nngpt-perfclf in an environment that you can write to")
 
 
 def _checkouts(starter: Path) -> set[str]:

@@ -53,7 +53,7 @@ class Epoch:
 
     @property
     def records(self) -> Path:
-        """Beside the root of all epochs, which NNGPT empties when it starts."""
+        """Next to the root of all epochs, which NNGPT empties when it starts."""
         return self.folder.parent.parent / "perfclf"
 
     def folders(self) -> list[Path]:
@@ -63,7 +63,7 @@ class Epoch:
         return sorted(found, key=lambda path: (len(path.name), path.name, path.parent != self.synth))
 
     def collides(self, folder: Path) -> bool:
-        """Whether the candidate's name is taken on both sides: which of the two is meant nobody can tell."""
+        """Whether both folders have a candidate of this name, so that the name is ambiguous."""
         return (self.synth / folder.name).exists() and (self.pruned / folder.name).exists()
 
 
@@ -81,7 +81,7 @@ class Found:
 
 
 def pruned_name(synth: str) -> str:
-    """The folder beside `synth` that takes what is pruned: ``pruned_nn`` for ``synth_nn``."""
+    """The folder next to `synth` to which pruned candidates are moved: ``pruned_nn`` for ``synth_nn``."""
     return synth.replace("synth", "pruned") if synth.startswith("synth") else f"pruned_{synth}"
 
 

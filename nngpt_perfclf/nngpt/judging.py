@@ -1,4 +1,4 @@
-"""Which candidates of one generation are worth a training: scored for their datasets, decided on in groups."""
+"""Which candidates of one generation are worth training: scored for their datasets, decided on in groups."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Read the seed row that NNGPT pickles beside each candidate, without running what a pickle may hold.
+"""Read the seed row that NNGPT pickles with each candidate, without running code that the pickle may contain.
 
 A pickle names functions, calls them and sets what they returned to a state. This reader knows the few constructors
 that a pickled Series consists of, by their exact names (pandas 1, 2 and 3 have different ones), and refuses the rest.
-numpy and Arrow believe the shapes, flags and offsets that they are told, so stricter functions stand in for theirs.
+numpy and Arrow do not check the shapes, flags and offsets that they are given, so stricter functions replace theirs.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class _Reader(pickle._Unpickler):
         """The original makes room for as many bytes as are announced, before it sees whether they come."""
         length = int.from_bytes(self.read(8), "little")
         if length > LARGEST:
-            raise PerfclfError("it announces more bytes than it can hold")
+            raise PerfclfError("it declares more bytes than it has")
         self.append(bytearray(self.read(length)))
 
     def refuse(self) -> None:

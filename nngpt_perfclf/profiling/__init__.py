@@ -1,4 +1,4 @@
-"""What a network really is: it is built in a sandbox without training it, and measured."""
+"""Profiles of networks: each is built in a sandbox, without training, and measured."""
 
 from __future__ import annotations
 

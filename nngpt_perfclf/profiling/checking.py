@@ -1,4 +1,4 @@
-"""What the sandbox hands back, believed only where it has the right form: the candidate may have written it."""
+"""Validation of the sandbox's answer: only the right form is accepted, since the candidate may have written it."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def _names(tree: ast.Module) -> dict[str, str | None]:
 
 
 def _class(name: str, defined: dict[str, ast.AST], names: dict[str, str | None]) -> ast.ClassDef | None:
-    """The class of this file that a name stands for, through assignments such as ``Net = Model``."""
+    """The class of this file that a name refers to, through assignments such as ``Net = Model``."""
     for _ in range(len(names) + 1):
         if isinstance(found := defined.get(name), ast.ClassDef):
             return found

@@ -1,4 +1,4 @@
-"""What PyTorch's functions are made to do while a candidate runs: stay on one device, and tell how they drop."""
+"""Changes to PyTorch's functions while a candidate runs: they stay on one device and report dropout rates."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From candidates to profiles: checked by the text, looked up, and built in the sandbox where nobody has built them."""
+"""From candidates to profiles: the text is checked, the cache looked up, and the rest built in the sandbox."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def answers_to(asked: Iterable[tuple[str, Shapes]], limits: Limits = LIMITS,
                cache: ProfileCache | None = None) -> dict[tuple[str, Shapes], Answer | Profile]:
     """What is found of each (code, shapes): from the cache, or by building it.
 
-    A Profile stands where the code was not run: its text shows that it is broken, or there is no sandbox.
+    A Profile is given where the code was not run: its text shows that it is broken, or there is no sandbox.
     """
     cache = cache or ProfileCache()
     tasks = [Task(code, shapes) for code, shapes in dict.fromkeys(asked)]
@@ -60,7 +60,7 @@ def _not_run(shapes: Shapes, fault: str | None) -> Profile:
 
 
 def build(tasks: Sequence[Task], limits: Limits, cache: ProfileCache) -> Iterator[tuple[Task, Answer]]:
-    """Build each network and keep what is found; whoever stops in between loses the last few alone.
+    """Build each network and keep what is found; a stopped run loses only the last few.
 
     What took too long is not kept: another machine may be quicker.
     """

@@ -3,7 +3,7 @@
 A prompt is read as system + prefix + question + option. The prefix depends on the network's code, and the epoch, alone,
 so that it can be computed once for all questions about it. Every part that holds text ends with a newline, and an
 option (the dataset's name) stands at the start of a line, as it does within the question: no tokenizer then merges the
-text before a name with the name, and the name has the same tokens wherever it stands.
+text before a name with the name, and the name has the same tokens everywhere.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Where candidate code runs: a process that can read no file of the user's, change nothing and talk to nobody."""
+"""The sandbox for candidate code: a process that cannot read the user's files, write files or open connections."""

@@ -1,4 +1,4 @@
-"""What a process gives up, for good, before it runs untrusted code; run as a module, it does so for a script.
+"""Permanent restrictions of a process that is about to run untrusted code; run as a module, for a script.
 
 Three layers of the kernel, none of which takes a privilege: resource limits; Landlock, which hides the user's files and
 makes the others read-only; and a seccomp filter, which refuses new processes, signals, sockets and every change of the

@@ -1,4 +1,4 @@
-"""Run a script that nobody has read, in a sandboxed subprocess, and return its output or why it failed."""
+"""Run an untrusted script in a sandboxed subprocess, and return its output or why it failed."""
 
 from __future__ import annotations
 

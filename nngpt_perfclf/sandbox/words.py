@@ -1,4 +1,4 @@
-"""What candidate code says, made fit for a terminal and a log."""
+"""Text that candidate code printed, cleaned for terminals and logs."""
 
 from __future__ import annotations
 

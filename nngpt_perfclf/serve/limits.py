@@ -67,7 +67,7 @@ class Limits:
         if not length.isdigit() or int(length[:20]) > self.config.bytes:
             return 413, f"a request has at most {self.config.bytes:,} bytes"
         if self.active >= self.config.requests:
-            return 503, f"{self.active} requests are worked on; come back later"
+            return 503, f"{self.active} requests are being processed; try again later"
         return None
 
     async def _body(self, receive: Receive) -> bytes | None:

@@ -1,4 +1,4 @@
-"""What the tools check: style, and that the data walks through the rooms in one direction."""
+"""What the tools check: style, and that packages import each other in one direction only."""
 
 import configparser
 import subprocess
