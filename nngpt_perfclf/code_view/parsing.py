@@ -6,6 +6,7 @@ import ast
 import re
 import warnings
 from functools import lru_cache
+from threading import Lock
 
 from nngpt_perfclf.types import PerfclfError
 
@@ -29,6 +30,9 @@ _QUIET = re.compile(r"""
     ) | [#][^\n]*""", re.VERBOSE)
 _WORD = re.compile(r"\w+")
 _UNARY = re.compile(r"(?:[-+~]\s*+|not\s++|lambda\s*+:\s*+|await\s++){60}")
+# CPython 3.11 counts the depth of the tree that it builds for all threads together: two that parse at the same time can
+# raise SystemError "AST constructor recursion depth mismatch". `warnings.catch_warnings` is not thread-safe either.
+_ONE_AT_A_TIME = Lock()
 _INDENT = re.compile(r"^[ \t]*(?=\S)", re.MULTILINE)
 
 
@@ -48,7 +52,7 @@ def parse(code: str) -> ast.Module | None:
         raise PerfclfError(f"the network's code has more than {_WORDS:,} words")
     _refuse_deep(quieted)
     try:
-        with warnings.catch_warnings():
+        with _ONE_AT_A_TIME, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(code)
     except (SyntaxError, ValueError):

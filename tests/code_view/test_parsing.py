@@ -1,6 +1,7 @@
 """Whatever a network's code is made of, it is viewed or refused with a clear line in about a second."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 
 import pytest
@@ -148,3 +149,21 @@ def test_lemurs_largest_network_needs_less_than_half_of_what_is_allowed(lemur_co
     monkeypatch.setattr(names, "_MOST_WORK", names._MOST_WORK // 10)
     assert len(code) > 170_000
     assert code_view.__wrapped__(code).parsed
+
+
+def test_threads_may_parse_at_the_same_time(monkeypatch):
+    inside, most = [], []
+
+    def slow(code):
+        inside.append(code)
+        most.append(len(inside))
+        real("x = [" + "(1 + 2), " * 5_000 + "]")
+        inside.pop()
+        return real(code)
+
+    real = parsing.ast.parse
+    monkeypatch.setattr(parsing.ast, "parse", slow)
+    with ThreadPoolExecutor(8) as threads:
+        trees = list(threads.map(parsing.parse, [f"a = {number}" for number in range(24)]))
+    assert [tree.body[0].value.value for tree in trees] == list(range(24))
+    assert max(most) == 1
