@@ -22,13 +22,13 @@ from nngpt_perfclf.console import progress, say
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.evaluation import metrics
 from nngpt_perfclf.evaluation.matching import read_answer
-from nngpt_perfclf.evaluation.run import RESULT, plan, run_folder
+from nngpt_perfclf.evaluation.run import RESULT, finished_result, plan, run_folder
 from nngpt_perfclf.files import read_json, write_json
 from nngpt_perfclf.models import ensure_ready
 from nngpt_perfclf.prompts import Prompt, find_template, render
 from nngpt_perfclf.run_folder import RunFolder, manifest
 from nngpt_perfclf.tasks import TaskData, question_of
-from nngpt_perfclf.tasks.pairs import PAIR_COLUMNS
+from nngpt_perfclf.tasks.pairs import OF_A_SIDE, PAIR_COLUMNS, trials_of_task
 from nngpt_perfclf.types import PerfclfError
 
 if TYPE_CHECKING:
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
     from nngpt_perfclf.tasks import Task
 
 MODES = ("strict", "reference")
-_SIDE = {"dataset": "ds", "accuracy": "acc", "norm": "norm", "rank": "rank", "trial": "trial", "lr": "lr",
-         "momentum": "momentum", "batch": "batch", "dropout": "dropout", "transform": "transform"}
 
 # Raw texts that the model with the adapter in a folder (None: without an adapter) generates for the prompts.
 Generate = Callable[[Path | None, Sequence[Prompt]], list[str]]
@@ -62,8 +60,8 @@ def evaluate_generated(config: Config, run: str | None = None) -> dict:
     record = manifest("paper", plan(config), data.fingerprint, adviser=run or model.name,
                       networks=test["nn"].nunique())
     claimed.begin(record)
-    if (folder / RESULT).is_file():
-        return {key: value for key, value in read_json(folder / RESULT).items() if key != "record"}
+    if (finished := finished_result(folder)) is not None:
+        return finished
     prior = PairPrior.fit(train)
     prior_p = np.array([prior(row.ds_a, row.ds_b) for row in test.itertuples()])
     tuner = FineTuner(config, model)
@@ -146,8 +144,8 @@ def paper_rows(corpus: Corpus, task: Task, count: int, seed: int, best: bool, la
     first, second = _join(trials, count, np.random.default_rng(seed))
     if len(first) < count:
         raise PerfclfError(f"task {task.name} has only {len(first)} rows, not {count}")
-    keep = ["nn", "epoch", *_SIDE]
-    sides = [trials.loc[rows, keep].rename(columns={name: f"{short}_{side}" for name, short in _SIDE.items()})
+    keep = ["nn", "epoch", *OF_A_SIDE]
+    sides = [trials.loc[rows, keep].rename(columns={name: f"{short}_{side}" for name, short in OF_A_SIDE.items()})
              .reset_index(drop=True) for rows, side in ((first, "a"), (second, "b"))]
     table = pd.concat([sides[0], sides[1].drop(columns=["nn", "epoch"])], axis=1)
     tie = table["norm_a"] == table["norm_b"]
@@ -221,10 +219,7 @@ def _generated(file: Path, generate: Callable[[], list[str]]) -> list[str]:
 
 def _trials(corpus: Corpus, task: Task, label_epoch: int) -> pd.DataFrame:
     """The task's trials at all epochs: `norm` relative to the best at `label_epoch`, `rank` at their own epoch."""
-    trials = corpus.trials
-    trials = trials[(trials["task"] == task.task) & (trials["metric"] == task.metric)
-                    & trials["dataset"].isin(task.datasets)]
-    trials = trials.astype({"nn": "str", "dataset": "str", "transform": "str"})
+    trials = trials_of_task(corpus, task).astype({"nn": "str", "dataset": "str", "transform": "str"})
     best = trials[trials["epoch"] == label_epoch].groupby("dataset")["accuracy"].max()
     missing = sorted(set(trials["dataset"]) - set(best[best > 0].index))
     if missing:

@@ -59,13 +59,13 @@ def evaluate_one(config: Config, name: str, folder: Path) -> dict:
     run = RunFolder(folder).claim(config.resume)
     check_split(name, config)
     data = TaskData.load(config)
-    prior = PairPrior.fit(data.pairs(part="train"))
-    pairs = chosen_pairs(data.pairs(), config)
+    every = data.pairs()
+    prior, pairs = PairPrior.fit(every[every["part"] == "train"]), chosen_pairs(every, config)
     record = manifest("evaluation", plan(config), data.fingerprint, adviser=name, pairs=_fingerprint(pairs))
     with processes.main_first():
         run.begin(record)
-    if (folder / RESULT).is_file():
-        return {key: value for key, value in read_json(folder / RESULT).items() if key != "record"}
+    if (finished := finished_result(folder)) is not None:
+        return finished
 
     view, computed = recipe_view(config, data), []
 
@@ -97,6 +97,13 @@ def evaluate_one(config: Config, name: str, folder: Path) -> dict:
         write_json(folder / RESULT, {**result, "record": {**record, "computed_with": "; ".join(computed)}})
         shutil.rmtree(folder / SHARDS)
     return result
+
+
+def finished_result(folder: Path) -> dict | None:
+    """The figures of the evaluation in `folder`, without their manifest; None where it is not finished."""
+    if not (folder / RESULT).is_file():
+        return None
+    return {key: value for key, value in read_json(folder / RESULT).items() if key != "record"}
 
 
 def chosen_pairs(pairs: pd.DataFrame, config: Config) -> pd.DataFrame:

@@ -6,7 +6,6 @@ import ast
 import hashlib
 import itertools
 import json
-import re
 import shutil
 import tempfile
 from importlib.util import find_spec
@@ -17,6 +16,7 @@ import numpy as np
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.hookspecs import hookimpl
 from nngpt_perfclf.local_training import image_sets
+from nngpt_perfclf.recipes import transform_parts
 from nngpt_perfclf.sandbox import process as sandbox
 from nngpt_perfclf.sandbox.words import unicode_fault
 from nngpt_perfclf.types import Candidate, Outcome, PerfclfError, Recipe
@@ -140,10 +140,10 @@ def runs_here(code: str) -> bool:
 
 
 def _image_size(transform: str) -> int | None:
-    """The pixels of a side that LEMUR's name of a plain image pipeline states: 32 for ``norm_32_flip``. Others, such as
-    ``complex_32``, make of images what is none any more."""
-    stated = re.match(r"(?:norm|echo)_(\d+)(?=_|$)", transform)
-    return int(stated[1]) if stated else None
+    """The side in pixels that a pipeline resizes to: 32 for ``norm_32_flip``. None where its name states no size, and
+    for pipelines such as ``complex_32``, whose results are not images."""
+    parts = transform_parts(transform)
+    return parts.size if parts.kind in ("norm", "echo") else None
 
 
 def _seed_of(candidate: Candidate, target: str, seed: int) -> int:

@@ -23,7 +23,7 @@ from nngpt_perfclf.console import say
 from nngpt_perfclf.corpus import load_corpus
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.models.adapter import with_adapter
-from nngpt_perfclf.models.device import instruction_set, matrix_rate, resolve
+from nngpt_perfclf.models.device import instruction_set, matrix_rate, resolve, timed
 from nngpt_perfclf.models.generation import generate
 from nngpt_perfclf.models.language import LanguageModel, load, threads
 from nngpt_perfclf.models.rows import completion_row, option_row
@@ -172,18 +172,16 @@ def _code(config: Config, net: str | None) -> str:
         raise PerfclfError(f"cannot read {net}: {error}") from error
 
 
-def _seconds(work: Callable[[], object], repeats: int = REPEATS, choose: Callable = np.median) -> float:
-    """What one call takes, after one that does not count where several are timed."""
+def _seconds(work: Callable[[], object], repeats: int = REPEATS) -> float:
+    """The median time of a call, after one that does not count where several are timed."""
     if repeats > 1:
-        work()
+        timed(work)
     taken = []
     for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - start)
+        taken.append(timed(work)[1])
         if sum(taken) > LONG:
             break
-    return float(choose(taken))
+    return float(np.median(taken))
 
 
 def _peak_memory() -> float:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 import torch
 
@@ -18,6 +18,7 @@ from nngpt_perfclf.console import say
 from nngpt_perfclf.files import read_json, write_json
 
 Precision = Literal["float32", "bfloat16"]
+T = TypeVar("T")
 
 # Without instructions of its own for bfloat16 a processor converts every number, and is 20 to 100 times slower.
 _WORTH_IT = 1.2
@@ -93,14 +94,19 @@ def best_seconds(work: Callable[[], object], repeats: int) -> float:
     """The shortest of several calls after one that does not count, unless it takes too long to be repeated."""
     taken = []
     for _ in range(repeats + 1):
-        start = time.perf_counter()
-        work()
-        if torch.cuda.is_available():
-            torch.cuda.synchronize()
-        taken.append(time.perf_counter() - start)
+        taken.append(timed(work)[1])
         if taken[0] > _TOO_LONG:
             break
     return min(taken[1:] or taken)
+
+
+def timed(work: Callable[[], T]) -> tuple[T, float]:
+    """What a call returns, and its seconds, including the work that it leaves to a GPU."""
+    start = time.perf_counter()
+    result = work()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return result, time.perf_counter() - start
 
 
 def instruction_set() -> str:

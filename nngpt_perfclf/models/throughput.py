@@ -5,8 +5,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ import torch
 from nngpt_perfclf.budget import Rates
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.models.adapter import with_adapter
-from nngpt_perfclf.models.device import resolve
+from nngpt_perfclf.models.device import resolve, timed
 from nngpt_perfclf.models.encoder import prompt_tokens
 from nngpt_perfclf.models.language import LanguageModel
 from nngpt_perfclf.models.rows import option_row, row_tokens
@@ -71,12 +71,10 @@ def training_rate(model: LanguageModel, config: Config) -> float:
 def _rate(work: Callable[[int], int]) -> float:
     """Tokens a second of the largest sample that takes about a second; `work` gives the tokens of one of so many
     questions. The first call, which prepares more than it computes, does not count."""
-    work(2)
+    timed(partial(work, 2))
     questions = 2
     while True:
-        started = time.perf_counter()
-        tokens = work(questions)
-        seconds = time.perf_counter() - started
+        tokens, seconds = timed(partial(work, questions))
         if seconds > _ENOUGH / 4 or questions >= _LARGEST:
             return tokens / seconds
         questions *= 4

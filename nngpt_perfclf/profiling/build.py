@@ -20,13 +20,14 @@ import torch
 from nngpt_perfclf.profiling.modes import Dropouts, OnMeta
 from nngpt_perfclf.profiling.paths import EDGE
 from nngpt_perfclf.profiling.recorder import Recorder
+from nngpt_perfclf.profiling.settings import FIRST, SECOND
 from nngpt_perfclf.profiling.sites import CODE, Sites
 from nngpt_perfclf.profiling.training_setup import setup_of
 
 WAYS = ("meta", "mixed", "real")
 BATCH = 2
 # Two recipes, so that it shows how each setting follows from the recipe (see `settings`).
-PROBES = ({"lr": 0.01, "momentum": 0.9, "dropout": 0.2}, {"lr": 0.02, "momentum": 0.8, "dropout": 0.3})
+PROBES = tuple({name: getattr(recipe, name) for name in ("lr", "momentum", "dropout")} for recipe in (FIRST, SECOND))
 # LEMUR draws any other hyperparameter uniformly from 0..1 (nn-dataset, ab/nn/util/Train.py).
 UNKNOWN_HYPERPARAMETER = 0.5
 

@@ -99,10 +99,9 @@ def recorded_shapes(corpus: Corpus, datasets: dict[str, DatasetProperties], task
     trials = corpus.trials
     kept = trials[(trials["task"] == task) & (trials["epoch"] <= LAST_EPOCH) & trials["dataset"].isin(list(datasets))]
     counted = kept.groupby(["nn", "dataset", "transform"], observed=True).size().rename("trials").reset_index()
-    shapes = {pair: shapes_of(Recipe(transform=pair[1]), pair[0], datasets)
-              for pair in set(zip(counted["dataset"].astype(str), counted["transform"].astype(str), strict=True))}
-    counted["shapes"] = [shapes[pair] for pair in
-                         zip(counted["dataset"].astype(str), counted["transform"].astype(str), strict=True)]
+    pairs = list(zip(counted["dataset"].astype(str), counted["transform"].astype(str), strict=True))
+    shapes = {pair: shapes_of(Recipe(transform=pair[1]), pair[0], datasets) for pair in set(pairs)}
+    counted["shapes"] = [shapes[pair] for pair in pairs]
     table = counted.sort_values("trials", ascending=False, kind="stable").groupby(
         ["nn", "shapes"], observed=True, sort=False).agg(dataset=("dataset", "first"), trials=("trials", "sum"))
     table = table.reset_index().sort_values(["nn", "trials"], ascending=[True, False], kind="stable")

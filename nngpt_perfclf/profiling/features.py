@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from nngpt_perfclf.profiling.settings import line
+from nngpt_perfclf.profiling.settings import FOLLOWS, line
 from nngpt_perfclf.profiling.types import Shapes, Structure
 
 # Feature -> the ATen operators that it counts.
@@ -104,7 +104,7 @@ def _dropouts(structure: Structure) -> dict[str, float | None]:
 def _setup(structure: Structure) -> dict[str, float | None]:
     first, second = structure.setups
     found: dict[str, float | None] = {}
-    for name, of in (("lr", "lr"), ("momentum", "momentum"), ("beta1", "momentum")):
+    for name, of in FOLLOWS.items():
         values = getattr(first, name), getattr(second, name)
         offset, factor = (None, None) if None in values else line(*values, of)
         found |= {f"{name}_offset": offset, f"{name}_factor": factor}

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nngpt_perfclf.profiling.checking import read_answer
-from nngpt_perfclf.profiling.server import NO_SANDBOX
+from nngpt_perfclf.profiling.server import NO_SANDBOX, frame
 from nngpt_perfclf.profiling.types import Shapes, Structure
 from nngpt_perfclf.sandbox.process import Limits, environment, lock_limits
 from nngpt_perfclf.types import PerfclfError
@@ -88,10 +88,10 @@ class Pool:
     def _send(self, number: int, task: Task) -> None:
         shapes = asdict(task.shapes)
         kind = "complex" if task.shapes.complex else "norm"
-        body = task.code.encode()
-        head = {"number": number, "request": {**shapes, "transform": f"{kind}_{task.shapes.size}"}, "length": len(body)}
+        head = {"number": number, "request": {**shapes, "transform": f"{kind}_{task.shapes.size}"}}
+        message = frame(head, task.code.encode())
         try:
-            self._server.stdin.write(json.dumps(head).encode() + b"\n" + body)
+            self._server.stdin.write(message)
             self._server.stdin.flush()
         except BrokenPipeError:
             self._ended()

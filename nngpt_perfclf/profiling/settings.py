@@ -10,7 +10,7 @@ from dataclasses import replace
 from nngpt_perfclf.profiling.types import Structure, TrainingSetup
 from nngpt_perfclf.types import Recipe
 
-# `build.PROBES`, which cannot be imported here: it stands beside PyTorch.
+# Every network is built under these two recipes (`build.PROBES`).
 FIRST = Recipe(lr=0.01, momentum=0.9, dropout=0.2)
 SECOND = Recipe(lr=0.02, momentum=0.8, dropout=0.3)
 # The setting -> what of the recipe it follows from. LEMUR's networks give Adam the momentum as its first beta.

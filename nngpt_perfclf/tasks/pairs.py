@@ -23,11 +23,19 @@ if TYPE_CHECKING:
 
 LABELS = {"normalized": "norm", "rank": "rank"}
 TRIALS = ("random", "best")
-_OF_A_SIDE = {"accuracy": "acc", "norm": "norm", "rank": "rank", "trial": "trial", "lr": "lr", "momentum": "momentum",
-              "batch": "batch", "dropout": "dropout", "transform": "transform"}
+# Columns of a trial, and their names in a pair without the side.
+OF_A_SIDE = {"dataset": "ds", "accuracy": "acc", "norm": "norm", "rank": "rank", "trial": "trial", "lr": "lr",
+             "momentum": "momentum", "batch": "batch", "dropout": "dropout", "transform": "transform"}
 PAIR_COLUMNS = ("nn", "epoch", "ds_a", "ds_b", "acc_a", "acc_b", "norm_a", "norm_b", "rank_a", "rank_b", "better",
                 "tie", "margin", *(f"{name}_{side}" for side in "ab" for name in
                                    ("trial", "lr", "momentum", "batch", "dropout", "transform")))
+
+
+def trials_of_task(corpus: Corpus, task: Task) -> pd.DataFrame:
+    """The task's recorded trials at all epochs."""
+    trials = corpus.trials
+    return trials[(trials["task"] == task.task) & (trials["metric"] == task.metric)
+                  & trials["dataset"].isin(task.datasets)]
 
 
 def labelled_trials(corpus: Corpus, task: Task, epoch: int) -> pd.DataFrame:
@@ -35,9 +43,7 @@ def labelled_trials(corpus: Corpus, task: Task, epoch: int) -> pd.DataFrame:
 
     Raises PerfclfError, naming the epochs that have trials, if there are none.
     """
-    trials = corpus.trials
-    trials = trials[(trials["task"] == task.task) & (trials["metric"] == task.metric)
-                    & trials["dataset"].isin(task.datasets)]
+    trials = trials_of_task(corpus, task)
     at_epoch = trials[trials["epoch"] == epoch]
     if at_epoch.empty:
         epochs = sorted(trials["epoch"].unique().tolist())
@@ -125,11 +131,11 @@ def _joined(trials: pd.DataFrame, chosen: pd.DataFrame | None, pair: tuple[str, 
         rows = trials if chosen is None else chosen
         rows = rows[rows["dataset"] == own]
         side = _drawn(rows, other, seed) if chosen is None else rows
-        sides.append(side[[*keys, "dataset", *_OF_A_SIDE]])
+        sides.append(side[[*keys, *OF_A_SIDE]])
     both = sides[0].merge(sides[1], on=keys, suffixes=("_a", "_b"))
     swap = _hashed(both["nn"] + "|" + both["epoch"].astype(str), f"{seed}|{'|'.join(pair)}") % np.uint64(2) == 1
     table = both[keys].copy()
-    for name, short in (("dataset", "ds"), *_OF_A_SIDE.items()):
+    for name, short in OF_A_SIDE.items():
         first, second = both[f"{name}_a"], both[f"{name}_b"]
         table[f"{short}_a"] = pd.Series(np.where(swap, second, first), dtype=first.dtype)
         table[f"{short}_b"] = pd.Series(np.where(swap, first, second), dtype=first.dtype)

@@ -1,8 +1,9 @@
 """What a loop tries, and what it refuses before anything is asked."""
 
 import pytest
+import yaml
 
-from nngpt_perfclf.config import load_config
+from nngpt_perfclf.config import conf_folder, load_config
 from nngpt_perfclf.loop.plan import rule_of, trials
 from nngpt_perfclf.types import PerfclfError
 
@@ -13,6 +14,12 @@ def test_only_policies_that_ask_are_tried_with_every_adviser_and_with_a_miss_pro
     assert [(policy, adviser, rule.keep) for policy, adviser, rule in trials(config)] == [
         ("nop", "nobody", 1.0), ("ask", "pointwise", 0.5), ("ask", "pointwise", None), ("ask", "prior", 0.5),
         ("ask", "prior", None), ("random", "nobody", 0.5)]
+
+
+def test_one_generation_differs_from_the_replay_in_nothing_but_their_number():
+    replay, single = (yaml.safe_load((conf_folder() / "loop" / f"{kind}.yaml").read_text(encoding="utf-8"))
+                      for kind in ("replay", "single"))
+    assert single == {**replay, "kind": "single", "resamples": 1}
 
 
 @pytest.mark.parametrize(("overrides", "complaint"), [

@@ -1,6 +1,8 @@
 import multiprocessing
 import subprocess
 import sys
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import pytest
 from profiled_networks import network
@@ -86,25 +88,20 @@ def test_an_unknown_dataset_is_an_error():
     assert profile([], "cifar-10") == []
 
 
+def pool_that_runs(run):
+    """In place of the fork server's `Pool`; `run`: its method."""
+    return lambda limits: nullcontext(SimpleNamespace(run=run))
+
+
 def test_what_took_too_long_is_tried_again(monkeypatch):
     answers = []
 
-    class Slow:
-        def __init__(self, limits):
-            pass
+    def run(tasks):
+        for task in tasks:
+            answers.append(task)
+            yield task, Answer(10.0, reason="took longer than 10 s", timed_out=True)
 
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            pass
-
-        def run(self, tasks):
-            for task in tasks:
-                answers.append(task)
-                yield task, Answer(10.0, reason="took longer than 10 s", timed_out=True)
-
-    monkeypatch.setattr(profiler, "Pool", Slow)
+    monkeypatch.setattr(profiler, "Pool", pool_that_runs(run))
     for _ in range(2):
         found = profile([Candidate("net", PLAIN)], "svhn")[0]
         assert (found.status, found.broken) == ("timed out", False)
@@ -114,21 +111,11 @@ def test_what_took_too_long_is_tried_again(monkeypatch):
 def test_a_stopped_batch_keeps_what_was_done(monkeypatch):
     tasks = [Task(PLAIN, Shapes(3, size, 10)) for size in (8, 16)]
 
-    class Stopped:
-        def __init__(self, limits):
-            pass
+    def run(tasks):
+        yield tasks[0], Answer(0.1, stage="forward", reason="no")
+        raise KeyboardInterrupt
 
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
-            pass
-
-        def run(self, tasks):
-            yield tasks[0], Answer(0.1, stage="forward", reason="no")
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(profiler, "Pool", Stopped)
+    monkeypatch.setattr(profiler, "Pool", pool_that_runs(run))
     with pytest.raises(KeyboardInterrupt):
         list(profiler.build(tasks, profiler.LIMITS, ProfileCache()))
     assert ProfileCache().read(tasks) == {tasks[0]: Answer(0.1, stage="forward", reason="no")}
