@@ -87,32 +87,32 @@ VERBS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; 0: done, 1: a clear one-line error, 2: usage."""
     parser = _parser()
-    told, later = parser.parse_known_args(argv)
+    arguments, later = parser.parse_known_args(argv)
     if flags := [word for word in later if word.startswith("-")]:
-        parser.error(f"{told.verb} has no option {flags[0]}")
-    verb = VERBS[told.verb]
+        parser.error(f"{arguments.verb} has no option {flags[0]}")
+    verb = VERBS[arguments.verb]
     # argparse gives up on words that stand behind an option; people do not.
-    words = [*told.words, *later]
+    words = [*arguments.words, *later]
     overrides = [word for word in words if _OVERRIDE.match(word)]
     operands = [word for word in words if not _OVERRIDE.match(word)]
-    _check_operands(parser, told.verb, verb, operands)
+    _check_operands(parser, arguments.verb, verb, operands)
     names = [flag.strip("-").replace("-", "_") for flag, _, _ in verb.options]
-    options = {name: getattr(told, name) for name in names}
+    options = {name: getattr(arguments, name) for name in names}
     try:
         from nngpt_perfclf.config import conf_folder, load_config
         from nngpt_perfclf.console import show
         from nngpt_perfclf.extras import extras_named
 
-        config = load_config(told.config or (verb.config and conf_folder() / verb.config), overrides)
+        config = load_config(arguments.config or (verb.config and conf_folder() / verb.config), overrides)
         with extras_named():
             result = _function(verb.call)(config, *operands, **options)
-        show(result if told.json or verb.table is None else _function(verb.table)(result), told.json)
+        show(result if arguments.json or verb.table is None else _function(verb.table)(result), arguments.json)
     except (PerfclfError, OSError) as error:
-        print(f"nngpt-perfclf {told.verb}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"nngpt-perfclf {arguments.verb}: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print(f"nngpt-perfclf {told.verb}: stopped; what was finished is kept (a run folder goes on with resume=true)",
-              file=sys.stderr)
+        print(f"nngpt-perfclf {arguments.verb}: stopped; what was finished is kept "
+              "(a run folder goes on with resume=true)", file=sys.stderr)
         return 130
     return 0
 

@@ -73,9 +73,9 @@ class Gate:
             sound = [candidate for candidate, fault in zip(new, faults, strict=True) if fault is None]
             scores, unscored = scores_of(self.scorer, sound, self.target)
             given = iter(scores)
-            told = [(candidate, fault, None if fault else next(given))
+            judged = [(candidate, fault, None if fault else next(given))
                     for candidate, fault in zip(new, faults, strict=True)]
-            known |= self._decided(told, unscored)
+            known |= self._decided(judged, unscored)
         return [known[key_of(candidate)] for candidate in candidates]
 
     def report(self, candidate: Candidate, accuracy: float | None, epoch: int = 1) -> None:
@@ -102,20 +102,20 @@ class Gate:
                          len(self.record.scored_outcomes(self.target, self.adviser)[0]), quality.hit_rate,
                          quality.correlation, quality.warning)
 
-    def _decided(self, told: Sequence[tuple[Candidate, str | None, Score | None]],
+    def _decided(self, judged: Sequence[tuple[Candidate, str | None, Score | None]],
                  unscored: str) -> dict[str, Decision]:
         """Decide in one transaction; somebody else may have decided on some of them meanwhile."""
         with self.record.transaction():
-            known = self.record.known(self.target, [candidate for candidate, _, _ in told])
+            known = self.record.known(self.target, [candidate for candidate, _, _ in judged])
             stream = _Stream(*self.record.recent(self.target, self.adviser), self.record.balance(self.target))
             warning, made = self.record.quality(self.target).warning, []
-            for candidate, fault, score in told:
+            for candidate, fault, score in judged:
                 if key_of(candidate) not in known:
-                    one = self._made(candidate, fault, score, unscored, stream)
-                    made.append(_warned(one, warning) if one.kind in record.WITH_SCORE else one)
-                    stream = stream.after(one, self.settings)
+                    entry = self._made(candidate, fault, score, unscored, stream)
+                    made.append(_warned(entry, warning) if entry.kind in record.WITH_SCORE else entry)
+                    stream = stream.after(entry, self.settings)
             self.record.add_decisions(self.target, self.adviser, made, stream.balance)
-        return known | {key_of(one.candidate): one.decision for one in made}
+        return known | {key_of(entry.candidate): entry.decision for entry in made}
 
     def _made(self, candidate: Candidate, fault: str | None, score: Score | None, unscored: str,
               stream: _Stream) -> Made:

@@ -116,9 +116,9 @@ class Record:
 
     def add_decisions(self, target: str, adviser: str, made: Sequence[Made], balance: float) -> None:
         """Inside a transaction. A candidate that was decided on before is an error: nothing is decided twice."""
-        rows = [(target, key_of(one.candidate), _text(one.candidate.name), adviser, one.kind, one.decision.score,
-                 one.tie, one.decision.threshold, one.decision.train, _text(one.decision.reason), time.time())
-                for one in made]
+        rows = [(target, key_of(entry.candidate), _text(entry.candidate.name), adviser, entry.kind,
+                 entry.decision.score, entry.tie, entry.decision.threshold, entry.decision.train,
+                 _text(entry.decision.reason), time.time()) for entry in made]
         connection = self._open()
         connection.executemany(
             "INSERT INTO decision (target, candidate, name, adviser, kind, score, tie, threshold, train, reason, "
@@ -222,11 +222,11 @@ def _connected(file: Path | None) -> sqlite3.Connection:
 
 def _check(connection: sqlite3.Connection, file: Path | None) -> None:
     """Raise PerfclfError for the database of another program, of another version, or a damaged one."""
-    told = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
-    if told[0] != APPLICATION:
+    header = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
+    if header[0] != APPLICATION:
         raise PerfclfError(f"{file} is not a gate's file but another database")
-    if told[1] != VERSION:
-        raise PerfclfError(f"{file} was written by another version (layout {told[1]}): name another file")
+    if header[1] != VERSION:
+        raise PerfclfError(f"{file} was written by another version (layout {header[1]}): name another file")
     if (fault := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
         raise PerfclfError(f"{file} is damaged: {' '.join(fault.split())}")
 

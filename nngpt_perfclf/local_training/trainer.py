@@ -96,7 +96,7 @@ def accuracy_of(answer: bytes, labels: np.ndarray, classes: int) -> float | None
         return None
     if not isinstance(predicted, list) or len(predicted) != len(labels):
         return None
-    if not all(type(one) is int and 0 <= one < classes for one in predicted):
+    if not all(type(number) is int and 0 <= number < classes for number in predicted):
         return None
     return float(np.mean(np.array(predicted) == labels))
 
