@@ -66,7 +66,7 @@ clean:
 
 .venv/.ready: setup.cfg constraints.txt | .venv/.made
 	@echo "set-up: installing the pinned dependencies"
-	$(PIP) install --no-compile --constraint constraints.txt --no-build-isolation --editable '.[llm,dev]'
+	$(PIP) install --no-compile --constraint constraints.txt --no-build-isolation --editable '.[llm,serve,optuna,dev]'
 	touch $@
 
 # pip would compile one file after the other, those that nothing imports among them; those are compiled when they are.

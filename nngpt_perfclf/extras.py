@@ -13,6 +13,10 @@ EXTRAS = {
     "llm": ("accelerate", "datasets", "filelock", "gguf", "huggingface_hub", "peft", "safetensors", "tokenizers",
             "torch", "transformers", "trl"),
     "gpu": ("bitsandbytes",),
+    "serve": ("fastapi", "uvicorn"),
+    "optuna": ("optuna",),
+    "openevolve": ("openevolve",),
+    "ray": ("ray",),
 }
 
 

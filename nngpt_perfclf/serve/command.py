@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import say
+from nngpt_perfclf.extras import extras_named
 from nngpt_perfclf.types import PerfclfError
 
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -17,12 +17,11 @@ def serve(config: Config) -> dict:
     """Answer requests until the process is stopped; the gates' decisions are kept in ``gate.sqlite`` in the folder
     `out` (default: runs/serve). Raises PerfclfError as `check_address` does, and where the extra is not installed."""
     check_address(config)
-    if find_spec("fastapi") is None or find_spec("uvicorn") is None:
-        raise PerfclfError("the server needs FastAPI and uvicorn: pip install 'nngpt-perfclf[serve]'")
-    import uvicorn
+    with extras_named():
+        import uvicorn
 
-    from nngpt_perfclf.serve.app import limited, make_app
-    from nngpt_perfclf.serve.service import Service
+        from nngpt_perfclf.serve.app import limited, make_app
+        from nngpt_perfclf.serve.service import Service
 
     service = Service(config, Path(config.out or FOLDER) / "gate.sqlite")
     say(f"listening on http://{config.serve.host}:{config.serve.port}; stop with Ctrl-C")
