@@ -1,16 +1,23 @@
-"""How long work takes on a machine whose rates were measured, and how much work fits into a time. Pure arithmetic."""
+"""How long work takes on a machine whose rates are measured, and how much work fits into a time."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from math import ceil
+from typing import TypeVar
+
+T = TypeVar("T")
+Timed = Callable[[Callable[[], T]], tuple[T, float]]
 
 # Mean tokens of the default prompts over LEMUR's validation pairs.
 CODE, WITH_RECIPE, CODE_ONLY = 202, 62, 24
 _CODES_QUESTIONS = 5  # labels of one code that are trained on together: up to 8, and many codes have fewer
 LEAST_CALIBRATION = 64  # pairs; with fewer the fitted weights vary by more than the model changes them
 _LABELS_A_PAIR = 4  # labels trained on for each calibration pair: so that calibration takes less time than training
+ENOUGH = 0.25  # seconds that a sample must take to be measured by
 
 
 @dataclass(frozen=True)
@@ -70,6 +77,13 @@ def calibration_pairs(labels: int, most: int | None) -> int | None:
     return None if most is None else min(most, max(LEAST_CALIBRATION, labels // _LABELS_A_PAIR))
 
 
+def timed(work: Callable[[], T]) -> tuple[T, float]:
+    """What a call returns, and its seconds."""
+    start = time.perf_counter()
+    result = work()
+    return result, time.perf_counter() - start
+
+
 def largest(fits: Callable[[float], bool], steps: int = 40) -> float:
     """The largest share in 0..1 that `fits`, by bisection; 0 where none does. `fits` never holds for more and not for
     less."""
@@ -93,6 +107,23 @@ def pace(estimated: float, taken: float, certain: float = 60.0) -> float:
     The first `certain` seconds count as if they had been estimated right, so that a short beginning decides little.
     """
     return (taken + certain) / (estimated + certain)
+
+
+def measured_rate(work: Callable[[int], float], least: int, most: int, timed: Timed = timed) -> float:
+    """Units a second of a sample that is large enough to be measured by. `work` computes a sample of a size from
+    `least` to `most` and gives its units. The first call, which prepares more than it computes, does not count."""
+    timed(partial(work, least))
+    size = least
+    while True:
+        units, seconds = timed(partial(work, size))
+        if seconds > ENOUGH or size >= most:
+            return units / seconds
+        size = min(4 * size, most)
+
+
+def announcement(what: str, seconds: float, details: str) -> str:
+    """What a verb says before it starts on something long."""
+    return f"{what} takes {in_words(seconds)} on this machine: {details}"
 
 
 def in_words(seconds: float) -> str:

@@ -7,9 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nngpt_perfclf.budget import (
+    ENOUGH,
     LEAST_CALIBRATION,
     Rates,
     Work,
+    announcement,
     asking,
     between,
     calibrating,
@@ -17,6 +19,7 @@ from nngpt_perfclf.budget import (
     checking,
     in_words,
     largest,
+    measured_rate,
     pace,
     ranking,
     training,
@@ -75,6 +78,25 @@ def test_the_pace_lies_between_1_and_what_was_seen(estimated, taken):
     seen = taken / estimated if estimated else math.inf
     assert min(1, seen) - 1e-9 <= found <= max(1, seen) + 1e-9
     assert pace(0, 0) == 1
+
+
+@given(st.floats(1e-4, 10), st.integers(1, 8), st.integers(8, 1000))
+def test_a_rate_is_that_of_a_sample_that_takes_long_enough(each, least, most):
+    done = []
+
+    def work(size):
+        done.append(size)
+        return 3.0 * size
+
+    found = measured_rate(work, least, most, lambda call: (call(), each * done[-1]))
+    assert found == pytest.approx(3 / each)
+    assert done[:2] == [least, least]
+    assert each * done[-1] > ENOUGH or done[-1] == most
+    assert sorted(done) == done
+
+
+def test_an_announcement_says_what_takes_how_long():
+    assert announcement("evaluation", 39.2, "9 pairs") == "evaluation takes about 40 s on this machine: 9 pairs"
 
 
 @pytest.mark.parametrize(("seconds", "words"), [

@@ -48,6 +48,11 @@ class Adviser:
         """Log-odds by source that `ds_a` is the better one, asked in this order; shape (n, k), a NaN: no opinion."""
         raise NotImplementedError
 
+    def reading_seconds(self, questions: Sequence[Question]) -> float | None:
+        """Seconds that a language model will need for the questions in both orders on this machine; None: none reads.
+        """
+        return None
+
     def note(self, question: Question) -> str:
         """What the reason should add about this question; empty: nothing."""
         return ""
@@ -167,6 +172,16 @@ def check_dataset(dataset: str, known: Mapping[str, DatasetProperties]) -> None:
     if dataset not in known:
         raise PerfclfError(f"unknown dataset {str(dataset)!r}{did_you_mean(dataset, known) or ';'} known: "
                            f"{', '.join(sorted(known))}; describe another one in a file, datasets=FILE")
+
+
+def some_networks(questions: Sequence[Question], count: int) -> list[Question]:
+    """All questions about `count` of the networks, evenly spaced: most work is done once for each network."""
+    by_code: dict[str, list[Question]] = {}
+    for question in questions:
+        by_code.setdefault(question.arch_code, []).append(question)
+    groups = list(by_code.values())
+    places = np.unique(np.linspace(0, len(groups) - 1, min(count, len(groups))).astype(int))
+    return [question for place in places for question in groups[place]]
 
 
 def note_on_recipes(question: Question) -> str:

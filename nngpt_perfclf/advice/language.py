@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from nngpt_perfclf.advice.base import Adviser, note_on_recipes
+from nngpt_perfclf.advice.base import Adviser, note_on_recipes, some_networks
 from nngpt_perfclf.advice.prior import PairPrior, load_prior
 from nngpt_perfclf.advice.run_folders import LANGUAGE, LANGUAGE_NAME, PRETRAINED, cache_of, common, folder_of
 from nngpt_perfclf.advice.weights import Weights, load_weights
+from nngpt_perfclf.budget import timed
 from nngpt_perfclf.config import Config, load_config
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.prompts import find_template
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from nngpt_perfclf.models.language import LanguageModel
 
 KIND = LANGUAGE
+SAMPLE = 64  # networks whose tokens are counted to estimate the time of many
 
 
 @dataclass
@@ -51,6 +53,26 @@ class LanguageAdviser(Adviser):
         distinct = list(dict.fromkeys(prompts))
         scores = dict(zip(distinct, self.model.score(distinct, self.batch_tokens, progress=progress), strict=True))
         return np.array([scores[prompt] for prompt in prompts], float), near
+
+    def reading_seconds(self, questions: Sequence[Question]) -> float:
+        """From the tokens of a sample and the measured rate of reading; answers in the cache take no time."""
+        from nngpt_perfclf.models.encoder import prompt_tokens
+        from nngpt_perfclf.models.throughput import reading_rate
+
+        both = [asked for question in questions for asked in (question, question.swapped())]
+        known = self.cache.read(both) if self.cache else {}
+        new = [question for question in dict.fromkeys(both) if question not in known]
+        if not new:
+            return 0.0
+        some = some_networks(new, SAMPLE)
+
+        def ask() -> int:
+            labels = [self.label] * len(some)
+            return prompt_tokens(map(self.model.encoder.asked,
+                                     self.builder.ask(some, labels, self.builder.near(some, labels))))
+
+        tokens, seconds = timed(ask)
+        return (seconds + tokens / reading_rate(self.model)) * len(new) / len(some)
 
     def check(self, question: Question) -> None:
         """As `Adviser.check`; code that parses but is too tangled to be shown cannot be asked about either."""

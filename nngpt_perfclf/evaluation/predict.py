@@ -41,12 +41,12 @@ def predict_in_shards(adviser: object, pairs: pd.DataFrame, codes: Mapping[str, 
                       prior: PairPrior, view: RecipeView = lambda question: question) -> pd.DataFrame:
     """As `predict`, with the rows sorted by network; shards that are in `folder` already are read, not computed."""
     folder.mkdir(parents=True, exist_ok=True)
-    ordered = pairs.sort_values(["nn", "epoch", "ds_a", "ds_b"], ignore_index=True)
+    ordered = _ordered(pairs)
     shards = []
     with progress() as bar:
         task = bar.add_task(f"asking {folder.name}", total=len(ordered))
         for number, chunk in enumerate(_chunks(ordered)):
-            file = folder / f"{number:05d}.parquet"
+            file = _shard(folder, number)
             # Several processes take turns and read each other's shards afterwards.
             if number % processes.count() == processes.rank() and not file.is_file():
                 write_parquet(predict(adviser, chunk, codes, prior, view), file)
@@ -56,10 +56,25 @@ def predict_in_shards(adviser: object, pairs: pd.DataFrame, codes: Mapping[str, 
     return pd.concat([pd.read_parquet(file) for file in shards], ignore_index=True)
 
 
+def unanswered(pairs: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """The pairs that `predict_in_shards` still has to ask about."""
+    chunks = list(_chunks(_ordered(pairs)))
+    return pd.concat([pairs.head(0), *(chunk for number, chunk in enumerate(chunks)
+                                       if not _shard(folder, number).is_file())])
+
+
 def write_parquet(table: pd.DataFrame, file: Path) -> None:
     """Write a table atomically."""
     with whole(file) as new:
         table.to_parquet(new, index=False)
+
+
+def _ordered(pairs: pd.DataFrame) -> pd.DataFrame:
+    return pairs.sort_values(["nn", "epoch", "ds_a", "ds_b"], ignore_index=True)
+
+
+def _shard(folder: Path, number: int) -> Path:
+    return folder / f"{number:05d}.parquet"
 
 
 def _chunks(pairs: pd.DataFrame) -> Iterator[pd.DataFrame]:

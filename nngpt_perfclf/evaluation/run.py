@@ -8,6 +8,7 @@ import re
 import shutil
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,16 +18,18 @@ from nngpt_perfclf import processes
 from nngpt_perfclf.advice import load_advisor
 from nngpt_perfclf.advice.base import Adviser
 from nngpt_perfclf.advice.baselines import PriorAdviser
+from nngpt_perfclf.advice.duration import expected_seconds
 from nngpt_perfclf.advice.prior import PairPrior
 from nngpt_perfclf.advice.run_folders import pretrained_folder
+from nngpt_perfclf.budget import announcement, in_words
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
 from nngpt_perfclf.evaluation.comparison import replicate_ceiling
 from nngpt_perfclf.evaluation.figures import summary
-from nngpt_perfclf.evaluation.predict import RecipeView, predict_in_shards, write_parquet
+from nngpt_perfclf.evaluation.predict import RecipeView, predict_in_shards, unanswered, write_parquet
 from nngpt_perfclf.files import read_json, write_json
 from nngpt_perfclf.run_folder import RunFolder, manifest
-from nngpt_perfclf.tasks import TaskData
+from nngpt_perfclf.tasks import TaskData, question_of
 from nngpt_perfclf.types import PerfclfError, Question
 
 RESULT = "evaluation.json"
@@ -67,27 +70,21 @@ def evaluate_one(config: Config, name: str, folder: Path) -> dict:
     if (finished := finished_result(folder)) is not None:
         return finished
 
-    view, computed = recipe_view(config, data), []
+    title, view = Path(name).name, recipe_view(config, data)
 
-    def predicted(adviser_name: str) -> pd.DataFrame:
-        adviser = load_advisor(adviser_name, config)
-        if isinstance(adviser, PriorAdviser):  # the frequencies in the training part of this configuration
-            adviser = replace(adviser, prior=prior)
-        if isinstance(adviser, Adviser) and adviser.computed_with:
-            computed.append(f"{Path(adviser_name).name}: {adviser.computed_with}")
-        return predict_in_shards(adviser, pairs, data.codes, folder / SHARDS / Path(adviser_name).name, prior, view)
+    def expected(own: str, adviser: object) -> float:
+        left = unanswered(pairs, folder / SHARDS / own)
+        questions = [view(question_of(row, data.codes)) for row in left.itertuples()]
+        return expected_seconds(adviser, questions) / processes.count()
 
-    title = Path(name).name
-    predictions = predicted(name)
-    baselines, left_out = {}, []
-    for baseline in config.evaluate.baselines:
-        try:
-            if Path(baseline).name != title:
-                check_split(baseline, config)
-                baselines[Path(baseline).name] = predicted(baseline)
-        except PerfclfError as error:
-            say(f"baseline {baseline} is left out: {error}")
-            left_out.append(f"{baseline}: {error}")
+    advisers, seconds, left_out = _advisers(name, config, prior, expected)
+    say(announcement("evaluation", sum(seconds.values()), f"{len(pairs):,} pairs in both orders, " + ", ".join(
+        f"{own} {in_words(taken)}" for own, taken in seconds.items())))
+    baselines = {own: predict_in_shards(adviser, pairs, data.codes, folder / SHARDS / own, prior, view)
+                 for own, adviser in advisers.items()}
+    predictions = baselines.pop(title)
+    computed = [f"{own}: {adviser.computed_with}" for own, adviser in advisers.items()
+                if isinstance(adviser, Adviser) and adviser.computed_with]
     figures = summary(predictions, baselines, title, config.evaluate.resamples, config.seed)
     trials = data.trials
     ceiling = replicate_ceiling(trials[trials["nn"].isin(set(pairs["nn"]))], config.label, config.seed)
@@ -97,6 +94,30 @@ def evaluate_one(config: Config, name: str, folder: Path) -> dict:
         write_json(folder / RESULT, {**result, "record": {**record, "computed_with": "; ".join(computed)}})
         shutil.rmtree(folder / SHARDS)
     return result
+
+
+def _advisers(name: str, config: Config, prior: PairPrior,
+              expected: Callable[[str, object], float]) -> tuple[dict[str, object], dict[str, float], list[str]]:
+    """The adviser and its baselines, by the last part of their names; the seconds that each is expected to take; and
+    why some baselines are left out."""
+    found, seconds, left_out = {}, {}, []
+    for place in (name, *config.evaluate.baselines):
+        own = Path(place).name
+        if own in found:
+            continue
+        try:
+            if place != name:
+                check_split(place, config)
+            adviser = load_advisor(place, config)
+            if isinstance(adviser, PriorAdviser):  # the frequencies in the training part of this configuration
+                adviser = replace(adviser, prior=prior)
+            found[own], seconds[own] = adviser, expected(own, adviser)
+        except PerfclfError as error:
+            if place == name:
+                raise
+            say(f"baseline {place} is left out: {error}")
+            left_out.append(f"{place}: {error}")
+    return {own: found[own] for own in seconds}, seconds, left_out
 
 
 def finished_result(folder: Path) -> dict | None:

@@ -17,6 +17,7 @@ from datasets import Dataset
 from transformers import PrinterCallback, TrainerCallback
 from trl import SFTConfig, SFTTrainer
 
+from nngpt_perfclf.budget import Rates, Work, announcement
 from nngpt_perfclf.code_view import code_view
 from nngpt_perfclf.config import Config, EvaluateConfig
 from nngpt_perfclf.console import say
@@ -24,9 +25,11 @@ from nngpt_perfclf.corpus import load_corpus
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.models.adapter import with_adapter
 from nngpt_perfclf.models.device import instruction_set, matrix_rate, resolve, timed
+from nngpt_perfclf.models.encoder import prompt_tokens
 from nngpt_perfclf.models.generation import generate
 from nngpt_perfclf.models.language import LanguageModel, load, threads
 from nngpt_perfclf.models.rows import completion_row, option_row
+from nngpt_perfclf.models.throughput import reading_rate
 from nngpt_perfclf.models.train import make_trainer
 from nngpt_perfclf.models.zoo import ensure_ready
 from nngpt_perfclf.prompts import Prompt, find_template, render
@@ -38,7 +41,10 @@ PEAK = 2048  # of the square matrices whose product is the machine's peak
 REPEATS = 3
 LONG = 60.0  # seconds after which a measurement is not repeated
 TOKENS = (4, 12)  # lengths of two short generations, from which a whole one is estimated
+PREFILL = (4, 512)  # rows and tokens of a reading whose FLOP/s are measured
 APART = 4  # questions asked one by one; they are all alike
+_TRAINED = 2.5  # a token that is trained on takes as long as so many that are read
+_TOKEN = 30  # a pass over one token reads all weights
 STEPS = 3  # of training; TRL's first one counts where another would take too long
 
 
@@ -57,13 +63,16 @@ def bench(config: Config, net: str | None = None) -> dict:
     with threads(config.threads):
         model = load(ensure_ready(config.model), chat=config.model.chat, precision=config.train.precision)
         prompts = _prompts(code, config)
+        long = _prompts(code, replace(config, code_view="cut"))[0]
+        work, rate = expected_work(model, prompts, long, config), reading_rate(model)
+        say(announcement("bench", work.lasts(Rates(rate, rate / _TRAINED)),
+                         f"{model.precision}, {rate:,.0f} tokens read a second"))
         say(f"scoring {len(prompts)} questions")
         single = _seconds(lambda: model.score(prompts[:1]))
         together = _seconds(lambda: model.score(prompts))
         apart = _seconds(lambda: model.score(prompts[:APART], share=False), repeats=1) * len(prompts) / APART
         say("generating answers, as the reference does")
-        prompt = _prompts(code, replace(config, code_view="cut"))[0]
-        generated = generation_seconds(model, prompt, config) * len(prompts)
+        generated = generation_seconds(model, long, config) * len(prompts)
         say("reading, against a matrix product")
         peak, prefill = matrix_rate(model.network.dtype, PEAK, 10), prefill_rate(model)
         say("training, against TRL's defaults")
@@ -81,6 +90,19 @@ def bench(config: Config, net: str | None = None) -> dict:
     }
 
 
+def expected_work(model: LanguageModel, prompts: Sequence[Prompt], long: Prompt, config: Config) -> Work:
+    """The tokens that `bench` reads and trains on, about. A generated token costs as much as `_TOKEN` that are read.
+    TRL's defaults compute the whole vocabulary for each token and share no code."""
+    asked = [model.encoder.asked(prompt) for prompt in prompts]
+    one, every = prompt_tokens(asked[:1]), prompt_tokens(asked)
+    generated = len(TOKENS) * prompt_tokens([model.encoder.asked(long)]) + _TOKEN * sum(TOKENS)
+    read = (REPEATS + 1) * (one + every + PREFILL[0] * PREFILL[1]) + APART * one + generated
+    batch, table = SFTConfig.per_device_train_batch_size, model.answers.numel()
+    weights = sum(weight.numel() for weight in model.causal.get_decoder().parameters()) - table
+    ours = every * config.train.batch * config.train.questions_per_code / len(prompts)
+    return Work(read=read, train=STEPS * (ours + batch * one * (weights + table) / weights))
+
+
 def generation_seconds(model: LanguageModel, prompt: Prompt, config: Config) -> float:
     """What the reference's generation takes for one prompt where it writes as many tokens as it may: the time of
     reading and a few tokens, and that of each further one."""
@@ -92,7 +114,7 @@ def generation_seconds(model: LanguageModel, prompt: Prompt, config: Config) -> 
     return short + token * max(0, config.evaluate.new_tokens - TOKENS[0])
 
 
-def prefill_rate(model: LanguageModel, rows: int = 4, tokens: int = 512) -> float:
+def prefill_rate(model: LanguageModel, rows: int = PREFILL[0], tokens: int = PREFILL[1]) -> float:
     """FLOP/s of reading `rows` sequences: two for each weight outside the embedding and token, and the attention."""
     decoder, settings = model.causal.get_decoder(), model.causal.config
     ids = torch.randint(settings.vocab_size, (rows, tokens), device=model.network.device)

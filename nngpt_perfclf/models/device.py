@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 import platform
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Literal, TypeVar
 
 import torch
 
+from nngpt_perfclf import budget
 from nngpt_perfclf.config import home
 from nngpt_perfclf.console import say
 from nngpt_perfclf.files import read_json, write_json
@@ -102,11 +102,13 @@ def best_seconds(work: Callable[[], object], repeats: int) -> float:
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:
     """What a call returns, and its seconds, including the work that it leaves to a GPU."""
-    start = time.perf_counter()
-    result = work()
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
-    return result, time.perf_counter() - start
+    def finished() -> T:
+        result = work()
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+        return result
+
+    return budget.timed(finished)
 
 
 def instruction_set() -> str:

@@ -5,13 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 import numpy as np
 import torch
 
-from nngpt_perfclf.budget import Rates
+from nngpt_perfclf.budget import Rates, measured_rate
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.models.adapter import with_adapter
 from nngpt_perfclf.models.device import resolve, timed
@@ -22,8 +19,7 @@ from nngpt_perfclf.models.trainer import OptionsCollator, options_log_odds
 from nngpt_perfclf.prompts import Prompt
 from nngpt_perfclf.types import PerfclfError
 
-_ENOUGH = 1.0  # seconds of work after which a larger sample would not be worth waiting for
-_LARGEST = 64  # questions in the largest sample
+_LEAST, _LARGEST = 2, 64  # questions in a sample
 _LAYER = "conv3:{}>{} bn relu max2 "  # a code of 24 such layers has as many tokens as LEMUR's codes on average
 _QUESTION = ("{}: lr-2.6 mom.92 batch64 drop.3 img64 flip norm\n{}: lr-1.9 mom.85 batch256 drop.12 img32 norm\n"
              "better score at epoch 1:\n")
@@ -42,7 +38,7 @@ def reading_rate(model: LanguageModel) -> float:
         model.score(prompts)
         return prompt_tokens(map(model.encoder.asked, prompts))
 
-    return _rate(read)
+    return measured_rate(read, _LEAST, _LARGEST, timed)
 
 
 def training_rate(model: LanguageModel, config: Config) -> float:
@@ -62,22 +58,10 @@ def training_rate(model: LanguageModel, config: Config) -> float:
 
     model.network.train()
     try:
-        return _rate(train)
+        return measured_rate(train, _LEAST, _LARGEST, timed)
     finally:
         model.network.eval()
         model.network.zero_grad(set_to_none=True)
-
-
-def _rate(work: Callable[[int], int]) -> float:
-    """Tokens a second of the largest sample that takes about a second; `work` gives the tokens of one of so many
-    questions. The first call, which prepares more than it computes, does not count."""
-    timed(partial(work, 2))
-    questions = 2
-    while True:
-        tokens, seconds = timed(partial(work, questions))
-        if seconds > _ENOUGH / 4 or questions >= _LARGEST:
-            return tokens / seconds
-        questions *= 4
 
 
 def _prompts(code: int, questions: int) -> list[Prompt]:

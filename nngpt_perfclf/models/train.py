@@ -17,7 +17,7 @@ from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig
 
 from nngpt_perfclf import processes
-from nngpt_perfclf.budget import Work, calibrating, in_words
+from nngpt_perfclf.budget import Work, announcement, calibrating
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress, say
 from nngpt_perfclf.models.adapter import save_adapter, with_adapter
@@ -60,8 +60,9 @@ def fine_tune(model: LanguageModel, builder: PromptBuilder, material: Material, 
     model = with_adapter(model, config)
     watch = Watch(model, builder, material, config, out)
     rates, work = measure(model, config), _work(rows, watch, material, config)
-    say(f"training takes {in_words(work.lasts(rates))} on this machine: {work.train:,.0f} tokens to learn from at "
-        f"{rates.train:,.0f} a second, {work.read:,.0f} to read on validation at {rates.read:,.0f}")
+    say(announcement("training", work.lasts(rates),
+                     f"{work.train:,.0f} tokens to learn from at {rates.train:,.0f} a second, "
+                     f"{work.read:,.0f} to read on validation at {rates.read:,.0f}"))
     trainer = make_trainer(model, rows, config, out, [watch])
     result = trainer.train(resume_from_checkpoint=checkpoint)
     watch.finish()

@@ -101,6 +101,27 @@ def test_evaluate_recipes_chooses_the_recipes_that_an_adviser_sees(recipes):
         assert first.recipe_b != second.recipe_b
 
 
+def test_it_says_before_it_starts_how_long_it_takes_here(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr(run, "expected_seconds", lambda adviser, questions: len(questions) / 2)
+
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "predict_in_shards", stop)
+        with pytest.raises(KeyboardInterrupt):
+            evaluate(settings(tmp_path))
+    assert ("evaluation takes about 2 min on this machine: 100 pairs in both orders, prior about 50 s, always-first "
+            "about 50 s") in capsys.readouterr().err
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "summary", stop)
+        with pytest.raises(KeyboardInterrupt):
+            evaluate(settings(tmp_path, "resume=true"))
+    capsys.readouterr()
+    evaluate(settings(tmp_path, "resume=true"))
+    assert "prior about 1 s, always-first about 1 s" in capsys.readouterr().err, "all was answered before"
+
+
 def test_an_adviser_that_was_trained_on_another_split_is_refused(tmp_path):
     (tmp_path / "run.json").write_text('{"kind": "pairwise", "config": {"split": {"by": "pairs"}}}')
     with pytest.raises(PerfclfError, match=r"trained on another split.*evaluate with split\.by=pairs"):

@@ -21,7 +21,11 @@ def test_every_ratio_is_measured_on_one_network(told, capsys):
                    " def forward(self, x):\n  return self.a(x)\n")
     assert main(["bench", str(net), f"model={folder}", "train.precision=float32", "evaluate.new_tokens=4",
                  "threads=1", "--json"]) == 0
-    result = json.loads(capsys.readouterr().out)
+    said = capsys.readouterr()
+    announced, first, *_ = said.err.splitlines()
+    assert announced.startswith("bench takes about ")
+    assert first == "scoring 42 questions", "nothing is timed before"
+    result = json.loads(said.out)
     assert all(result[name] > 0 for name in RATIOS)
     assert result["precision"] == "float32"
     assert result["instruction_set"]
