@@ -1,4 +1,8 @@
-"""Two small image data sets that need no download: scikit-learn's digits, and shapes that are drawn here."""
+"""Two small image data sets that need no download: scikit-learn's digits, and shapes that are drawn here.
+
+The training images are the same everywhere. The test images are drawn by a seed that this installation keeps to itself:
+a candidate that makes an image set anew does not find the test labels.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,8 @@ from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
+
+from nngpt_perfclf.local_training.secret import secret_seed
 
 SIZE = 32
 TRAIN, TEST = 1024, 512
@@ -30,28 +36,39 @@ def names() -> tuple[str, ...]:
     return tuple(_DRAWN)
 
 
-@cache
 def load(name: str) -> ImageSet:
-    """One of `names()`: 1,024 training and 512 test images, the same ones on every machine."""
-    images, labels = _DRAWN[name]()
-    order = np.random.default_rng(0).permutation(len(images))
-    train, test = order[:TRAIN], order[TRAIN : TRAIN + TEST]
-    return ImageSet(name, int(labels.max()) + 1, images[train], labels[train], images[test], labels[test])
+    """One of `names()`: 1,024 training and 512 test images. Raises PerfclfError where the seed of the test images is
+    damaged."""
+    return drawn(name, secret_seed())
 
 
-def _digits() -> tuple[np.ndarray, np.ndarray]:
-    """1,797 handwritten digits of 8 × 8 grey pixels in 0..16, each pixel enlarged to 4 × 4."""
+@cache
+def drawn(name: str, seed: int) -> ImageSet:
+    """The image set whose test images the `seed` chooses."""
+    return _DRAWN[name](seed)
+
+
+def _digits(seed: int) -> ImageSet:
+    """1,797 handwritten digits of 8 × 8 grey pixels in 0..16, each pixel enlarged to 4 × 4; the test images are some of
+    those that are not trained on."""
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
     grey = (images.reshape(-1, 1, 8, 8) * 255 / 16).astype(np.uint8)
-    return grey.repeat(SIZE // 8, axis=2).repeat(SIZE // 8, axis=3), labels.astype(np.int64)
+    grey = grey.repeat(SIZE // 8, axis=2).repeat(SIZE // 8, axis=3)
+    order = np.random.default_rng(0).permutation(len(images))
+    train, test = order[:TRAIN], np.random.default_rng(seed).permutation(order[TRAIN:])[:TEST]
+    labels = labels.astype(np.int64)
+    return ImageSet("digits", 10, grey[train], labels[train], grey[test], labels[test])
 
 
-def _shapes() -> tuple[np.ndarray, np.ndarray]:
+def _shapes(seed: int) -> ImageSet:
+    return ImageSet("shapes", len(SHAPES), *_drawn_shapes(TRAIN, 0), *_drawn_shapes(TEST, seed))
+
+
+def _drawn_shapes(count: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Eight shapes, one on an image, of random place, size and light colour on a dark background, under noise."""
-    rng = np.random.default_rng(0)
-    count = TRAIN + TEST
+    rng = np.random.default_rng(seed)
     labels = rng.integers(len(SHAPES), size=count)
     centre = rng.uniform(11, SIZE - 11, size=(2, count, 1, 1))
     radius = rng.uniform(5, 10, size=(count, 1, 1))
@@ -74,4 +91,4 @@ def _masks(x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
             (y < 0.9) & (y > 2 * abs(x) - 0.9), cross, stripes]
 
 
-_DRAWN: dict[str, Callable[[], tuple[np.ndarray, np.ndarray]]] = {"digits": _digits, "shapes": _shapes}
+_DRAWN: dict[str, Callable[[int], ImageSet]] = {"digits": _digits, "shapes": _shapes}

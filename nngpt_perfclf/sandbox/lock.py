@@ -17,14 +17,14 @@ import sys
 from importlib import import_module
 
 from nngpt_perfclf.sandbox import landlock, seccomp
-from nngpt_perfclf.sandbox.seccomp import checked
+from nngpt_perfclf.sandbox.seccomp import PR_SET_PDEATHSIG, checked
 
-PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
+PR_SET_NO_NEW_PRIVS = 38
 
 
 def lock(limits: dict) -> None:
-    """Take the limits and give up every right. `limits`: ``cpu_seconds``, ``memory_bytes`` and ``readable``, the files
-    and folders that may be read, besides the system's libraries.
+    """Take the limits and give up every right. `limits`: ``cpu_seconds``, ``memory_bytes``, ``readable``, the files
+    and folders that may be read besides the system's libraries, and ``hidden``, folders inside these that may not.
 
     Raises OSError where the kernel has no seccomp filter, or where a second thread would stay outside of it: code must
     not run then. Where the kernel has no Landlock, every file can be read.
@@ -39,7 +39,7 @@ def lock(limits: dict) -> None:
     _drop_capabilities(libc)
     checked(libc.prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "PR_SET_NO_NEW_PRIVS")
     if landlock.version(libc):
-        landlock.restrict(libc, limits["readable"])
+        landlock.restrict(libc, limits["readable"], limits["hidden"])
     seccomp.refuse_calls(libc)
 
 

@@ -90,7 +90,7 @@ def available() -> bool:
 def lock_limits(limits: Limits, folder: Path) -> dict:
     """What `lock.lock` takes, for code that works in `folder`."""
     return {"cpu_seconds": int(limits.seconds * limits.threads) + 1, "memory_bytes": int(limits.memory * 2**30),
-            "readable": [str(folder), *landlock.libraries()]}
+            "readable": [str(folder), *landlock.libraries()], "hidden": landlock.labelled()}
 
 
 def environment(folder: Path, threads: int) -> dict[str, str]:

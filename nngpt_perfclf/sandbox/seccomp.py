@@ -8,7 +8,7 @@ import os
 import platform
 import sys
 
-PR_SET_SECCOMP = 22
+PR_SET_PDEATHSIG, PR_SET_SECCOMP = 1, 22
 EPERM, EACCES, ENOSYS = 1, 13, 38
 
 # Denied calls: name -> number on x86_64, on aarch64 (None: that machine has no such call). What a capability guards is
@@ -35,13 +35,13 @@ DENIED = {
     "futimesat": (261, None), "utimensat": (280, 88), "setxattr": (188, 5), "lsetxattr": (189, 6),
     "fsetxattr": (190, 7), "removexattr": (197, 14), "lremovexattr": (198, 15), "fremovexattr": (199, 16),
 }
-CLONE, OPEN, OPENAT, PRLIMIT, FCNTL = (56, 220), (2, None), (257, 56), (302, 261), (72, 25)
+CLONE, OPEN, OPENAT, PRLIMIT, FCNTL, PRCTL = (56, 220), (2, None), (257, 56), (302, 261), (72, 25), (157, 167)
 # From here on the numbers are the same everywhere, and a program can do without every one of these calls (io_uring,
 # clone3, openat2, pidfd_…): "not implemented" sends it to the older call, which the filter can look into.
 FIRST_NEW_CALL = 424
 
 CLONE_THREAD = 0x10000
-F_SETOWN, F_SETSIG, F_SETOWN_EX = 8, 10, 15
+F_SETOWN, F_SETSIG, F_SETOWN_EX, F_SETLEASE = 8, 10, 15, 1024
 OPEN_TO_WRITE = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | getattr(os, "O_TMPFILE", 0) & ~os.O_DIRECTORY
 
 ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
@@ -75,9 +75,11 @@ def filter_program(machine: str) -> bytes:
     unless(OPEN, 1, [(_JUMP_ANY_BIT, 0, 1, OPEN_TO_WRITE)], EACCES)
     unless(OPENAT, 2, [(_JUMP_ANY_BIT, 0, 1, OPEN_TO_WRITE)], EACCES)
     unless(PRLIMIT, 0, [(_JUMP_EQUAL, 1, 0, 0)], EPERM)
-    owners = (F_SETOWN, F_SETSIG, F_SETOWN_EX)
-    unless(FCNTL, 1, [(_JUMP_EQUAL, len(owners) - 1 - i, int(i == len(owners) - 1), owner)
-                      for i, owner in enumerate(owners)], EPERM)
+    # To outlive its parent, a process would take back that it dies with it.
+    unless(PRCTL, 0, [(_JUMP_EQUAL, 0, 1, PR_SET_PDEATHSIG)], EPERM)
+    others = (F_SETOWN, F_SETSIG, F_SETOWN_EX, F_SETLEASE)  # signals to others, and files that others wait for
+    unless(FCNTL, 1, [(_JUMP_EQUAL, len(others) - 1 - i, int(i == len(others) - 1), command)
+                      for i, command in enumerate(others)], EPERM)
     steps.append((_RETURN, 0, 0, _ALLOW))
     return b"".join(code.to_bytes(2, "little") + bytes((yes, no)) + value.to_bytes(4, "little")
                     for code, yes, no, value in steps)

@@ -66,7 +66,7 @@ def test_without_a_sandbox_nothing_is_run_and_the_status_says_so(monkeypatch):
 
 
 def test_a_lock_that_fails_when_it_is_tried_is_no_fault_of_the_network(monkeypatch):
-    impossible = {"cpu_seconds": None, "memory_bytes": 1 << 30, "readable": []}
+    impossible = {"cpu_seconds": None, "memory_bytes": 1 << 30, "readable": [], "hidden": []}
     monkeypatch.setattr(pool, "lock_limits", lambda limits, folder: impossible)
     found = profile([Candidate("net", PLAIN)], "svhn")[0]
     assert (found.status, found.broken) == ("no sandbox", False)

@@ -23,6 +23,16 @@ def test_the_libraries_are_those_of_the_interpreter_and_this_package(monkeypatch
     assert not any(Path.home().is_relative_to(path) or Path.cwd().is_relative_to(path) for path in found)
 
 
+def test_all_but_the_hidden_folder_is_readable(tmp_path):
+    for name in ("inside/hidden/data", "inside/other", "beside"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "inside" / "link").symlink_to(tmp_path / "inside" / "hidden")
+    inside, link = str(tmp_path / "inside"), tmp_path / "link"
+    link.symlink_to(inside)
+    found = dict(landlock.rules([str(link), str(tmp_path / "beside")], [f"{inside}/hidden"]))
+    assert found == {inside: False, f"{inside}/other": True, str(tmp_path / "beside"): True}
+
+
 @pytest.mark.skipif(not VERSION, reason="this kernel has no Landlock")
 @pytest.mark.parametrize(("action", "allowed"), [
     ("open(inside + '/file').read()", True), ("os.listdir(inside)", True), ("open(outside + '/file').read()", False),

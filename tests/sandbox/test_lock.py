@@ -11,7 +11,7 @@ def test_the_filter_alone_protects_files_where_the_kernel_has_no_landlock(tmp_pa
         from nngpt_perfclf.sandbox import landlock
         from nngpt_perfclf.sandbox.lock import lock
         landlock.version = lambda libc: 0
-        lock({"cpu_seconds": 5, "memory_bytes": 1 << 28, "readable": []})
+        lock({"cpu_seconds": 5, "memory_bytes": 1 << 28, "readable": [], "hidden": []})
         open("beside", "w")
     """))
     finished = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, env=environment(tmp_path, 1),

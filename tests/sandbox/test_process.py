@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from importlib.util import find_spec
 
 import pytest
 from process_ends import ends_within
@@ -135,6 +136,7 @@ def test_one_that_prints_gigabytes_is_cut_off(run):
     "os.kill(os.getppid(), 9)", "os.killpg(0, 9)", "os.kill(-1, 9)", "signal.pidfd_send_signal(0, 9)",
     "resource.prlimit(os.getppid(), resource.RLIMIT_CPU, (0, 0))", "os.setpriority(0, os.getppid(), 19)",
     "fcntl.fcntl(1, fcntl.F_SETOWN, os.getppid())", "os.sched_setaffinity(os.getppid(), {0})",
+    "fcntl.fcntl(os.open(os.__file__, os.O_RDONLY), fcntl.F_SETLEASE, fcntl.F_RDLCK)",
 ])
 def test_no_other_process_can_be_harmed(run, attack):
     finished = run(f"import fcntl, os, resource, signal\n{attack}")
@@ -168,6 +170,17 @@ def test_no_process_can_leave_the_sandbox(run):
     assert finished.output.split()[-1] == b"held"
 
 
+def test_it_cannot_take_back_that_it_dies_with_its_parent(run):
+    assert run("import ctypes; print(ctypes.CDLL(None).prctl(1, 0, 0, 0, 0))").output == b"-1\n"
+
+
+def test_the_labels_of_installed_image_sets_are_hidden(run):
+    folder = f"{find_spec('sklearn').submodule_search_locations[0]}/datasets/data"
+    finished = run(f"import os; print(os.path.exists({folder!r})); open({folder!r} + '/digits.csv.gz')")
+    assert finished.output == b"True\n"
+    assert "PermissionError" in finished.failure
+
+
 def test_the_machine_says_what_protects_it():
     said = sandbox.protections()
     assert set(said) == {"time", "memory", "output", "processes", "signals", "network", "files", "reading"}
@@ -178,7 +191,8 @@ def test_the_sandboxed_process_dies_with_its_parent(tmp_path):
     (tmp_path / "script.py").write_text("import os, time\nprint(os.getpid(), flush=True)\ntime.sleep(60)\n")
     parent = subprocess.Popen([sys.executable, "-c", textwrap.dedent(f"""
         import json, subprocess, sys, time
-        limits = json.dumps({{"cpu_seconds": 5, "memory_bytes": 1 << 28, "modules": [], "readable": ["/"]}})
+        limits = json.dumps({{"cpu_seconds": 5, "memory_bytes": 1 << 28, "modules": [], "readable": ["/"],
+                              "hidden": []}})
         subprocess.Popen([sys.executable, "-m", {sandbox.LOCK!r}, limits, {str(tmp_path / 'script.py')!r}])
         time.sleep(60)
     """)], stdout=subprocess.PIPE, text=True)

@@ -1,0 +1,35 @@
+"""The seed of the test images: drawn once on each installation, and kept where no candidate can read it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+
+from nngpt_perfclf.config import home
+from nngpt_perfclf.types import PerfclfError
+
+FILE = "test-images.seed"
+_DIGITS = 32  # hexadecimal
+
+
+def secret_seed() -> int:
+    """The seed in the cache folder, which is made where there is none; processes that start together get the same.
+
+    Raises PerfclfError where the file is damaged.
+    """
+    file = home() / FILE
+    if not file.is_file():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        new = file.with_name(f".{FILE}.{secrets.token_hex(8)}.new")
+        new.write_text(secrets.token_hex(_DIGITS // 2))
+        new.chmod(0o600)
+        try:
+            os.link(new, file)  # unlike a rename, it never replaces what another process has put there
+        except FileExistsError:
+            pass
+        finally:
+            new.unlink()
+    told = file.read_bytes()
+    if len(told) != _DIGITS or not set(told) <= set(b"0123456789abcdef"):
+        raise PerfclfError(f"{file} is damaged: delete it, and new test images are drawn")
+    return int(told, 16)
