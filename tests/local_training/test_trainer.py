@@ -92,6 +92,12 @@ def test_other_data_sets_are_left_to_other_plugins(tmp_path):
     assert manager.hook.propose(target="cifar-10", count=1, seed=0) is None
 
 
+def test_a_kernel_that_cannot_hide_the_labels_is_named(monkeypatch, capsys):
+    monkeypatch.setattr(trainer.sandbox, "protections", lambda: {"reading": "none"})
+    trainer.plugin(load_config(overrides=["loop=local"]))
+    assert "this kernel has no Landlock" in capsys.readouterr().err
+
+
 def test_an_unknown_target_is_named():
     with pytest.raises(PerfclfError, match="no local image set 'cifar-10'"):
         trainer.plugin(load_config(overrides=["loop=local", "loop.targets=[cifar-10]"]))
