@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -11,10 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nngpt_perfclf import checksums
 from nngpt_perfclf.types import PerfclfError
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
+
+# What numpy raises for an .npz file with a flipped byte, depending on where it is.
+_DAMAGED = (OSError, EOFError, LookupError, ValueError, TypeError, SyntaxError, MemoryError, RuntimeError, struct.error,
+            zipfile.BadZipFile, zlib.error)
 
 
 @contextmanager
@@ -54,11 +61,12 @@ def write_json(path: Path, content: object) -> None:
 
 def read_json(path: Path) -> dict:
     """Read a JSON object; raises PerfclfError where the file is missing or damaged."""
+    checksums.check(path)
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise PerfclfError(f"no {path.name} in {path.parent}: is it a run folder?") from error
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:
         raise PerfclfError(f"{path} is damaged: {error}") from error
     if not isinstance(content, dict):
         raise PerfclfError(f"{path} must hold a JSON object")
@@ -73,10 +81,30 @@ def read_arrays(path: Path, what: str) -> Iterator[np.lib.npyio.NpzFile]:
 
     if not path.is_file():
         raise PerfclfError(f"no {what} {path}")
+    checksums.check(path)
     try:
         with np.load(path, allow_pickle=False) as arrays:
             if not isinstance(arrays, np.lib.npyio.NpzFile):
                 raise ValueError("it is a single array")
             yield arrays
-    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except PerfclfError:
+        raise
+    except _DAMAGED as error:
         raise PerfclfError(f"{what} {path} is damaged: {error}") from error
+
+
+def write_parquet(table: pd.DataFrame, file: Path, compression: str = "snappy") -> None:
+    """Write a table whole or not at all, each page with its checksum."""
+    with whole(file) as new:
+        table.to_parquet(new, compression=compression, index=False, write_page_checksum=True)
+
+
+def read_parquet(file: Path, what: str) -> pd.DataFrame:
+    """A table that this package wrote. `what` it is, in the PerfclfError for a file that is missing or damaged."""
+    import pandas as pd
+
+    checksums.check(file)
+    try:
+        return pd.read_parquet(file, page_checksum_verification=True)
+    except (OSError, ValueError, TypeError, LookupError, MemoryError, NotImplementedError) as error:
+        raise PerfclfError(f"{what} {file} is damaged, delete it: {str(error).splitlines()[0]}") from error

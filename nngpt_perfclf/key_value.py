@@ -7,12 +7,15 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from nngpt_perfclf.types import PerfclfError
+
 _AT_ONCE = 500  # SQLite's limit on variables in one statement was 999 for long
 
 
 class KeyValueStore:
     """The `table` of `file`: a text called `key`, and the `columns` (name -> SQL type) that are kept by it. `wait`:
-    seconds for another process's writing. The file and its folder are made."""
+    seconds for another process's writing. The file and its folder are made. Every use raises PerfclfError, naming the
+    file, where it cannot be read or written."""
 
     def __init__(self, file: Path, table: str, key: str, columns: Mapping[str, str], wait: float):
         self.file, self._wait = file, wait
@@ -43,5 +46,14 @@ class KeyValueStore:
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
         """A connection of its own for each use: they must not be shared by threads or survive a fork."""
-        with closing(sqlite3.connect(self.file, timeout=self._wait)) as database, database:
-            yield database
+        try:
+            with closing(sqlite3.connect(self.file, timeout=self._wait)) as database, database:
+                yield database
+        except sqlite3.OperationalError as error:  # full disk, no right to write, locked for too long
+            raise PerfclfError(f"the cache {self.file}: {error}") from error
+        except sqlite3.Error as error:
+            raise self.damaged(str(error)) from error
+
+    def damaged(self, why: str) -> PerfclfError:
+        """What to raise where the file holds something else than what was written."""
+        return PerfclfError(f"the cache {self.file} is damaged, delete it: {why}")

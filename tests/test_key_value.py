@@ -6,6 +6,7 @@ from contextlib import closing
 import pytest
 
 from nngpt_perfclf.key_value import KeyValueStore
+from nngpt_perfclf.types import PerfclfError
 
 
 def store(folder):
@@ -34,7 +35,7 @@ def test_more_keys_than_one_statement_takes_are_read(tmp_path):
 
 def test_a_failed_write_keeps_none_of_its_rows(tmp_path):
     kept = store(tmp_path)
-    with pytest.raises(sqlite3.Error):
+    with pytest.raises(PerfclfError, match=r"kept\.sqlite"):
         kept.write([("a", 0.1, b""), ("b", 0.2)], replace=False)
     assert kept.read(["a", "b"]) == {}
 

@@ -13,12 +13,14 @@ from pathlib import Path
 from nngpt_perfclf.advice.prior import FILE as PRIOR
 from nngpt_perfclf.advice.registry import specs
 from nngpt_perfclf.advice.run_folders import PRETRAINED
+from nngpt_perfclf.checksums import FILE as SUMS
+from nngpt_perfclf.checksums import seal
 from nngpt_perfclf.console import say
 from nngpt_perfclf.run_folder import DONE, MANIFEST, RunFolder
 from nngpt_perfclf.types import PerfclfError
 
 LARGEST = 12_000_000  # bytes of one adviser: the package is downloaded whole
-LEFT_BEHIND = ("checkpoints", "log.jsonl", "shards")
+LEFT_BEHIND = (SUMS, "checkpoints", "log.jsonl", "shards")
 
 
 def ship(run: Path, pretrained: Path = PRETRAINED) -> Path:
@@ -38,12 +40,14 @@ def ship(run: Path, pretrained: Path = PRETRAINED) -> Path:
     for file in unfinished.rglob(MANIFEST):
         _forget_where(RunFolder(file.parent))
     _share_prior(unfinished, pretrained)
+    seal(unfinished)
     size = sum(file.stat().st_size for file in unfinished.rglob("*") if file.is_file())
     if size > LARGEST:
         shutil.rmtree(unfinished)
         raise PerfclfError(f"{run} takes {size:,} bytes, more than the {LARGEST:,} that may travel with the package")
     shutil.rmtree(target, ignore_errors=True)
     unfinished.rename(target)
+    seal(pretrained)
     return target
 
 

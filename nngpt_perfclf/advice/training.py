@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from nngpt_perfclf import processes
 from nngpt_perfclf.advice.registry import specs
 from nngpt_perfclf.advice.run_folders import LANGUAGE_NAME
+from nngpt_perfclf.checksums import seal, unseal
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import say
 from nngpt_perfclf.run_folder import RunFolder
@@ -24,7 +27,7 @@ def train(config: Config) -> dict:
     out = Path(config.out or Path("runs") / time.strftime(f"train-{config.model.name}-%Y%m%d-%H%M%S"))
     run = _spec(config).train
     if not config.seeds:
-        return run(replace(config, out=str(out)), RunFolder(out).claim(config.resume).path)
+        return _trained(run, replace(config, out=str(out)), RunFolder(out))
     results = {}
     for seed in config.seeds:
         folder = RunFolder(out / f"seed-{seed}")
@@ -32,10 +35,21 @@ def train(config: Config) -> dict:
             say(f"{folder.path} is done already")
             results[seed] = folder.result
             continue
-        results[seed] = run(replace(config, seed=seed, seeds=(), out=str(folder.path)),
-                            folder.claim(config.resume).path)
+        results[seed] = _trained(run, replace(config, seed=seed, seeds=(), out=str(folder.path)), folder)
     return {"run": str(out), "seeds": [{"seed": seed, **_figures(result)} for seed, result in results.items()],
             "over_seeds": _over(list(results.values()))}
+
+
+def _trained(run: Callable[[Config, Path], dict], config: Config, folder: RunFolder) -> dict:
+    """The result of one training; its files get their sums when all of them are there."""
+    out = folder.claim(config.resume).path
+    if processes.is_main():
+        unseal(out)
+    processes.wait()
+    result = run(config, out)
+    if processes.is_main():
+        seal(out)
+    return result
 
 
 def _spec(config: Config) -> AdviserSpec:

@@ -10,7 +10,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nngpt_perfclf.checksums import seal
 from nngpt_perfclf.config import home
+from nngpt_perfclf.files import read_json, read_parquet, write_parquet
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,15 +35,13 @@ class Cache:
     def summary(self) -> dict:
         """The result of `Reading.summary`; pandas is not imported when it is cached."""
         self._fill()
-        return json.loads((self._folder / "summary.json").read_text(encoding="utf-8"))
+        return read_json(self._folder / "summary.json")
 
     def tables(self) -> tuple[pd.DataFrame, dict[str, str]]:
         """Trials, and codes by network."""
-        import pandas as pd
-
         self._fill()
-        codes = pd.read_parquet(self._folder / "codes.parquet")
-        return pd.read_parquet(self._folder / "trials.parquet"), dict(zip(codes["nn"], codes["code"], strict=True))
+        codes, trials = (read_parquet(self._folder / f"{name}.parquet", "cached table") for name in ("codes", "trials"))
+        return trials, dict(zip(codes["nn"], codes["code"], strict=True))
 
     def _fill(self) -> None:
         if self._folder.is_dir():
@@ -70,6 +70,7 @@ def _write(folder: Path, reading: Reading, place: str) -> None:
     import pandas as pd
 
     codes = pd.DataFrame({"nn": list(reading.codes), "code": list(reading.codes.values())}, dtype="str")
-    reading.trials.to_parquet(folder / "trials.parquet", compression="zstd", index=False)
-    codes.to_parquet(folder / "codes.parquet", compression="zstd", index=False)
+    write_parquet(reading.trials, folder / "trials.parquet", compression="zstd")
+    write_parquet(codes, folder / "codes.parquet", compression="zstd")
     (folder / "summary.json").write_text(json.dumps(reading.summary(place), ensure_ascii=False), encoding="utf-8")
+    seal(folder)

@@ -24,7 +24,7 @@ from nngpt_perfclf.evaluation.comparison import group_interval
 from nngpt_perfclf.evaluation.metrics import hits, rate
 from nngpt_perfclf.evaluation.predict import write_parquet
 from nngpt_perfclf.evaluation.run import plan
-from nngpt_perfclf.files import write_json
+from nngpt_perfclf.files import read_parquet, write_json
 from nngpt_perfclf.run_folder import RunFolder, manifest
 from nngpt_perfclf.tasks import TaskData, folds_of_pairs, make_pairs, question_of
 from nngpt_perfclf.types import PerfclfError
@@ -71,7 +71,8 @@ def cross_validate(config: Config) -> dict:
     table, by_fold, prior = [], [], None
     for label, trial, reads in jobs:
         row = {"label": label, "trial": trial, "predictor": PRIOR if reads == PRIOR else f"pairwise ({reads})"}
-        predictions = {name: pd.read_parquet(file_of(label, trial, reads, name)) for name in folds.names}
+        predictions = {name: read_parquet(file_of(label, trial, reads, name), "table of answers")
+                       for name in folds.names}
         hit = pd.concat(map(_hits, predictions.values()), keys=folds.names)
         prior = hit if reads == PRIOR else prior  # the first job of each label and trial
         groups = pd.concat(predictions.values())["nn"].map(folds.groups)

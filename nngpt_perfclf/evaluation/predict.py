@@ -12,7 +12,7 @@ import pandas as pd
 from nngpt_perfclf import processes
 from nngpt_perfclf.advice.adapters import both_orders
 from nngpt_perfclf.console import progress
-from nngpt_perfclf.files import whole
+from nngpt_perfclf.files import read_parquet, write_parquet
 from nngpt_perfclf.tasks import question_of
 from nngpt_perfclf.types import Question
 
@@ -53,7 +53,7 @@ def predict_in_shards(adviser: object, pairs: pd.DataFrame, codes: Mapping[str, 
             shards.append(file)
             bar.advance(task, len(chunk))
     processes.wait()
-    return pd.concat([pd.read_parquet(file) for file in shards], ignore_index=True)
+    return pd.concat([read_parquet(file, "table of answers") for file in shards], ignore_index=True)
 
 
 def unanswered(pairs: pd.DataFrame, folder: Path) -> pd.DataFrame:
@@ -61,12 +61,6 @@ def unanswered(pairs: pd.DataFrame, folder: Path) -> pd.DataFrame:
     chunks = list(_chunks(_ordered(pairs)))
     return pd.concat([pairs.head(0), *(chunk for number, chunk in enumerate(chunks)
                                        if not _shard(folder, number).is_file())])
-
-
-def write_parquet(table: pd.DataFrame, file: Path) -> None:
-    """Write a table atomically."""
-    with whole(file) as new:
-        table.to_parquet(new, index=False)
 
 
 def _ordered(pairs: pd.DataFrame) -> pd.DataFrame:

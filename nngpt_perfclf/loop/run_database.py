@@ -9,7 +9,8 @@ import hashlib
 import json
 import sqlite3
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -75,8 +76,13 @@ class RunDatabase:
             # Safe against a killed process; a power failure may cost the last events, not the file.
             self._connection.execute("PRAGMA synchronous=NORMAL")
             self._connection.executescript(_SCHEMA)
+            fault = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        except sqlite3.OperationalError as error:  # full disk, no right to write, locked for too long
+            raise PerfclfError(f"the run database {file}: {error}") from error
         except sqlite3.DatabaseError as error:
             raise PerfclfError(f"{file} is not a run database: {error}") from error
+        if fault != "ok":
+            raise PerfclfError(f"{file} is damaged: {' '.join(fault.split())}")
         self._begin(config)
 
     def __enter__(self) -> RunDatabase:
@@ -141,13 +147,13 @@ class RunDatabase:
 
     def finish(self) -> None:
         """Note that nothing is left to do."""
-        with self._connection:
+        with self._guard(), self._connection:
             self._connection.execute("UPDATE run SET finished = ?", (time.time(),))
 
     def _begin(self, config: Config) -> None:
         world, told = world_of(config), json.dumps(to_dict(config), default=str)
         try:
-            known = self._all("SELECT world FROM run")
+            known = self._connection.execute("SELECT world FROM run").fetchall()
         except sqlite3.OperationalError as error:
             raise PerfclfError(f"{self.file} was written by another version: give another out=FOLDER") from error
         if not known:
@@ -159,17 +165,27 @@ class RunDatabase:
                                f"loop.{', loop.'.join(TRIED)} may differ): give another out=FOLDER, or repeat its "
                                "command to go on with it")
         else:
-            with self._connection:
+            with self._guard(), self._connection:
                 self._connection.execute("UPDATE run SET fingerprint = ?, config = ?, finished = NULL",
                                          (fingerprint(config), told))
 
     def _all(self, query: str, *values: object) -> list[tuple]:
-        return self._connection.execute(query, values).fetchall()
+        with self._guard():
+            return self._connection.execute(query, values).fetchall()
+
+    @contextmanager
+    def _guard(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.IntegrityError:
+            raise  # an event that is recorded twice is a mistake of the program
+        except sqlite3.Error as error:
+            raise PerfclfError(f"the run database {self.file}: {error}") from error
 
     def _insert(self, table: str, rows: Sequence[tuple]) -> None:
         """One transaction. A row that stands already is an error: nothing is done twice."""
         if rows:
-            with self._connection:
+            with self._guard(), self._connection:
                 self._connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
 
 

@@ -16,6 +16,7 @@ from nngpt_perfclf import budget
 from nngpt_perfclf.config import home
 from nngpt_perfclf.console import say
 from nngpt_perfclf.files import read_json, write_json
+from nngpt_perfclf.types import PerfclfError
 
 Precision = Literal["float32", "bfloat16"]
 T = TypeVar("T")
@@ -66,7 +67,10 @@ def rates() -> Rates:
     file = _file()
     if file.is_file():
         known = read_json(file)
-        return Rates(known["float32"], known["bfloat16"])
+        try:
+            return Rates(float(known["float32"]), float(known["bfloat16"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise PerfclfError(f"{file} is damaged: delete it, and the rates are measured again") from error
     found = measure_rates()
     write_json(file, {"machine": machine(), **asdict(found)})
     say(f"{instruction_set()}: {found.float32:,.0f} GFLOP/s in float32, {found.bfloat16:,.1f} in bfloat16; "

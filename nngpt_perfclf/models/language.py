@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from nngpt_perfclf import checksums
 from nngpt_perfclf.models.device import device_type, resolve
 from nngpt_perfclf.models.encoder import Asked, Encoder
 from nngpt_perfclf.models.reading import KEYS, TILES, Group, agreed_tile, attention_agrees, prefix_of, read
@@ -164,6 +165,8 @@ def load(folder: Path, adapter: Path | None = None, chat: bool = False, precisio
 
     quiet()
     dtype = getattr(torch, resolve(precision))
+    for file in (adapter.glob("adapter_*") if adapter is not None else ()):
+        checksums.check(file)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
         network = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype,

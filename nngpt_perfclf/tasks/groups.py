@@ -17,7 +17,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from nngpt_perfclf.config import home
-from nngpt_perfclf.files import whole
+from nngpt_perfclf.files import read_parquet, write_parquet
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,14 +36,12 @@ def near_duplicate_groups(codes: Mapping[str, str], similarity: float) -> pd.Ser
     Two networks whose estimated similarity reaches `similarity` (0..1) share a group, and so do networks that a chain
     of such pairs connects. The result is cached by the codes' fingerprint.
     """
-    import pandas as pd
 
     file = home() / "groups" / f"{_fingerprint(codes, similarity)}.parquet"
     if not file.is_file():
         groups = _groups(codes, similarity)
-        with whole(file) as new:
-            groups.reset_index().to_parquet(new, index=False)
-    return pd.read_parquet(file).set_index("nn")["group"]
+        write_parquet(groups.reset_index(), file)
+    return read_parquet(file, "table of near-duplicates").set_index("nn")["group"]
 
 
 def _groups(codes: Mapping[str, str], similarity: float) -> pd.Series:
