@@ -20,19 +20,20 @@ from nngpt_perfclf.types import (
 )
 
 if TYPE_CHECKING:
-    from nngpt_perfclf.advice.ranking import rank, select
+    from nngpt_perfclf.advice.ranking import advise, rank, score, select
     from nngpt_perfclf.advice.registry import load_advisor
     from nngpt_perfclf.gate.decision import Decision
     from nngpt_perfclf.gate.gate import Gate
 
 __version__ = "0.2.0"
 __all__ = ["Advice", "AdviserSpec", "Candidate", "Decision", "Gate", "Interval", "Observation", "Outcome",
-           "PerfclfError", "Question", "Ranked", "Recipe", "Score", "hookimpl", "load_advisor", "rank", "select"]
+           "PerfclfError", "Question", "Ranked", "Recipe", "Score", "advise", "hookimpl", "load_advisor", "rank", "score",
+           "select"]
 
 
 def __getattr__(name: str):
     # Imported at their first use, so that a plugin that needs the types alone loads nothing else.
-    if name in ("rank", "select"):
+    if name in ("advise", "rank", "score", "select"):
         from nngpt_perfclf.advice import ranking
 
         return getattr(ranking, name)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from nngpt_perfclf.advice.adapters import PairAdviser, Scorer
     from nngpt_perfclf.config import Config
+    from nngpt_perfclf.types import Observation
 
 
 def load_advisor(folder_or_name: str | Path, config: Config | None = None) -> object:
@@ -17,18 +19,22 @@ def load_advisor(folder_or_name: str | Path, config: Config | None = None) -> ob
     return load(folder_or_name, config)
 
 
-def load_pair_adviser(folder_or_name: str | Path, config: Config | None = None) -> PairAdviser:
-    """An adviser that answers pair questions; one that only scores answers by the difference of two scores."""
+def load_pair_adviser(folder_or_name: str | Path, config: Config | None = None,
+                      outcomes: Mapping[str, Iterable[Observation]] | None = None) -> PairAdviser:
+    """An adviser that answers pair questions; one that only scores answers by the difference of two scores. `outcomes`:
+    by dataset, candidates that were trained on it already. About datasets with outcomes or without recorded trials a
+    scoring adviser answers by a model of the dataset."""
     from nngpt_perfclf.advice.adapters import PairAdviser, ScoreComparer
+    from nngpt_perfclf.advice.outcomes import pairs_with_outcomes
     from nngpt_perfclf.advice.prior import load_prior
     from nngpt_perfclf.advice.run_folders import PRETRAINED
     from nngpt_perfclf.config import load_config
 
     config = config or load_config()
     adviser = load_advisor(folder_or_name, config)
-    if isinstance(adviser, PairAdviser):
-        return adviser
-    return ScoreComparer(adviser, config.advice.confidence, load_prior(PRETRAINED, config.label))
+    pairs = (adviser if isinstance(adviser, PairAdviser)
+             else ScoreComparer(adviser, config.advice.confidence, load_prior(PRETRAINED, config.label)))
+    return pairs_with_outcomes(adviser, pairs, str(folder_or_name), outcomes or {}, config)
 
 
 def load_scorer(adviser: str | Path | object, config: Config | None = None) -> Scorer:

@@ -14,6 +14,7 @@ from nngpt_perfclf.advice import load_pair_adviser
 from nngpt_perfclf.advice.adapters import PairAdviser
 from nngpt_perfclf.advice.base import Adviser, check_question
 from nngpt_perfclf.advice.inputs import read_network, read_question, recipe_of
+from nngpt_perfclf.advice.outcome_files import read_outcomes
 from nngpt_perfclf.advice.registry import identity_of
 from nngpt_perfclf.code_view.parsing import parses
 from nngpt_perfclf.config import Config
@@ -25,8 +26,10 @@ AT_ONCE = 64  # questions: enough for full batches, few enough to lose when the 
 
 
 def answer(config: Config, net: str | None = None, ds_a: str | None = None, ds_b: str | None = None,
-           batch: str | None = None) -> dict:
+           batch: str | None = None, outcomes: str | None = None) -> dict:
     """Ask `config.adviser` about the network file `net` and two datasets, or about every line of the file `batch`.
+    `outcomes`: a file of candidates that were trained already, as JSON lines with `dataset` and `accuracy` or the run
+    database of a loop.
 
     One question: returns answer, probability, prior, whether it is decided, and the reason. A batch: see `answer_all`.
     Raises PerfclfError for a file that is missing, empty, not UTF-8 or not Python, and for datasets that are unknown
@@ -35,20 +38,21 @@ def answer(config: Config, net: str | None = None, ds_a: str | None = None, ds_b
     if batch is not None:
         if net is not None:
             raise PerfclfError("--batch reads its questions from the file: name no network as well")
-        return answer_all(load_pair_adviser(config.adviser, config), config, Path(batch))
+        return answer_all(_adviser(config, outcomes), config, Path(batch), outcomes)
     if net is None or ds_a is None or ds_b is None:
         raise PerfclfError("name a network file and two datasets, as in: advise net.py cifar-10 svhn; or --batch FILE")
     question = Question(read_network(Path(net)), ds_a, ds_b, *_recipes(config), epoch=config.epoch)
     if not parses(question.arch_code):
         raise PerfclfError(f"{net} does not parse as Python")
-    adviser = load_pair_adviser(config.adviser, config)
+    adviser = _adviser(config, outcomes)
     _check(adviser, question, config)
     return {"network": net, "datasets": [ds_a, ds_b], "adviser": config.adviser,
             **_entry(adviser.advise_many([question])[0])}
 
 
-def answer_all(adviser: PairAdviser, config: Config, file: Path) -> dict:
+def answer_all(adviser: PairAdviser, config: Config, file: Path, outcomes: str | None = None) -> dict:
     """Answer the JSON lines of `file` into `config.out` (default: beside it, ending in ``.advice.jsonl``), in order.
+    `outcomes`: the file of outcomes that the adviser was told.
 
     A line holds the fields of a Question; `net`, a path relative to the file's folder, may replace `arch_code`, and a
     recipe is an object such as ``{"lr": 0.01, "batch": 64}``. A line that cannot be asked gets an entry with `error`.
@@ -61,7 +65,9 @@ def answer_all(adviser: PairAdviser, config: Config, file: Path) -> dict:
         raise PerfclfError(f"out={out} is the file of questions itself: name another one")
     total = sum(1 for _ in _lines(file))
     out.parent.mkdir(parents=True, exist_ok=True)
-    asked_as = f"{identity_of(config.adviser, config)} {config.epoch} {config.advice.confidence} {_recipes(config)}"
+    told = hashlib.sha256(Path(outcomes).read_bytes()).hexdigest() if outcomes else ""
+    asked_as = (f"{identity_of(config.adviser, config)} {config.epoch} {config.advice.confidence} {_recipes(config)}"
+                f"{told}")
     done = _keep_finished(out, file, asked_as)
     with progress() as bar, out.open("ab") as answers:
         task = bar.add_task(f"asking {config.adviser}", total=total, completed=done)
@@ -74,6 +80,11 @@ def answer_all(adviser: PairAdviser, config: Config, file: Path) -> dict:
             os.fsync(answers.fileno())
             bar.advance(task, len(chunk))
     return {"out": str(out), "adviser": config.adviser, "questions": total, "kept_from_before": done, **_counts(out)}
+
+
+def _adviser(config: Config, outcomes: str | None) -> PairAdviser:
+    told = read_outcomes(Path(outcomes), config.epoch) if outcomes else {}
+    return load_pair_adviser(config.adviser, config, told)
 
 
 def _answered(adviser: PairAdviser, config: Config, file: Path, chunk: list[tuple[int, bytes]]) -> Iterator[dict]:

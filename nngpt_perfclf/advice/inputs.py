@@ -16,7 +16,7 @@ _RECIPE = {field.name: (str,) if field.name == "transform" else (int, float) for
 _FIELDS = {"net": (str,), "arch_code": (str,), "ds_a": (str,), "ds_b": (str,), "recipe_a": (dict,),
            "recipe_b": (dict,), "epoch": (int,)}
 _CANDIDATE = {"name": (str,), "net": (str,), "arch_code": (str,), "recipe": (dict,)}
-_OBSERVATION = {**_CANDIDATE, "accuracy": (int, float), "epoch": (int,)}
+_OBSERVATION = {**_CANDIDATE, "dataset": (str,), "accuracy": (int, float), "epoch": (int,)}
 
 
 def read_network(file: Path) -> str:
@@ -63,8 +63,10 @@ def read_candidate(line: bytes, file: Path, number: int, default: Recipe) -> Can
         raise PerfclfError(f"{file}, line {number}: {error}") from error
 
 
-def read_observation(line: bytes, file: Path, number: int, default: Recipe, epoch: int) -> Observation:
-    """The outcome in line `number` of `file`: the fields of a candidate, `accuracy` and `epoch` (default: `epoch`).
+def read_observation(line: bytes, file: Path, number: int, default: Recipe, epoch: int,
+                     target: str | None = None) -> tuple[str, Observation]:
+    """The dataset and the outcome in line `number` of `file`: the fields of a candidate, `accuracy`, `dataset` (default:
+    `target`) and `epoch` (default: `epoch`).
 
     Raises PerfclfError for whatever is not such a line, naming the line and the field.
     """
@@ -72,8 +74,11 @@ def read_observation(line: bytes, file: Path, number: int, default: Recipe, epoc
         told = _checked(_parsed(line), _OBSERVATION, "the outcome")
         if "accuracy" not in told:
             raise PerfclfError("the outcome has no accuracy")
+        dataset = told.get("dataset", target)
+        if dataset is None:
+            raise PerfclfError("the outcome has no dataset")
         candidate = _candidate(told, file, number, default)
-        return Observation(candidate, float(told["accuracy"]), told.get("epoch", epoch))
+        return dataset, Observation(candidate, float(told["accuracy"]), told.get("epoch", epoch))
     except PerfclfError as error:
         raise PerfclfError(f"{file}, line {number}: {error}") from error
 

@@ -1,20 +1,21 @@
-"""Outcomes of trained candidates, read and checked, and the adviser that takes them into account."""
+"""Outcomes of trained candidates, checked, and the advisers that take them into account."""
 
 from __future__ import annotations
 
 import math
-import sqlite3
+import numbers
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import closing
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nngpt_perfclf.advice.adapters import PairAdviser, Scorer
 from nngpt_perfclf.advice.dataset_model import Curves
 from nngpt_perfclf.advice.features import recipe_rows
 from nngpt_perfclf.advice.informed import InformedAdviser
-from nngpt_perfclf.advice.inputs import read_observation
 from nngpt_perfclf.advice.network_features import MEETING, NAMES, network_rows
 from nngpt_perfclf.advice.prior import load_prior
 from nngpt_perfclf.advice.residuals import Similarity
@@ -22,10 +23,9 @@ from nngpt_perfclf.advice.run_folders import PRETRAINED
 from nngpt_perfclf.advice.structures import structures_of
 from nngpt_perfclf.console import say
 from nngpt_perfclf.datasets import dataset_properties
-from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Recipe
+from nngpt_perfclf.types import Advice, Candidate, Observation, PerfclfError, Question
 
 if TYPE_CHECKING:
-    from nngpt_perfclf.advice.adapters import Scorer
     from nngpt_perfclf.config import Config
     from nngpt_perfclf.datasets import DatasetProperties
 
@@ -34,10 +34,21 @@ POINTWISE = PRETRAINED / "pointwise"
 _OF_NETWORK = [place for place, name in enumerate(NAMES) if name not in MEETING]
 
 
-def informed(scorer: Scorer, observations: Mapping[str, Sequence[Observation]], config: Config,
-             folder: Path = POINTWISE) -> InformedAdviser:
-    """`scorer` with the observations of each dataset. `folder`: a pointwise run folder, whose curves and scales are
-    used."""
+def informed(scorer: Scorer, observations: Mapping[str, Iterable[Observation]], config: Config | None = None) -> Scorer:
+    """`scorer` with the observations of each dataset, by dataset; `scorer` itself where none of them is usable. Those
+    that are not are reported in one line each on standard error."""
+    from nngpt_perfclf.config import load_config
+
+    config = config or load_config()
+    usable = usable_by_dataset(observations, config.epoch)
+    return informed_adviser(scorer, usable, config) if usable else scorer
+
+
+def informed_adviser(scorer: Scorer, observations: Mapping[str, Sequence[Observation]], config: Config,
+                     folder: Path | None = None) -> InformedAdviser:
+    """`scorer` with checked observations. `folder`: a pointwise run folder, whose curves and scales are used; None: the
+    pretrained one."""
+    folder = folder or POINTWISE
     datasets = dataset_properties(config.datasets)
 
     def numbers(candidates: Sequence[Candidate], target: str) -> tuple[np.ndarray, np.ndarray]:
@@ -55,6 +66,76 @@ def numbers_of(candidates: Sequence[Candidate], target: str, datasets: Mapping[s
     structures = structures_of(sides, datasets) if build else [None] * len(sides)
     networks = network_rows(structures, [None] * len(sides), [datasets[target]] * len(sides))
     return recipe_rows(sides, datasets), networks[:, _OF_NETWORK]
+
+
+@dataclass(frozen=True)
+class InformedPairs:
+    """Pair answers of `adviser`, which scores as well. A question about a dataset that has no recorded trials, or that
+    has `observations`, is answered by the model of that dataset: `adviser` knows nothing of how easy it is."""
+
+    adviser: PairAdviser
+    name: str
+    observations: Mapping[str, Sequence[Observation]]
+    config: Config
+
+    def advise_many(self, questions: Sequence[Question]) -> list[Advice | None]:
+        """One advice a question, in order."""
+        answers: list[Advice | None] = [None] * len(questions)
+        places = [place for place, asked in enumerate(questions) if self._needs_model(asked)]
+        others = sorted(set(range(len(questions))) - set(places))
+        for asking, chosen in ((self._informed if places else self.adviser, places), (self.adviser, others)):
+            asked = [questions[place] for place in chosen]
+            for place, advice in zip(chosen, asking.advise_many(asked) if asked else (), strict=True):
+                answers[place] = advice
+        return answers
+
+    def _needs_model(self, asked: Question) -> bool:
+        datasets = self._properties
+        return any(name in datasets and (name in self.observations or name not in self._recorded)
+                   for name in (asked.ds_a, asked.ds_b))
+
+    @cached_property
+    def _properties(self) -> Mapping[str, DatasetProperties]:
+        return dataset_properties(self.config.datasets)
+
+    @cached_property
+    def _recorded(self) -> frozenset[str]:
+        return frozenset(Curves.load(POINTWISE).accuracies)
+
+    @cached_property
+    def _informed(self) -> InformedAdviser:
+        """Reads networks as pair advice does: by their text unless profiles are always wanted."""
+        from nngpt_perfclf.advice.registry import load_advisor
+
+        advice = self.config.advice
+        config = replace(self.config, advice=replace(advice, profile="never" if advice.profile == "auto"
+                                                     else advice.profile))
+        return informed_adviser(load_advisor(self.name, config), self.observations, config)
+
+
+def pairs_with_outcomes(adviser: object, pairs: PairAdviser, name: str,
+                        observations: Mapping[str, Iterable[Observation]], config: Config) -> PairAdviser:
+    """The answers `pairs` of the `adviser` called `name`, with the observations of each dataset. Raises PerfclfError
+    for observations where it only compares pairs, since they correct scores."""
+    usable = usable_by_dataset(observations, config.epoch)
+    if isinstance(adviser, Scorer):
+        return InformedPairs(pairs, name, usable, config)
+    if usable:
+        raise PerfclfError(f"{name} only compares pairs and cannot use outcomes: ask one that scores, such as "
+                           "adviser=pointwise")
+    return pairs
+
+
+def usable_by_dataset(observations: Mapping[str, Iterable[Observation]], epoch: int) -> dict[str, list[Observation]]:
+    """The usable observations of each dataset that has some; the others are reported on standard error."""
+    found = {}
+    for dataset, entries in observations.items():
+        good, complaints = checked(entries, epoch)
+        for complaint in complaints:
+            say(complaint)
+        if good:
+            found[dataset] = good
+    return found
 
 
 def checked(observations: Iterable[Observation], epoch: int) -> tuple[list[Observation], list[str]]:
@@ -75,52 +156,12 @@ def checked(observations: Iterable[Observation], epoch: int) -> tuple[list[Obser
     return list(good.values()), complaints
 
 
-def read_outcomes(file: Path, target: str, epoch: int) -> list[Observation]:
-    """The usable outcomes on the dataset `target` of a file: JSON lines (`name`, `arch_code` or `net`, `recipe`,
-    `accuracy`, `epoch`), all of that dataset, or the run database of a loop. What cannot be used is reported in one
-    line each on standard error.
-
-    Raises PerfclfError for a file that is missing or is neither.
-    """
-    if not file.is_file():
-        raise PerfclfError(f"no file of outcomes {file}")
-    found, complaints = _from_database(file, target) if file.suffix == ".sqlite" else _from_lines(file, epoch)
-    good, more = checked(found, epoch)
-    for complaint in (*complaints, *more):
-        say(complaint)
-    return good
-
-
 def _fault(entry: Observation, epoch: int) -> str:
     accuracy = entry.accuracy
-    if isinstance(accuracy, bool) or not isinstance(accuracy, int | float) or math.isnan(accuracy):
+    if isinstance(accuracy, bool) or not isinstance(accuracy, numbers.Real) or math.isnan(accuracy):
         return f"its accuracy is not a number: {accuracy!r}"
     if 1 < accuracy <= 100:
         return f"its accuracy {accuracy:g} is above 1; percent are given as a share: {accuracy / 100:g}"
     if not 0 <= accuracy <= 1:
         return f"its accuracy {accuracy:g} is not in 0..1"
     return "" if entry.epoch == epoch else f"it is of epoch {entry.epoch}, and epoch {epoch} is asked about"
-
-
-def _from_lines(file: Path, epoch: int) -> tuple[list[Observation], list[str]]:
-    found, complaints = [], []
-    for number, line in enumerate(file.read_bytes().splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            found.append(read_observation(line, file, number, Recipe(), epoch))
-        except PerfclfError as error:
-            complaints.append(str(error))
-    return found, complaints
-
-
-def _from_database(file: Path, target: str) -> tuple[list[Observation], list[str]]:
-    columns = "nn, epoch, accuracy, lr, momentum, batch, dropout, transform, code"
-    try:
-        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            query = f"SELECT {columns} FROM trial WHERE dataset = ? ORDER BY trial"
-            rows = connection.execute(query, (target,)).fetchall()
-    except sqlite3.DatabaseError as error:
-        raise PerfclfError(f"{file} is no run database of a loop: {str(error).splitlines()[0]}") from error
-    return [Observation(Candidate(name, code, Recipe(lr, momentum, batch, dropout, transform)), accuracy, epoch)
-            for name, epoch, accuracy, lr, momentum, batch, dropout, transform, code in rows], []

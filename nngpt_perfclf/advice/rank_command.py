@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 from nngpt_perfclf.advice.inputs import read_candidate, read_network, recipe_of
-from nngpt_perfclf.advice.outcomes import read_outcomes
+from nngpt_perfclf.advice.outcome_files import read_outcomes
 from nngpt_perfclf.advice.ranking import rank as rank_candidates
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.types import Candidate, PerfclfError, Ranked
@@ -29,7 +29,7 @@ def rank(config: Config, *files: str, target: str | None = None, outcomes: str |
     for name, count in Counter(candidate.name for candidate in candidates).items():
         if count > 1:
             raise PerfclfError(f"{count} candidates are called {name!r}: names must differ")
-    seen = read_outcomes(Path(outcomes), target, config.epoch) if outcomes else []
+    seen = read_outcomes(Path(outcomes), config.epoch, target).get(target, []) if outcomes else []
     rows = rank_candidates(candidates, target, config=config, outcomes=seen)
     return {"target": target, "adviser": config.scorer, "rows": [_row(row) for row in rows]}
 

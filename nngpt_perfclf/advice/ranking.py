@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nngpt_perfclf.advice.base import check_dataset
-from nngpt_perfclf.console import say
 from nngpt_perfclf.extras import extras_named
 from nngpt_perfclf.profiling.contract import fault_of
-from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Ranked, Score
+from nngpt_perfclf.types import Advice, Candidate, Observation, PerfclfError, Question, Ranked, Score
 
 if TYPE_CHECKING:
     from nngpt_perfclf.config import Config
@@ -51,6 +50,29 @@ def select(candidates: Sequence[Candidate], target: str, keep: float = 0.5,
     return [row.candidate for place, row in enumerate(rows) if row.status != BROKEN and place not in skipped]
 
 
+def score(candidates: Sequence[Candidate], target: str, adviser: str | Path | object | None = None,
+          config: Config | None = None, outcomes: Sequence[Observation] = ()) -> list[Score | None]:
+    """One score a candidate for the dataset `target`, in order; None where there is no opinion. The arguments are those
+    of `rank`, and it raises what `rank` raises."""
+    rows = {id(row.candidate): row.score for row in rank(candidates, target, adviser, config, outcomes)}
+    return [rows[id(candidate)] for candidate in candidates]
+
+
+def advise(questions: Sequence[Question], adviser: str | Path | None = None, config: Config | None = None,
+           outcomes: Mapping[str, Sequence[Observation]] | None = None) -> list[Advice | None]:
+    """One advice a question, in order; None where there is no opinion.
+
+    adviser: a registered name or a run folder; None: the configured `adviser`. outcomes: by dataset, candidates that
+    were trained on it already. Raises PerfclfError for an unknown adviser, and for outcomes where it only compares
+    pairs.
+    """
+    from nngpt_perfclf.advice import load_pair_adviser
+    from nngpt_perfclf.config import load_config
+
+    config = config or load_config()
+    return list(load_pair_adviser(adviser or config.adviser, config, outcomes).advise_many(list(questions)))
+
+
 class _Installed:
     """Whatever the installed plugins answer."""
 
@@ -71,24 +93,15 @@ def _scores(candidates: list[Candidate], target: str, adviser: str | Path | obje
     asks_plugins = adviser is None and config is None
     scorer = _Installed() if asks_plugins else load_scorer(adviser or config.scorer, config)
     if outcomes:
-        scorer = _informed(scorer, target, outcomes, config)
+        from nngpt_perfclf.advice.outcomes import informed
+
+        scorer = informed(scorer, {target: outcomes}, config)
     given = scorer.score(candidates, target)
     if not any(given):
         check_dataset(target, dataset_properties(config and config.datasets))
     if len(given) != len(candidates):
         raise PerfclfError(f"the adviser gave {len(given)} scores for {len(candidates)} candidates")
     return list(given)
-
-
-def _informed(scorer: object, target: str, outcomes: Sequence[Observation], config: Config | None) -> object:
-    from nngpt_perfclf.advice.outcomes import checked, informed
-    from nngpt_perfclf.config import load_config
-
-    config = config or load_config()
-    good, complaints = checked(outcomes, config.epoch)
-    for complaint in complaints:
-        say(complaint)
-    return informed(scorer, {target: good}, config)
 
 
 def _ranked(candidate: Candidate, score: Score | None) -> Ranked:

@@ -104,6 +104,7 @@ class LoopConfig:
     targets: tuple[str, ...]
     candidates: int
     pool: int
+    macs: int | None
     resamples: int
     policies: tuple[str, ...]
     advisers: tuple[str, ...]

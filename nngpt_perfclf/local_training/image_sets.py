@@ -1,4 +1,5 @@
-"""Two small image data sets that need no download: scikit-learn's digits, and shapes that are drawn here.
+"""Small image data sets that need no download: scikit-learn's digits, shapes that are drawn here, and images that further
+packages bring.
 
 The training images are the same everywhere. The test images are drawn by a seed that this installation keeps to itself:
 a candidate that makes an image set anew does not find the test labels.
@@ -12,6 +13,7 @@ from functools import cache
 
 import numpy as np
 
+from nngpt_perfclf.local_training.packaged_sets import PACKAGED
 from nngpt_perfclf.local_training.secret import secret_seed
 
 SIZE = 32
@@ -32,20 +34,25 @@ class ImageSet:
 
 
 def names() -> tuple[str, ...]:
-    """The data sets that can be trained on without a download."""
+    """The data sets that can be trained on without a further package."""
     return tuple(_DRAWN)
 
 
+def every_name() -> tuple[str, ...]:
+    """`names()`, and the data sets that need a package which brings their images."""
+    return (*_DRAWN, *PACKAGED)
+
+
 def load(name: str) -> ImageSet:
-    """One of `names()`: 1,024 training and 512 test images. Raises PerfclfError where the seed of the test images is
-    damaged."""
+    """One of `every_name()`: 1,024 training and 512 test images. Raises PerfclfError where the seed of the test images
+    is damaged, or the package that brings the images is not installed."""
     return drawn(name, secret_seed())
 
 
 @cache
 def drawn(name: str, seed: int) -> ImageSet:
     """The image set whose test images the `seed` chooses."""
-    return _DRAWN[name](seed)
+    return _DRAWN[name](seed) if name in _DRAWN else _split(name, *PACKAGED[name](), seed)
 
 
 def _digits(seed: int) -> ImageSet:
@@ -56,10 +63,13 @@ def _digits(seed: int) -> ImageSet:
     images, labels = load_digits(return_X_y=True)
     grey = (images.reshape(-1, 1, 8, 8) * 255 / 16).astype(np.uint8)
     grey = grey.repeat(SIZE // 8, axis=2).repeat(SIZE // 8, axis=3)
+    return _split("digits", grey, labels.astype(np.int64), seed)
+
+
+def _split(name: str, images: np.ndarray, labels: np.ndarray, seed: int) -> ImageSet:
     order = np.random.default_rng(0).permutation(len(images))
     train, test = order[:TRAIN], np.random.default_rng(seed).permutation(order[TRAIN:])[:TEST]
-    labels = labels.astype(np.int64)
-    return ImageSet("digits", 10, grey[train], labels[train], grey[test], labels[test])
+    return ImageSet(name, int(labels.max()) + 1, images[train], labels[train], images[test], labels[test])
 
 
 def _shapes(seed: int) -> ImageSet:

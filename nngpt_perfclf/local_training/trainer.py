@@ -8,6 +8,7 @@ import itertools
 import json
 import shutil
 import tempfile
+from collections.abc import Iterable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import say
+from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.hookspecs import hookimpl
 from nngpt_perfclf.local_training import image_sets
 from nngpt_perfclf.recipes import transform_parts
@@ -26,14 +28,15 @@ from nngpt_perfclf.types import Candidate, Outcome, PerfclfError, Recipe
 UNSTATED = Recipe(lr=0.01, momentum=0.9, batch=64, dropout=0.2, transform="norm_256_flip")
 # The image sets have 1,024 training images: larger batches would leave an epoch of a few steps.
 LARGEST_BATCH = 32
+BUILT_AT_ONCE = 20
 TRAIN_WORKER = Path(__file__).with_name("train_worker.py")
 
 
 def plugin(config: Config) -> LocalTrainer:
     """The hooks `propose` and `train` for the built-in image sets."""
-    unknown = [target for target in config.loop.targets if target not in image_sets.names()]
+    unknown = [target for target in config.loop.targets if target not in image_sets.every_name()]
     if unknown:
-        raise PerfclfError(f"no local image set {unknown[0]!r}; loop.targets may name {', '.join(image_sets.names())}")
+        raise PerfclfError(f"no local image set {unknown[0]!r}; loop.targets may name {', '.join(image_sets.every_name())}")
     if sandbox.protections()["reading"] == "none":
         say("this kernel has no Landlock: a candidate that looks for the test labels can find them")
     return LocalTrainer(config)
@@ -49,7 +52,7 @@ class LocalTrainer:
     @hookimpl
     def propose(self, target: str, count: int, seed: int) -> list[Candidate] | None:
         """`count` of the quickest held-out networks, each with a recipe that was recorded for it, none twice."""
-        if target not in image_sets.names():
+        if target not in image_sets.every_name():
             return None
         if self._candidates is None:
             self._candidates = quick_candidates(self.config)
@@ -62,7 +65,7 @@ class LocalTrainer:
     @hookimpl
     def train(self, candidate: Candidate, target: str) -> Outcome | None:
         """One epoch in the sandbox; a candidate that fails, whatever it tries, gives an Outcome that says so."""
-        if target not in image_sets.names():
+        if target not in image_sets.every_name():
             return None
         loop = self.config.loop
         limits = sandbox.Limits(loop.time_limit, loop.memory_limit, threads=self.config.threads or 1)
@@ -114,18 +117,34 @@ def parameters(recipe: Recipe) -> dict[str, object]:
 def quick_candidates(config: Config) -> list[Candidate]:
     """The held-out networks whose recorded epochs were the shortest, `loop.pool` of them or as many as one generation
     needs, ordered by name. Each has the recipe of its quickest trial at the size of the local images, which shows that
-    it can take them."""
+    it can take them. With `loop.macs` they are built first: none needs more multiply-adds, and no two are as large."""
     from nngpt_perfclf.tasks import TaskData, recipe_of
 
     data = TaskData.load(config)
     trials = data.trials
     held_out = trials["nn"].map(data.networks["part"]) == "test"
-    small = trials["transform"].map(_image_size) == image_sets.SIZE
-    quickest = trials[held_out & small].sort_values(["duration", "trial"]).drop_duplicates("nn").itertuples()
+    fits = trials["transform"].map(_image_size) == image_sets.SIZE
+    quickest = trials[held_out & fits].sort_values(["duration", "trial"]).drop_duplicates("nn").itertuples()
     fitting = (Candidate(row.nn, data.codes[row.nn], recipe_of(row), {"trial": row.trial})
                for row in quickest if runs_here(data.codes[row.nn]))
-    chosen = itertools.islice(fitting, max(config.loop.pool, config.loop.candidates))
+    small = fitting if config.loop.macs is None else _of_different_size(fitting, config.loop.macs, config)
+    chosen = itertools.islice(small, max(config.loop.pool, config.loop.candidates))
     return sorted(chosen, key=lambda candidate: candidate.name)
+
+
+def _of_different_size(candidates: Iterable[Candidate], macs: int, config: Config) -> Iterator[Candidate]:
+    """The candidates that can be built with at most so many multiply-adds an image, the first one of each size: those
+    of one size are copies but for their names."""
+    from nngpt_perfclf.advice.structures import structures_of
+
+    datasets, seen, left = dataset_properties(config.datasets), set(), iter(candidates)
+    while chunk := list(itertools.islice(left, BUILT_AT_ONCE)):
+        sides = [(candidate.arch_code, config.loop.targets[0], candidate.recipe) for candidate in chunk]
+        for candidate, built in zip(chunk, structures_of(sides, datasets), strict=True):
+            size = built and (built[0].macs, built[0].parameters)
+            if size and size not in seen and size[0] <= macs:
+                seen.add(size)
+                yield candidate
 
 
 def runs_here(code: str) -> bool:
