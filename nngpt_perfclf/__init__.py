@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 __version__ = "0.2.0"
 __all__ = ["Advice", "AdviserSpec", "Candidate", "Decision", "Gate", "Interval", "Observation", "Outcome",
-           "PerfclfError", "Question", "Ranked", "Recipe", "Score", "advise", "hookimpl", "load_advisor", "rank", "score",
-           "select"]
+           "PerfclfError", "Question", "Ranked", "Recipe", "Score", "advise", "hookimpl", "load_advisor", "rank",
+           "score", "select"]
 
 
 def __getattr__(name: str):

@@ -5,20 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from statistics import mean
 
+from nngpt_perfclf.advice.adapters import Scorer
+from nngpt_perfclf.advice.outcomes import informed
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.files import write_json
 from nngpt_perfclf.loop.asking import key_of, manager_of
 from nngpt_perfclf.loop.plan import rule_of, trials
-from nngpt_perfclf.loop.policies import build_policy
+from nngpt_perfclf.loop.policies import LEARNING, build_policy
 from nngpt_perfclf.loop.run_database import FILE, RunDatabase, run_folder
 from nngpt_perfclf.loop.search import Generation, Search
 from nngpt_perfclf.replay.benchmark import benchmark
 from nngpt_perfclf.replay.pools import Pool, load_replay
 from nngpt_perfclf.run_folder import manifest
-from nngpt_perfclf.types import PerfclfError, Recipe
+from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Recipe
 
 # What advisers must know of the local image sets.
 IMAGE_SETS = Path(__file__).with_name("local_training") / "image_sets.yaml"
@@ -80,7 +83,8 @@ def _play(config: Config, folder: Path, runs: RunDatabase, world: World) -> dict
             pool = world.pools.get(target)
             keys = {"target": target, "adviser": adviser, "policy": name, "keep": rule.keep}
             policy = build_policy(name, rule, pool.outcomes if pool else None)
-            search = Search(json.dumps({**keys, "adviser": key}), target, key, policy, manager, runs)
+            learn = partial(_learned, config) if name in LEARNING else None
+            search = Search(json.dumps({**keys, "adviser": key}), target, key, policy, manager, runs, learn)
             for turn in range(config.loop.rounds):
                 generation = search.generation(config.loop.candidates, config.seed + turn)
                 compared = _compared(generation, pool) if pool else {}
@@ -90,6 +94,11 @@ def _play(config: Config, folder: Path, runs: RunDatabase, world: World) -> dict
     result = {"out": str(folder), "database": str(runs.file), "generations": rows, "totals": _totals(rows)}
     write_json(folder / "loop.json", manifest("loop", to_dict(config), world.data, **result, pruned=pruned))
     return result
+
+
+def _learned(config: Config, target: str, trained: Sequence[tuple[Candidate, float]], scorer: Scorer) -> Scorer:
+    return informed(scorer, {target: [Observation(candidate, accuracy, config.epoch)
+                                      for candidate, accuracy in trained]}, config)
 
 
 def _totals(rows: Sequence[dict]) -> list[dict]:

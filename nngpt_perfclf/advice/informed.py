@@ -19,6 +19,7 @@ from nngpt_perfclf.advice.base import verdict
 from nngpt_perfclf.advice.dataset_model import MIDDLES, Curves, DatasetModel, chance_of_more, percentiles_of
 from nngpt_perfclf.advice.prior import PairPrior
 from nngpt_perfclf.advice.residuals import Similarity, corrections
+from nngpt_perfclf.console import say
 from nngpt_perfclf.datasets import DatasetProperties
 from nngpt_perfclf.types import Advice, Candidate, Interval, Observation, Question, Recipe, Score
 
@@ -116,6 +117,9 @@ class InformedAdviser:
         seen = list(self.observations.get(dataset, ()))
         scores = self.scorer.score([entry.candidate for entry in seen], dataset) if seen else []
         usable = [(entry, score) for entry, score in zip(seen, scores, strict=True) if score is not None]
+        for entry, score in zip(seen, scores, strict=True):
+            if score is None:
+                say(f"outcome of {entry.candidate.name}: the adviser has no opinion on this candidate")
         expected = percentiles_of([score for _, score in usable])
         accuracies = np.array([entry.accuracy for entry, _ in usable])
         recorded = dataset in self.curves.accuracies

@@ -65,8 +65,8 @@ def read_candidate(line: bytes, file: Path, number: int, default: Recipe) -> Can
 
 def read_observation(line: bytes, file: Path, number: int, default: Recipe, epoch: int,
                      target: str | None = None) -> tuple[str, Observation]:
-    """The dataset and the outcome in line `number` of `file`: the fields of a candidate, `accuracy`, `dataset` (default:
-    `target`) and `epoch` (default: `epoch`).
+    """The dataset and the outcome in line `number` of `file`: the fields of a candidate, `accuracy`, `dataset` (by
+    default `target`) and `epoch` (by default `epoch`).
 
     Raises PerfclfError for whatever is not such a line, naming the line and the field.
     """

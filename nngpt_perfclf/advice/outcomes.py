@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nngpt_perfclf.advice.adapters import PairAdviser, Scorer
+from nngpt_perfclf.advice.base import check_question
 from nngpt_perfclf.advice.dataset_model import Curves
 from nngpt_perfclf.advice.features import recipe_rows
 from nngpt_perfclf.advice.informed import InformedAdviser
@@ -90,9 +91,14 @@ class InformedPairs:
         return answers
 
     def _needs_model(self, asked: Question) -> bool:
-        datasets = self._properties
-        return any(name in datasets and (name in self.observations or name not in self._recorded)
-                   for name in (asked.ds_a, asked.ds_b))
+        """A question that cannot be asked is left to `adviser`, which says why."""
+        if all(name in self._recorded and name not in self.observations for name in (asked.ds_a, asked.ds_b)):
+            return False
+        try:
+            check_question(asked, self._properties)
+        except PerfclfError:
+            return False
+        return True
 
     @cached_property
     def _properties(self) -> Mapping[str, DatasetProperties]:

@@ -1,5 +1,5 @@
-"""Small image data sets that need no download: scikit-learn's digits, shapes that are drawn here, and images that further
-packages bring.
+"""Small image data sets that need no download: scikit-learn's digits, shapes that are drawn here, and images that
+further packages bring.
 
 The training images are the same everywhere. The test images are drawn by a seed that this installation keeps to itself:
 a candidate that makes an image set anew does not find the test labels.

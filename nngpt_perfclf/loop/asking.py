@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import pluggy
@@ -12,7 +12,7 @@ from nngpt_perfclf.advice.adapters import PairScorer, Scorer
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress, say
 from nngpt_perfclf.extras import extras_named
-from nngpt_perfclf.gate.asking import INSTALLED, is_usable
+from nngpt_perfclf.gate.asking import INSTALLED, InstalledScorer, is_usable
 from nngpt_perfclf.hookspecs import hookimpl
 from nngpt_perfclf.loop.run_database import RunDatabase, Scored
 from nngpt_perfclf.plugins import get_plugin_manager
@@ -22,6 +22,8 @@ from nngpt_perfclf.types import Candidate, PerfclfError, Recipe, Score
 # Candidates scored in one call: enough for a full batch, few enough to lose when the loop is killed.
 AT_ONCE = 20
 NOBODY = "nobody"
+# From a scorer to one whose scores take something further into account.
+Correction = Callable[[Scorer], Scorer]
 
 
 @dataclass(frozen=True)
@@ -72,14 +74,17 @@ def key_of(config: Config, adviser: str, policy: str = "ask") -> str:
 
 
 def ask(manager: pluggy.PluginManager, runs: RunDatabase | None, adviser: str, candidates: Sequence[Candidate],
-        target: str) -> list[Scored]:
-    """One Scored a candidate, in order, from the record `runs` (None: nothing is recorded) or from the hook `score`.
+        target: str, correct: Correction | None = None) -> list[Scored]:
+    """One Scored a candidate, in order, from the record `runs` (None: nothing is recorded) or from the hook `score`,
+    whose scores `correct` may change: then `adviser` must say by what.
 
     A candidate that breaks the interface is not asked about: its Scored says `broken` and why. The adviser `NOBODY`
     is never asked, and has no opinion.
     """
     if adviser == NOBODY:
         return [Scored(None, 0.0, "nobody was asked")] * len(candidates)
+    scorer = InstalledScorer(manager)
+    scorer = correct(scorer) if correct else scorer
     scored: list[Scored] = []
     with progress() as bar:
         asking = bar.add_task(f"scoring with {adviser} for {target}", total=len(candidates))
@@ -87,7 +92,7 @@ def ask(manager: pluggy.PluginManager, runs: RunDatabase | None, adviser: str, c
             chunk = candidates[start:start + AT_ONCE]
             known = runs.scores(adviser, target, chunk) if runs else {}
             new = [candidate for candidate in chunk if candidate not in known]
-            fresh = dict(zip(new, _scored(manager, new, target), strict=True))
+            fresh = dict(zip(new, _scored(scorer, new, target), strict=True))
             if runs and fresh:
                 runs.add_scores(adviser, target, fresh)
             known |= fresh
@@ -96,13 +101,13 @@ def ask(manager: pluggy.PluginManager, runs: RunDatabase | None, adviser: str, c
     return scored
 
 
-def _scored(manager: pluggy.PluginManager, candidates: Sequence[Candidate], target: str) -> list[Scored]:
+def _scored(scorer: Scorer, candidates: Sequence[Candidate], target: str) -> list[Scored]:
     if not candidates:
         return []
     started = time.perf_counter()
     faults = [fault_of(candidate.arch_code) for candidate in candidates]
     sound = [candidate for candidate, fault in zip(candidates, faults, strict=True) if fault is None]
-    scores, reason = _scores(manager, sound, target)
+    scores, reason = _scores(scorer, sound, target)
     each, answers = (time.perf_counter() - started) / len(candidates), iter(scores)
     return [Scored(None, each, fault, broken=True) if fault is not None else _one(next(answers), each, reason)
             for fault in faults]
@@ -112,24 +117,23 @@ def _one(score: Score | None, seconds: float, reason: str) -> Scored:
     return Scored(score, seconds, score.reason if score else reason)
 
 
-def _scores(manager: pluggy.PluginManager, candidates: list[Candidate],
-            target: str) -> tuple[list[Score | None], str]:
+def _scores(scorer: Scorer, candidates: list[Candidate], target: str) -> tuple[list[Score | None], str]:
     """One score a candidate, and why there is none where there is none."""
     nothing: list[Score | None] = [None] * len(candidates)
     if not candidates:
         return [], ""
     try:
         with extras_named():
-            scores = manager.hook.score(candidates=candidates, target=target)
+            scores = scorer.score(candidates, target)
     except PerfclfError:
         raise  # a wrong configuration or a broken installation: the user can and must repair it
     except Exception as error:  # noqa: BLE001 - whatever goes wrong in a plugin must not prune a candidate
         return nothing, _failed(f"{type(error).__name__}: {error}")
-    if scores is None:
-        return nothing, "no adviser has an opinion"
     if not isinstance(scores, list) or len(scores) != len(candidates):
         count = len(scores) if isinstance(scores, list) else type(scores).__name__
         return nothing, _failed(f"{count} answers about {len(candidates)} candidates")
+    if not any(scores):
+        return nothing, "no adviser has an opinion"
     return [score if is_usable(score) else None for score in scores], "no opinion"
 
 

@@ -112,6 +112,10 @@ class Ask(Policy):
         return np.array([[score.value if score is not None and score.decided else np.nan for score in scores]], float)
 
 
+class Static(Ask):
+    """As `Ask`, but what earlier rounds of the same search trained does not correct the scores."""
+
+
 class Naive(Ask):
     """As `Ask`, but scored by pair questions with the same recipe on both sides: a baseline that shows why
     references need a fixed anchor recipe. A good candidate is good on both sides, and the difference says little."""
@@ -155,10 +159,12 @@ class Oracle(Policy):
         return np.array([[self.outcomes[candidate.name] for candidate in candidates]], dtype=float)
 
 
-POLICIES = {"nop": Nop, "ask": Ask, "gate": Gate, "naive": Naive, "random": Random, "oracle": Oracle}
-ASKING = ("ask", "gate", "naive")
+POLICIES = {"nop": Nop, "ask": Ask, "static": Static, "gate": Gate, "naive": Naive, "random": Random, "oracle": Oracle}
+ASKING = ("ask", "static", "gate", "naive")
+# Their scores are corrected by what earlier rounds of the same search trained.
+LEARNING = ("ask",)
 # They can tell the probability of a miss, so that they need no share to keep.
-BY_MISS = ("ask", "naive")
+BY_MISS = ("ask", "static", "naive")
 
 
 def build_policy(name: str, rule: Rule, outcomes: Mapping[str, float] | None = None) -> Policy:

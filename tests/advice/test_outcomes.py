@@ -1,13 +1,15 @@
 """Accuracies of a user's own runs are checked, read, and change the scores of what is like them."""
 
-import json
 import math
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from nngpt_perfclf import Candidate, PerfclfError, Recipe, rank
-from nngpt_perfclf.advice.outcomes import checked, read_outcomes
+from nngpt_perfclf import Candidate, PerfclfError, Question, Recipe, advise, rank, score, select
+from nngpt_perfclf.advice import load_pair_adviser
+from nngpt_perfclf.advice.outcomes import InformedPairs, checked, informed
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.types import Observation
 
@@ -48,24 +50,6 @@ def test_of_two_outcomes_of_one_candidate_the_last_counts():
     assert "observed before" in complaints[0]
 
 
-def test_lines_of_outcomes_are_read_and_a_bad_line_costs_no_other(tmp_path, capsys):
-    (tmp_path / "net.py").write_text(CODE)
-    file = tmp_path / "outcomes.jsonl"
-    file.write_text("\n".join([json.dumps({"name": "a", "net": "net.py", "recipe": {"lr": 0.1}, "accuracy": 0.5}),
-                               "no json", "",
-                               json.dumps({"name": "b", "net": "net.py", "recipe": {"lr": 0.2}, "accuracy": 0.7})]))
-    assert [(one.candidate.name, one.accuracy) for one in read_outcomes(file, "svhn", 1)] == [("a", 0.5), ("b", 0.7)]
-    assert "outcomes.jsonl" in capsys.readouterr().err
-
-
-def test_a_missing_file_and_one_that_is_no_database_are_one_clear_error(tmp_path):
-    with pytest.raises(PerfclfError, match="no file of outcomes"):
-        read_outcomes(tmp_path / "none.jsonl", "svhn", 1)
-    (tmp_path / "x.sqlite").write_text("no database")
-    with pytest.raises(PerfclfError, match="no run database"):
-        read_outcomes(tmp_path / "x.sqlite", "svhn", 1)
-
-
 def test_outcomes_move_the_recipe_that_did_well_above_the_one_that_failed(config):
     high, low = candidate(0.3), candidate(0.003)
     near_high = [Observation(candidate(lr), 0.85) for lr in (0.28, 0.29, 0.31, 0.32)]
@@ -98,3 +82,69 @@ def test_the_order_of_outcomes_changes_nothing(config):
     first = rank(asked, "fashion", config=config, outcomes=outcomes)
     second = rank(asked, "fashion", config=config, outcomes=outcomes[::-1])
     assert [row.score.value for row in first] == pytest.approx([row.score.value for row in second], rel=1e-6)
+
+
+def test_a_scorer_without_a_usable_outcome_is_the_scorer_itself(config, capsys):
+    scorer = object()
+    assert informed(scorer, {"fashion": [Observation(candidate(0.1), 87.0)]}, config) is scorer
+    assert "outcome of lr 0.1: its accuracy 87 is above 1" in capsys.readouterr().err
+
+
+def test_scores_keep_the_order_of_the_candidates_and_selecting_reads_outcomes_too(config):
+    asked = [candidate(lr) for lr in (0.3, 0.003, 0.03)]
+    outcomes = [Observation(candidate(lr), 0.85) for lr in (0.0028, 0.0029, 0.0031)]
+    values = [one.value for one in score(asked, "fashion", config=config, outcomes=outcomes)]
+    ranked = rank(asked, "fashion", config=config, outcomes=outcomes)
+    assert sorted(values, reverse=True) == [row.score.value for row in ranked]
+    assert [asked[place].name for place in sorted(range(3), key=lambda at: -values[at])] == [
+        row.candidate.name for row in ranked]
+    assert select(asked, "fashion", 0.3, config=config, outcomes=outcomes)[0] == ranked[0].candidate
+
+
+def question(ds_a, ds_b, lr=0.03):
+    recipe = Recipe(lr=lr, batch=64, transform="norm_64_flip")
+    return Question(CODE, ds_a, ds_b, recipe, recipe)
+
+
+def test_advice_about_recorded_datasets_without_outcomes_is_that_of_the_adviser_alone(config):
+    plain = load_pair_adviser("pointwise", config)
+    assert isinstance(plain, InformedPairs)
+    asked = [question("svhn", "cifar-100"), question("mnist", "svhn")]
+    assert advise(asked, config=config) == list(plain.adviser.advise_many(asked))
+
+
+def test_outcomes_on_an_unknown_dataset_turn_advice_towards_it_when_they_are_high(config):
+    asked = [question("cifar-10", "fashion")]
+
+    def probability(accuracies):
+        outcomes = {"fashion": [Observation(candidate(0.01 * place + 0.01), accuracy)
+                                for place, accuracy in enumerate(accuracies)]}
+        advice, = advise(asked, config=config, outcomes=outcomes)
+        return advice.probability if advice.better == "fashion" else 1 - advice.probability
+
+    assert probability([0.97, 0.98, 0.975]) > probability([]) > probability([0.12, 0.11, 0.5])
+
+
+@given(st.sampled_from(["cifar-10", "mnist"]), st.floats(0.001, 0.5), st.lists(st.floats(0.05, 1), max_size=4))
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_exchanging_the_datasets_of_a_question_exchanges_the_answer(config, other, lr, accuracies):
+    outcomes = {"fashion": [Observation(candidate(0.01 + 0.01 * place), accuracy)
+                            for place, accuracy in enumerate(accuracies)]}
+    asked = question("fashion", other, lr)
+    first, second = advise([asked, asked.swapped()], config=config, outcomes=outcomes)
+    assert first.better == second.better
+    assert first.probability == pytest.approx(second.probability, abs=2e-6)
+
+
+def test_a_question_that_cannot_be_asked_costs_no_other(config):
+    unknown, same, good = advise([question("fashion", "nonesuch"), question("fashion", "fashion"),
+                                  question("fashion", "svhn")], config=config)
+    assert unknown is None
+    assert same is None
+    assert good.better in ("fashion", "svhn")
+
+
+def test_an_adviser_that_only_compares_pairs_refuses_outcomes(config):
+    with pytest.raises(PerfclfError, match="pairwise only compares pairs and cannot use outcomes"):
+        advise([question("svhn", "mnist")], "pairwise", config, {"mnist": [Observation(candidate(0.1), 0.9)]})
+    assert len(advise([question("svhn", "mnist")], "pairwise", config)) == 1

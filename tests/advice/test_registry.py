@@ -93,9 +93,9 @@ def test_the_configuration_reaches_the_adviser():
 def test_an_adviser_that_only_scores_answers_pairs_with_the_configured_confidence_and_the_recorded_prior(plugin):
     plugin(AdviserSpec("scorer", lambda config: FixedScorer()))
     adviser = load_pair_adviser("scorer", load_config(overrides=["advice.confidence=0.8"]))
-    assert isinstance(adviser, ScoreComparer)
-    assert adviser.confidence == 0.8
-    assert adviser.prior == load_prior(PRETRAINED, "normalized")
+    assert isinstance(adviser.adviser, ScoreComparer)
+    assert adviser.adviser.confidence == 0.8
+    assert adviser.adviser.prior == load_prior(PRETRAINED, "normalized")
     assert load_pair_adviser("prior").name == "prior"
 
 

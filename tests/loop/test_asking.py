@@ -31,7 +31,7 @@ def refuse(candidates):
 @pytest.mark.parametrize(("answer", "reason"), [
     (fail, "the adviser failed: RuntimeError: out of memory"),
     (lambda candidates: None, "no adviser has an opinion"),
-    (lambda candidates: [None] * len(candidates), "no opinion"),
+    (lambda candidates: [None] * len(candidates), "no adviser has an opinion"),
     (lambda candidates: [], "the adviser failed: 0 answers about 6 candidates"),
     (lambda candidates: "scores", "the adviser failed: str answers about 6 candidates"),
     (lambda candidates: [0.5] * len(candidates), "no opinion"),
