@@ -5,6 +5,12 @@ from __future__ import annotations
 import shlex
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nngpt_perfclf.nngpt.one_at_a_time import NotTrainedError, gated
+
+__all__ = ["NotTrainedError", "gated", "wrap"]
 
 
 def wrap(configuration: str | Path | None = None, *overrides: str) -> AbstractContextManager[None]:
@@ -21,3 +27,12 @@ def wrap(configuration: str | Path | None = None, *overrides: str) -> AbstractCo
     file = Path(configuration or conf_folder() / "nngpt.yaml").absolute()
     rule_of(load_config(file, overrides))
     return installed(shlex.join([str(file), *overrides]))
+
+
+def __getattr__(name: str):
+    # The hook's start in every process of NNGPT imports this package; the gate's modules are read when they are used.
+    if name in ("NotTrainedError", "gated"):
+        from nngpt_perfclf.nngpt import one_at_a_time
+
+        return getattr(one_at_a_time, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from nngpt_perfclf.config import Config, load_config
-from nngpt_perfclf.console import say
 from nngpt_perfclf.nngpt.folders import PRM, Epoch, Evaluation
 from nngpt_perfclf.nngpt.hook import PRUNE, RECORDS
 
@@ -92,7 +91,8 @@ def _report(record: Path, seconds: float) -> None:
     from nngpt_perfclf.nngpt.records import add_outcomes
 
     add_outcomes(record, seconds)
-    say(f"nngpt_perfclf: {line(read_records(record.parent))}; {record.parent / 'report.html'}")
+    # On standard output, as NNGPT's own news: its iterative pipeline writes its children's standard error to a file.
+    print(f"nngpt_perfclf: {line(read_records(record.parent))}; {record.parent / 'report.html'}", flush=True)
     report(load_config(), str(record.parent))
 
 

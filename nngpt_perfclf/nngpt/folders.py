@@ -149,13 +149,17 @@ def _parameters(path: Path) -> object:
 
 
 def _recipe(parameters: dict | None, prm: object, evaluation: Evaluation) -> Recipe:
-    """The recipe that NNGPT's evaluation puts together; what is no number counts as not stated."""
+    """The recipe that NNGPT's evaluation puts together."""
     own = evaluation.prm if parameters is None else parameters
     seed = prm if isinstance(prm, dict) else {}
     merged = {**own, **seed} if evaluation.seed_row_wins else {**evaluation.prm, **seed, **own}
-    merged |= evaluation.overrides
-    lr, momentum, dropout, batch = (_number(merged.get(name)) for name in ("lr", "momentum", "dropout", "batch"))
-    transform = merged.get("transform")
+    return recipe_of({**merged, **evaluation.overrides}, evaluation)
+
+
+def recipe_of(prm: Mapping[str, object], evaluation: Evaluation) -> Recipe:
+    """The recipe of NNGPT's hyperparameters; what is no number counts as not stated."""
+    lr, momentum, dropout, batch = (_number(prm.get(name)) for name in ("lr", "momentum", "dropout", "batch"))
+    transform = prm.get("transform")
     return Recipe(lr, momentum, None if batch is None else int(batch), dropout,
                   transform if isinstance(transform, str) else str(evaluation.prm["transform"]))
 

@@ -82,13 +82,14 @@ def _limit(cycles: int) -> None:
 
 def settings_of(words: Sequence[str], call: Callable) -> dict[str, object]:
     """The arguments of `call` that the words ``--name value``, ``--name=value``, ``--flag`` and ``--no-flag`` state,
-    each of its default's type. ``--start_layer`` and ``--end_layer`` become the range `tune_layers`, as in NNGPT's own
-    command line. Raises PerfclfError for a word that is no argument."""
+    each of its default's type. As in NNGPT's own command line, ``--start_layer`` and ``--end_layer`` become the range
+    `tune_layers`, and ``--num_cycles`` is `cycles`. Raises PerfclfError for a word that is no argument."""
     parameters = inspect.signature(call).parameters
     known = {name: parameter.default for name, parameter in parameters.items()
              if parameter.kind is not inspect.Parameter.VAR_KEYWORD}
     is_open = len(known) < len(parameters)
     known |= {"start_layer": 0, "end_layer": 0} if "tune_layers" in known else {}
+    known |= {"num_cycles": known["cycles"]} if "cycles" in known else {}
     settings: dict[str, object] = {}
     left = list(words)
     while left:
@@ -106,6 +107,8 @@ def settings_of(words: Sequence[str], call: Callable) -> dict[str, object]:
         if len(layers) < 2:
             raise PerfclfError("--start_layer and --end_layer go together")
         settings["tune_layers"] = range(*layers)
+    if "cycles" in known and "num_cycles" in settings:
+        settings["cycles"] = settings.pop("num_cycles")
     return settings
 
 

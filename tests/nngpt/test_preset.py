@@ -97,7 +97,8 @@ def test_a_wrong_word_ends_with_one_clear_line(nngpt, words, line, capsys):
     (["--llm_conf", "123"], {"llm_conf": "123"}), (["--peft", "out/a dir"], {"peft": "out/a dir"}),
     (["--use_agents", "--test_nn", "3"], {"use_agents": True, "test_nn": 3}),
     (["--no-save_llm_output"], {"save_llm_output": False}),
-    (["--start_layer", "2", "--end_layer", "9"], {"tune_layers": range(2, 9)}), ([], {}),
+    (["--start_layer", "2", "--end_layer", "9"], {"tune_layers": range(2, 9)}), (["--num_cycles", "3"], {"cycles": 3}),
+    ([], {}),
 ])
 def test_options_get_the_type_of_their_default(words, settings):
     found = preset.settings_of(words, tuning)

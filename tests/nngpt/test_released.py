@@ -68,7 +68,7 @@ def test_nngpts_own_figures_are_of_those_that_were_trained(checkout, two_epochs)
 
 
 def test_the_operator_gets_a_line_an_epoch_and_a_page_for_the_run(checkout, two_epochs):
-    lines = [line for line in two_epochs.stderr.splitlines() if line.startswith("nngpt_perfclf: A")]
+    lines = [line for line in two_epochs.stdout.splitlines() if line.startswith("nngpt_perfclf: A")]
     assert len(lines) == 2
     assert "A1: 4 asked, 2 kept, 2 pruned (1 broken)" in lines[1]
     assert "2 generations: about" in lines[1]
