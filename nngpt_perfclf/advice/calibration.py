@@ -13,7 +13,7 @@ import numpy as np
 from nngpt_perfclf import processes
 from nngpt_perfclf.advice.language import LanguageAdviser, known_evidence, load
 from nngpt_perfclf.advice.prior import PairPrior
-from nngpt_perfclf.advice.weights import MODES, Weights, fit_weights, save_weights
+from nngpt_perfclf.advice.weights import MODES, Weights, accuracy, fit_weights, save_weights
 from nngpt_perfclf.budget import calibration_pairs
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress
@@ -33,9 +33,10 @@ def calibration_table(config: Config, data: TaskData, label: str) -> pd.DataFram
 
 
 def calibrate(config: Config, out: Path, data: TaskData, weights: Mapping[str, Weights],
-              tables: Mapping[str, pd.DataFrame]) -> dict:
+              tables: Mapping[str, pd.DataFrame], every_source: bool = False) -> dict:
     """Fit the weights of all three sources on the pairs of each label, once asked with the recipes and once without,
-    and save them; returns the accuracy there (slightly optimistic, since the weights were fitted on these pairs)."""
+    and save them; returns the accuracy there (slightly optimistic, since the weights were fitted on these pairs).
+    `every_source`: also of the sources that had no weight in training."""
     started = time.perf_counter()
     adviser = load(replace(config, adviser=str(out), advice=replace(config.advice, answer_cache=False)))
     sets = [_Set(label, mode, *_asked(table, data, mode)) for label, table in tables.items() if len(table)
@@ -43,7 +44,9 @@ def calibrate(config: Config, out: Path, data: TaskData, weights: Mapping[str, W
     result, fitted = {}, {label: {} for label in tables}
     for one, (read, near) in zip(sets, _read(adviser, sets), strict=True):
         prior = PairPrior.fit(data.pairs(one.label, part="train"))
-        found, figures = _fitted(one, read, near, prior, getattr(weights[one.label], one.mode))
+        before = getattr(weights[one.label], one.mode)
+        used = [every_source or weight != 0 for weight in before]
+        found, figures = _fitted(one, read, near, prior, used)
         fitted[one.label][one.mode] = found
         result |= {f"validation_{one.label}_{one.mode}{name}": figure for name, figure in figures.items()}
     if processes.is_main():
@@ -86,16 +89,17 @@ def _read(adviser: LanguageAdviser, sets: Sequence[_Set]) -> list[tuple[np.ndarr
 
 
 def _fitted(one: _Set, read: np.ndarray, near: np.ndarray, prior: PairPrior,
-            weights: tuple[float, ...]) -> tuple[tuple[float, ...], dict]:
-    """The weights fitted on a set, and the accuracy there with and without the model; `weights`: those before."""
+            used: list[bool]) -> tuple[tuple[float, ...], dict]:
+    """The weights of the sources that are `used`, fitted on a set, and the accuracy there with and without the model
+    and by the model alone."""
     from nngpt_perfclf.models.rows import log_loss
 
     both = np.column_stack([read, known_evidence(prior, one.both_orders, near)])
     ab, ba = np.split(both, 2)
     evidence = (ab - ba) / 2
-    fitted = fit_weights(evidence, one.won, used=[weight != 0 for weight in weights])
+    fitted = fit_weights(evidence, one.won, used)
     log_odds = (evidence * fitted).sum(axis=1)
-    before = (evidence[:, 1:] * weights[1:]).sum(axis=1)
-    accuracy, without_model = (float(np.mean((found > 0) == one.won)) for found in (log_odds, before))
-    return fitted, {"": accuracy, "_n": len(one.questions), "_without_model": without_model,
-                    "_log_loss": log_loss(log_odds, one.won)}
+    known = (evidence * fit_weights(evidence, one.won, [False, *used[1:]])).sum(axis=1)
+    right = {"": log_odds, "_without_model": known, "_model_alone": evidence[:, 0]}
+    return fitted, {**{name: accuracy(found, one.won) for name, found in right.items()}, "_n": len(one.questions),
+                    "_log_loss": log_loss(log_odds, one.won), "_log_loss_without_model": log_loss(known, one.won)}

@@ -26,11 +26,11 @@ from nngpt_perfclf.advice.weights import Weights, fit_weights, save_weights
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
 from nngpt_perfclf.datasets import dataset_properties
-from nngpt_perfclf.prompts import templates
+from nngpt_perfclf.prompts import find_template, templates
 from nngpt_perfclf.retrieval import Neighbours
 from nngpt_perfclf.run_folder import RunFolder, manifest
 from nngpt_perfclf.tasks import LABELS, TaskData, question_of
-from nngpt_perfclf.types import AdviserSpec, Question
+from nngpt_perfclf.types import AdviserSpec, PerfclfError, Question
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,6 +51,9 @@ def train(config: Config, out: Path) -> dict:
     from nngpt_perfclf.models.rows import draw_lessons
     from nngpt_perfclf.models.train import Material, fine_tune
 
+    if find_template(config.template).one_side and config.train.offset != "none":
+        raise PerfclfError(f"template {config.template} asks about one side at a time: it is trained with "
+                           "train.offset=none")
     data = TaskData.load(config)
     groups = data.networks["group"].astype("category").cat.codes
     priors = {label: PairPrior.fit(data.pairs(label, part="train")) for label in LABELS}
@@ -74,7 +77,7 @@ def train(config: Config, out: Path) -> dict:
                             sum(map(len, calibration.values())))
         say(f"{sum(len(lesson.pairs) for lesson in lessons):,} labels about {len(lessons):,} codes")
         result = fine_tune(model, builder, material, config, out)
-        result |= calibrate(config, out, data, weights, calibration)
+        result |= calibrate(config, out, data, weights, calibration, builder.one_side)
     _note(config, out, data, status="done", result=result, computed_with=computed_with(model))
     return {"run": str(out), **result}
 
@@ -88,7 +91,7 @@ def _note(config: Config, out: Path, data: TaskData, **more) -> None:
 def _fit_neighbours(config: Config, out: Path, data: TaskData, groups: pd.Series) -> None:
     known = templates()
     shown = {*known[config.template].fields, *known[config.code_only_template].fields}
-    needed = {"near_a", "near_b"} & shown or config.train.offset == "near"
+    needed = known[config.template].one_side or {"near_a", "near_b"} & shown or config.train.offset == "near"
     if not needed or (out / "neighbours.npz").is_file():
         return
     say("learning which recorded trials are near")

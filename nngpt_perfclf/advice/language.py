@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from nngpt_perfclf.advice.base import Adviser, note_on_recipes, some_networks
+from nngpt_perfclf.advice.base import Adviser, check_dataset, note_on_recipes, some_networks
 from nngpt_perfclf.advice.prior import PairPrior, load_prior
 from nngpt_perfclf.advice.run_folders import LANGUAGE, LANGUAGE_NAME, PRETRAINED, cache_of, common, folder_of
+from nngpt_perfclf.advice.structures import shown_structures
 from nngpt_perfclf.advice.weights import Weights, load_weights
 from nngpt_perfclf.budget import timed
 from nngpt_perfclf.config import Config, load_config
@@ -20,13 +22,14 @@ from nngpt_perfclf.prompts import find_template
 from nngpt_perfclf.prompts.builder import PromptBuilder
 from nngpt_perfclf.retrieval import Neighbours
 from nngpt_perfclf.run_folder import RunFolder
-from nngpt_perfclf.types import Question
+from nngpt_perfclf.types import Candidate, Question, Score
 
 if TYPE_CHECKING:
     from nngpt_perfclf.models.language import LanguageModel
 
 KIND = LANGUAGE
 SAMPLE = 64  # networks whose tokens are counted to estimate the time of many
+_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -47,12 +50,16 @@ class LanguageAdviser(Adviser):
     def read(self, questions: Sequence[Question], labels: Sequence[str],
              progress: Callable[[int], None] | None = None) -> tuple[np.ndarray, np.ndarray]:
         """The model's log-odds (n,) of the first dataset of each question under its label, and the labels near by
-        (n, 2). All questions about one code share its computation, whatever their labels."""
+        (n, 2). All questions about one code share its computation, whatever their labels. Where each side has a prompt
+        of its own, the log-odds are the difference of the two."""
         near = self.builder.near(questions, labels)
         prompts = self.builder.ask(questions, labels, near)
-        distinct = list(dict.fromkeys(prompts))
+        others = (self.builder.ask([question.swapped() for question in questions], labels, near[:, ::-1])
+                  if self.builder.one_side else [])
+        distinct = list(dict.fromkeys([*prompts, *others]))
         scores = dict(zip(distinct, self.model.score(distinct, self.batch_tokens, progress=progress), strict=True))
-        return np.array([scores[prompt] for prompt in prompts], float), near
+        read = np.array([scores[prompt] for prompt in prompts], float)
+        return (read - np.array([scores[prompt] for prompt in others], float) if others else read), near
 
     def reading_seconds(self, questions: Sequence[Question]) -> float:
         """From the tokens of a sample and the measured rate of reading; answers in the cache take no time."""
@@ -83,6 +90,51 @@ class LanguageAdviser(Adviser):
         return note_on_recipes(question)
 
 
+@dataclass
+class LanguageScorer(LanguageAdviser):
+    """The same where each side of a question has a prompt of its own. It scores candidates, too: by the model's
+    log-odds of a high label and by the label of the nearest recorded trials, with the weights of pair advice.
+
+    `profile`: auto and always build the networks that are scored, never shows their code view.
+    """
+
+    profile: str = "auto"
+
+    def score(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
+        """One score a candidate, in order; None where it cannot be asked about (logged). Raises PerfclfError for a
+        dataset without properties."""
+        check_dataset(target, self.datasets)
+        other = next(name for name in self.datasets if name != target)
+        asked = [_side(candidate, target, other) for candidate in candidates]
+        faults = [self._fault(question) for question in asked]
+        for fault in filter(None, dict.fromkeys(faults)):
+            _log.warning("no opinion: %s", fault)
+        valid = [question for question, fault in zip(asked, faults, strict=True) if not fault]
+        scores = iter(self._scores(valid))
+        return [None if fault else next(scores) for fault in faults]
+
+    def _scores(self, questions: Sequence[Question]) -> list[Score]:
+        built = None if self.profile == "never" else shown_structures
+        builder = replace(self.builder, structures=built)
+        labels = [self.label] * len(questions), ["rank"] * len(questions)
+        near = builder.near(questions, labels[0])
+        prompts = [builder.ask(questions, label, near) for label in labels]
+        distinct = list(dict.fromkeys([*prompts[0], *prompts[1]]))
+        found = dict(zip(distinct, self.model.score(distinct, self.batch_tokens), strict=True)) if distinct else {}
+        read, ranks = (np.array([found[prompt] for prompt in own], float) for own in prompts)
+        evidence = np.column_stack([read, np.zeros(len(read)), np.nan_to_num(near[:, 0], nan=0.5)])
+        values = self.weights(evidence, np.array([question.has_recipes for question in questions], bool))
+        return [Score(round(float(value), 6), float(1 / (1 + np.exp(-rank))), 0.0, 1.0, True,
+                      "the language model's log-odds and the nearest recorded trials; no interval is known")
+                for value, rank in zip(values, ranks, strict=True)]
+
+
+def _side(candidate: Candidate, target: str, other: str) -> Question:
+    """The candidate on the target as the first side of a question."""
+    recipe = None if candidate.recipe.is_empty else candidate.recipe
+    return Question(candidate.arch_code, target, other, recipe, recipe)
+
+
 def known_evidence(prior: PairPrior, questions: Sequence[Question], near: np.ndarray) -> np.ndarray:
     """What is known before the model reads, shape (n, 2): the pair prior's log-odds, and the difference of the labels
     near by, from `near` (n, 2); 0 where no trial is recorded."""
@@ -99,12 +151,9 @@ def load(config: Config) -> LanguageAdviser:
     folder = folder_of(config, LANGUAGE_NAME)
     own = recorded_config(folder)
     model = load_model(ensure_ready(own.model), folder / "adapter", own.model.chat, config.train.precision, merge=True)
-    return LanguageAdviser(
-        name=Path(config.adviser).name, prior=load_prior(folder, config.label),
-        **common(config), weights=load_weights(folder, config.label, LanguageAdviser.sources),
-        cache=cache_of(folder, config, f"{model.precision} {machine()}"), computed_with=computed_with(model),
-        model=model, builder=prompt_builder(folder, own, config), label=config.label,
-        batch_tokens=config.advice.batch_tokens)
+    return _adviser(config, Path(config.adviser).name, folder, model, prompt_builder(folder, own, config),
+                    weights=load_weights(folder, config.label, LanguageAdviser.sources),
+                    cache=cache_of(folder, config, f"{model.precision} {machine()}"))
 
 
 def load_untrained(config: Config) -> LanguageAdviser:
@@ -114,11 +163,17 @@ def load_untrained(config: Config) -> LanguageAdviser:
 
     model = load_model(ensure_ready(config.model), chat=config.model.chat, precision=config.train.precision)
     alone = (1.0, 0.0, 0.0)
-    return LanguageAdviser(
-        name="zero-shot", prior=load_prior(PRETRAINED, config.label), **common(config),
-        weights=Weights(alone, alone), computed_with=computed_with(model), model=model,
-        builder=prompt_builder(None, config, config), label=config.label,
-        batch_tokens=config.advice.batch_tokens)
+    return _adviser(config, "zero-shot", PRETRAINED, model, prompt_builder(None, config, config),
+                    weights=Weights(alone, alone))
+
+
+def _adviser(config: Config, name: str, folder: Path, model: LanguageModel, builder: PromptBuilder,
+             **more) -> LanguageAdviser:
+    """The adviser of these parts; one that scores, too, where its templates ask about one side at a time."""
+    told = {"name": name, "prior": load_prior(folder, config.label), **common(config), **more, "model": model,
+            "builder": builder, "label": config.label, "batch_tokens": config.advice.batch_tokens,
+            "computed_with": computed_with(model)}
+    return LanguageScorer(**told, profile=config.advice.profile) if builder.one_side else LanguageAdviser(**told)
 
 
 def computed_with(model: LanguageModel) -> str:
@@ -138,4 +193,5 @@ def prompt_builder(folder: Path | None, own: Config, config: Config) -> PromptBu
     near = folder / "neighbours.npz" if folder else None
     return PromptBuilder(find_template(own.template), find_template(own.code_only_template), own.code_view,
                          own.code_tokens, dataset_properties(config.datasets),
-                         Neighbours.load(near) if near and near.is_file() else None)
+                         Neighbours.load(near) if near and near.is_file() else None,
+                         shown_structures if config.advice.profile == "always" else None)

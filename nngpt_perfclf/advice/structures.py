@@ -22,6 +22,18 @@ def structures_of(sides: Sequence[Side],
     from nngpt_perfclf.profiling.images import shapes_of
 
     keys = [(code, shapes_of(recipe or Recipe(), dataset, datasets)) for code, dataset, recipe in sides]
+    return [None if structure is None else (structure, shapes)
+            for (_, shapes), structure in zip(keys, _looked_up(keys), strict=True)]
+
+
+def shown_structures(codes: Sequence[str]) -> list[Structure | None]:
+    """The structure of each network for the images that prompts show it for, in order; None: it could not be built."""
+    from nngpt_perfclf.prompts.layers import SHAPES
+
+    return _looked_up([(code, SHAPES) for code in codes])
+
+
+def _looked_up(keys: Sequence[tuple[str, Shapes]]) -> list[Structure | None]:
     known = _memory()
     new = [key for key in dict.fromkeys(keys) if key not in known]
     if len(known) + len(new) > REMEMBERED:
@@ -29,7 +41,7 @@ def structures_of(sides: Sequence[Side],
         new = list(dict.fromkeys(keys))
     if new:
         known.update(_answers(new))
-    return [None if known[key] is None else (known[key], key[1]) for key in keys]
+    return [known[key] for key in keys]
 
 
 def _answers(keys: Sequence[tuple[str, Shapes]]) -> dict[tuple[str, Shapes], Structure | None]:

@@ -56,6 +56,7 @@ class TrainConfig:
     questions_per_code: int
     labels: tuple[str, ...]
     code_only_share: float
+    code_view_share: float
     label_temperature: float
     offset: Literal["none", "prior", "near"]
     lm_weight: float

@@ -19,11 +19,13 @@ DRAWS = 3
 
 @dataclass(frozen=True)
 class Lesson:
-    """Questions about one network: `pairs` (its rows), the `labels` asked about, and which have no recipes."""
+    """Questions about one network: `pairs` (its rows), the `labels` asked about, and which have no recipes; `by_code`:
+    whether its code view is shown even where it could be built."""
 
     pairs: pd.DataFrame
     labels: tuple[str, ...]
     code_only: tuple[bool, ...]
+    by_code: bool = False
 
 
 def draw_lessons(trials: pd.DataFrame, networks: pd.DataFrame, config: Config) -> list[Lesson]:
@@ -47,7 +49,7 @@ def draw_lessons(trials: pd.DataFrame, networks: pd.DataFrame, config: Config) -
         chosen = random.choice(rows, count, replace=False)
         labels = tuple(random.choice(config.train.labels, count).tolist())
         code_only = tuple((random.random(count) < config.train.code_only_share).tolist())
-        lessons.append(Lesson(pool.loc[chosen], labels, code_only))
+        lessons.append(Lesson(pool.loc[chosen], labels, code_only, random.random() < config.train.code_view_share))
         left -= count
     return lessons
 
@@ -58,6 +60,12 @@ def soft_labels(pairs: pd.DataFrame, labels: Sequence[str], label_temperature: f
     gap = np.array([row[f"{LABELS[label]}_a"] - row[f"{LABELS[label]}_b"]
                     for (_, row), label in zip(pairs.iterrows(), labels, strict=True)], float)
     return 1 / (1 + np.exp(-gap / label_temperature)) if label_temperature > 0 else (np.sign(gap) + 1) / 2
+
+
+def side_labels(pairs: pd.DataFrame, labels: Sequence[str]) -> np.ndarray:
+    """The labels of both sides of each pair, shape (n, 2), in 0..1."""
+    return np.array([[row[f"{LABELS[label]}_{side}"] for side in "ab"]
+                     for (_, row), label in zip(pairs.iterrows(), labels, strict=True)], float).reshape(-1, 2)
 
 
 def log_loss(log_odds: np.ndarray, target: np.ndarray) -> float:

@@ -24,7 +24,16 @@ from nngpt_perfclf.models.adapter import save_adapter, with_adapter
 from nngpt_perfclf.models.device import resolve
 from nngpt_perfclf.models.encoder import prompt_tokens
 from nngpt_perfclf.models.language import LanguageModel
-from nngpt_perfclf.models.rows import Lesson, Offsets, completion_row, log_loss, option_row, row_tokens, soft_labels
+from nngpt_perfclf.models.rows import (
+    Lesson,
+    Offsets,
+    completion_row,
+    log_loss,
+    option_row,
+    row_tokens,
+    side_labels,
+    soft_labels,
+)
 from nngpt_perfclf.models.throughput import measure
 from nngpt_perfclf.models.trainer import CompletionTrainer, OptionsCollator, OptionsTrainer
 from nngpt_perfclf.prompts import Prompt
@@ -114,6 +123,7 @@ def make_trainer(model: LanguageModel, rows: list[dict], config: Config, out: Pa
 def build_rows(model: LanguageModel, builder: PromptBuilder, material: Material, config: Config) -> list[dict]:
     """The lessons as the configured loss reads them: a row for each code (options) or for each label."""
     rows = []
+    builder.prepare([material.codes[nn] for lesson in material.lessons for nn in lesson.pairs["nn"].unique()])
     with progress() as bar:
         done = bar.add_task("prompts", total=len(material.lessons))
         for start in range(0, len(material.lessons), AT_ONCE):
@@ -148,14 +158,34 @@ def ask_lessons(lessons: Sequence[Lesson], builder: PromptBuilder, material: Mat
                  for row, code_only in zip(lesson.pairs.itertuples(), lesson.code_only, strict=True)]
     labels = [label for lesson in lessons for label in lesson.labels]
     hidden = pd.concat([lesson.pairs["nn"] for lesson in lessons]).map(material.groups).to_numpy()
+    by_code = [lesson.by_code for lesson in lessons for _ in lesson.labels]
+    if builder.one_side:
+        return _ask_sides(lessons, builder, questions, labels, by_code)
     near = builder.near(questions, labels, hidden)
-    prompts = builder.ask(questions, labels, near)
-    ends = np.cumsum([len(lesson.labels) for lesson in lessons])
+    prompts = builder.ask(questions, labels, near, by_code)
     temperature = config.train.label_temperature
-    return [(prompts[end - len(lesson.labels):end], soft_labels(lesson.pairs, lesson.labels, temperature),
-             material.offsets(questions[end - len(lesson.labels):end], lesson.labels,
-                              near[end - len(lesson.labels):end]))
-            for lesson, end in zip(lessons, ends, strict=True)]
+    return [(prompts[own], soft_labels(lesson.pairs, lesson.labels, temperature),
+             material.offsets(questions[own], lesson.labels, near[own]))
+            for lesson, own in zip(lessons, _places(lessons), strict=True)]
+
+
+def _ask_sides(lessons: Sequence[Lesson], builder: PromptBuilder, questions: Sequence[Question],
+               labels: Sequence[str], by_code: Sequence[bool]) -> list[tuple]:
+    """The same where each side has a prompt of its own: the targets are the sides' labels, without offset."""
+    nothing = np.full((len(questions), 2), np.nan)
+    first = builder.ask(questions, labels, nothing, by_code)
+    second = builder.ask([question.swapped() for question in questions], labels, nothing, by_code)
+    asked = []
+    for lesson, own in zip(lessons, _places(lessons), strict=True):
+        targets = side_labels(lesson.pairs, lesson.labels).T.ravel()
+        asked.append(([*first[own], *second[own]], targets, np.zeros(len(targets))))
+    return asked
+
+
+def _places(lessons: Sequence[Lesson]) -> list[slice]:
+    """Where each lesson's questions are among those of all."""
+    ends = np.cumsum([len(lesson.labels) for lesson in lessons])
+    return [slice(end - len(lesson.labels), end) for lesson, end in zip(lessons, ends, strict=True)]
 
 
 def _asked(row, code_only: bool, codes: dict[str, str]) -> Question:

@@ -4,6 +4,9 @@ A prompt is read as system + prefix + question + option. The prefix depends on t
 so that it can be computed once for all questions about it. Every part that holds text ends with a newline, and an
 option (the dataset's name) stands at the start of a line, as it does within the question: no tokenizer then merges the
 text before a name with the name, and the name has the same tokens everywhere.
+
+A template asks about both datasets of a pair (``ds_a``, ``ds_b``), and its options are their names, or about one side
+at a time (``ds``), and its options are LEVELS.
 """
 
 from __future__ import annotations
@@ -21,13 +24,16 @@ from nngpt_perfclf.recipes import recipe_words
 from nngpt_perfclf.types import PerfclfError, Question
 
 FOLDER = Path(__file__).parent / "templates"
+LEVELS = ("high", "low")
 _SIDES = ("ds", "recipe", "images", "size", "channels", "classes")
-KNOWN = ("code", "epoch", *(f"{field}_{side}" for side in "ab" for field in _SIDES))
+_SHOWN = ("code", "network")  # what the prefix shows of the network: its code view, or its layers where it was built
+KNOWN = (*_SHOWN, "epoch", *_SIDES, *(f"{field}_{side}" for side in "ab" for field in _SIDES))
 
 
 @dataclass(frozen=True)
 class Template:
-    """How it is asked. `fields`: every ``{field}`` of the texts; `prefix` may use ``{code}`` and ``{epoch}`` alone.
+    """How it is asked. `fields`: every ``{field}`` of the texts; `prefix` may use ``{code}`` or ``{network}``, and
+    ``{epoch}``, alone.
 
     Raises PerfclfError where a field is used but not declared, declared but not used, or stands in the wrong part, and
     where a text does not end with a newline.
@@ -46,10 +52,14 @@ class Template:
         for problem, names in (
             ("undeclared field", everywhere - set(self.fields)),
             ("unused field", set(self.fields) - everywhere),
-            ("only {code} and {epoch} may stand in the prefix, not", used["prefix"] - {"code", "epoch"}),
-            ("the code must stand in the prefix:", (used["system"] | used["question"]) & {"code"}),
+            ("only {code}, {network} and {epoch} may stand in the prefix, not", used["prefix"] - {*_SHOWN, "epoch"}),
+            ("the code must stand in the prefix:", (used["system"] | used["question"]) & {*_SHOWN}),
+            ("the prefix shows the network twice:", everywhere & {*_SHOWN} if everywhere >= {*_SHOWN} else ()),
             ("the system text takes no field:", used["system"]),
-            ("the question must name", {"ds_a", "ds_b"} - used["question"]),
+            ("the question must name", ({"ds"} if self.one_side else {"ds_a", "ds_b"}) - used["question"]),
+            ("a question about one side (ds) cannot show",
+             {f"{field}_{side}" for field in _SIDES for side in "ab"} & everywhere if self.one_side else ()),
+            ("a question about two sides (ds_a, ds_b) cannot show", () if self.one_side else {*_SIDES} & everywhere),
         ):
             if names:
                 raise PerfclfError(f"template {self.name}: {problem} {', '.join(sorted(names))}")
@@ -67,12 +77,22 @@ class Template:
 
     @property
     def reads_code(self) -> bool:
-        return "code" in self.fields
+        return not {*_SHOWN}.isdisjoint(self.fields)
+
+    @property
+    def shows_layers(self) -> bool:
+        """Whether a network that was built is shown by its layers."""
+        return "network" in self.fields
+
+    @property
+    def one_side(self) -> bool:
+        """Whether one side of a comparison is asked about at a time."""
+        return "ds" in self.fields
 
 
 @dataclass(frozen=True)
 class Prompt:
-    """A question in words: the full text is system + prefix + question + one of `options` (ds_a, ds_b)."""
+    """A question in words: the full text is system + prefix + question + one of `options`."""
 
     system: str
     prefix: str
@@ -126,7 +146,8 @@ def load_template(path: str | Path) -> Template:
 def render(template: Template, question: Question, datasets: Mapping[str, DatasetProperties], view: View | None = None,
            extra: Mapping[str, object] | None = None) -> Prompt:
     """The question in the template's words; `view`: of its code, needed where the template reads code; `extra`: values
-    of fields that a question does not have, such as norm_a and norm_b (numbers print with four decimals).
+    of fields that a question does not have, such as norm_a and norm_b (numbers print with four decimals). A template
+    that asks about one side is rendered for the question's first one.
 
     Raises PerfclfError for the same dataset twice, an unknown dataset where its properties are asked for, and a field
     without a value or a value without a field.
@@ -140,17 +161,19 @@ def render(template: Template, question: Question, datasets: Mapping[str, Datase
         raise PerfclfError(f"template {template.name} has no field {', '.join(unused)}")
     if template.reads_code and view is None:
         raise PerfclfError(f"template {template.name} needs the code view of the network")
-    asked = [field for field in template.fields if field in KNOWN and field != "code"]
+    asked = [field for field in template.fields if field in KNOWN and field not in _SHOWN]
     values = {field: _value(field, question, datasets) for field in asked}
     values |= {field: f"{value:.4f}" if isinstance(value, float) else str(value) for field, value in extra.items()}
-    prefix = template.prefix.format(code=view.text if view else "", epoch=question.epoch)
-    return Prompt(template.system, prefix, template.question.format(**values), (question.ds_a, question.ds_b))
+    shown = dict.fromkeys(_SHOWN, view.text if view else "")
+    prefix = template.prefix.format(**shown, epoch=question.epoch)
+    options = LEVELS if template.one_side else (question.ds_a, question.ds_b)
+    return Prompt(template.system, prefix, template.question.format(**values), options)
 
 
 def _value(field: str, question: Question, datasets: Mapping[str, DatasetProperties]) -> object:
     if field == "epoch":
         return question.epoch
-    kind, _, side = field.rpartition("_")
+    kind, side = (field, "a") if field in _SIDES else (field[:-2], field[-1])
     dataset, recipe = (question.ds_a, question.recipe_a) if side == "a" else (question.ds_b, question.recipe_b)
     if kind == "ds":
         return dataset

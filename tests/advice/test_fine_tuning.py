@@ -13,7 +13,7 @@ from nngpt_perfclf.advice.prior import PairPrior, load_prior
 from nngpt_perfclf.advice.weights import Weights, load_weights
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.tasks import TaskData
-from nngpt_perfclf.types import Question, Recipe
+from nngpt_perfclf.types import Candidate, PerfclfError, Question, Recipe
 
 QUICK = [*SETTINGS, "train.labels_count=24", "train.eval_samples=6", "train.checkpoint_steps=2", "train.batch=2",
          "train.precision=float32", "lora.rank=2", "advice.answer_cache=false"]
@@ -99,6 +99,22 @@ def test_a_source_that_was_not_used_in_training_stays_unused(world, tiny_folder,
     weights = [load_weights(tmp_path / "run", label, LanguageAdviser.sources) for label in ("rank", "normalized")]
     assert [(one.with_recipe[2], one.code_only[2]) for one in weights] == [(0, 0), (0, 0)]
     assert weights[1].with_recipe[1] == 1, "the prior counts as it is while training"
+
+
+def test_a_template_about_one_side_trains_a_scorer_whose_sources_are_all_weighed(world, tiny_folder, tmp_path):
+    sides = ("template=layers_recipe", "code_only_template=layers", "train.offset=none", "train.labels_count=8")
+    result, config = trained(world, tmp_path / "run", tiny_folder, *sides)
+    assert result["validation_rank_with_recipe"] > 0.75, "by the nearest recorded trials, which have no offset"
+    assert 0 <= result["validation_rank_with_recipe_model_alone"] <= 1
+    adviser = load_advisor(tmp_path / "run", config)
+    good, wild = adviser.score([Candidate("", world.codes["net-0"], recipe) for recipe in (GOOD, WILD)], "svhn")
+    assert good.value > wild.value
+
+
+def test_a_template_about_one_side_has_no_offset(world, tiny_folder, tmp_path):
+    with pytest.raises(PerfclfError, match="layers_recipe asks about one side at a time: it is trained with"):
+        trained(world, tmp_path / "run", tiny_folder, "template=layers_recipe", "code_only_template=layers",
+                "train.offset=near")
 
 
 def test_the_untrained_model_is_asked_as_it_is(tiny_folder, world):

@@ -2,14 +2,17 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from little_world import made_structure
 from made_advisers import KNOWN, PRIOR
 
-from nngpt_perfclf.advice.language import LanguageAdviser, known_evidence, load, recorded_config
+from nngpt_perfclf.advice import language
+from nngpt_perfclf.advice.language import LanguageAdviser, LanguageScorer, known_evidence, load, recorded_config
 from nngpt_perfclf.advice.run_folders import PRETRAINED
+from nngpt_perfclf.advice.weights import Weights
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.prompts import templates
 from nngpt_perfclf.prompts.builder import PromptBuilder
-from nngpt_perfclf.types import PerfclfError, Question, Recipe
+from nngpt_perfclf.types import Candidate, PerfclfError, Question, Recipe
 
 CODE = "class Net(nn.Module):\n    def forward(self, x):\n        return self.conv(x)\n"
 RATE = Recipe(lr=0.01)
@@ -64,6 +67,47 @@ def test_code_too_tangled_to_be_shown_is_refused_and_costs_no_other_its_answer(a
     assert none is None
     assert first == last
     assert first.better in ("mnist", "svhn")
+
+
+@pytest.fixture
+def scorer(monkeypatch):
+    monkeypatch.setattr(language, "shown_structures", lambda codes: [made_structure("nn.Conv2d(3, 8)")] * len(codes))
+    known = templates()
+    builder = PromptBuilder(known["layers_recipe"], known["layers"], "ast", 100, KNOWN)
+    return LanguageScorer("made", PRIOR, KNOWN, weights=Weights((2.0, 1.0, 3.0), (1.0, 1.0, 3.0)), model=MadeUpModel(),
+                          builder=builder, label="rank")
+
+
+def test_where_each_side_has_a_prompt_the_evidence_is_the_difference_of_the_two(scorer):
+    question = Question(CODE, "mnist", "cifar-100", RATE, Recipe(lr=0.01, batch=64))
+    evidence = scorer.evidence([question, question.swapped()])
+    first, second = (prompt for prompt in scorer.model.asked)
+    assert len(scorer.model.asked) == 2, "one prompt a side, in either order"
+    assert evidence[0, 0] == len(first.question) / 10 - len(second.question) / 10
+    assert evidence[1, 0] == -evidence[0, 0]
+
+
+def test_candidates_are_scored_by_one_prompt_about_the_target(scorer):
+    told, untold = scorer.score([Candidate("a", CODE, RATE), Candidate("b", CODE)], "mnist")
+    prompts = scorer.model.asked
+    assert [prompt.question for prompt in prompts] == ["mnist: lr-2.0\nrank:\n", "mnist\nrank:\n"]
+    assert all("conv 8x64x64 216" in prompt.prefix for prompt in prompts), "built, unless that is never wanted"
+    read = [len(prompt.question) / 10 for prompt in prompts]
+    assert told.value == pytest.approx(2.0 * read[0] + 3.0 * 0.5)
+    assert untold.value == pytest.approx(1.0 * read[1] + 3.0 * 0.5)
+    assert told.percentile == pytest.approx(1 / (1 + np.exp(-read[0])))
+    scorer.profile, scorer.model.asked = "never", []
+    scorer.score([Candidate("a", CODE, RATE)], "mnist")
+    assert scorer.model.asked[0].prefix.startswith("= conv")
+
+
+def test_a_candidate_that_cannot_be_asked_about_costs_no_other_its_score(scorer):
+    tangled = Candidate("x", "x = " + "f(" * 60 + "1" + ")" * 60, RATE)
+    wrong = Candidate("y", CODE, Recipe(lr=-1.0))
+    scores = scorer.score([tangled, Candidate("a", CODE, RATE), wrong], "svhn")
+    assert [score is None for score in scores] == [True, False, True]
+    with pytest.raises(PerfclfError, match="unknown dataset"):
+        scorer.score([Candidate("a", CODE, RATE)], "fashion")
 
 
 @given(names, names, st.floats(0, 1) | st.just(np.nan), st.floats(0, 1) | st.just(np.nan))

@@ -128,6 +128,17 @@ def test_questions_of_two_templates_about_one_code_are_rows_of_their_own(tiny, t
     assert rows[1]["target"] == whole[0]["target"][1::2]
 
 
+def test_a_template_about_one_side_learns_the_label_of_each_side(tiny, tmp_path):
+    _, material, config, _ = setting(tmp_path, pairs=4)
+    known = templates()
+    builder = PromptBuilder(known["layers_recipe"], known["layers"], "ast", 100, dataset_properties())
+    row, = build_rows(tiny, builder, material, config)
+    pairs = material.lessons[0].pairs
+    assert row["target"] == [*pairs["rank_a"], *pairs["rank_b"]]
+    assert row["offset"] == [0.0] * 8
+    assert len({*zip(row["first"], row["second"], strict=True)}) == 1, "high or low, whatever the dataset"
+
+
 def test_targets_say_who_won_and_how_clearly():
     table = pd.DataFrame({"norm_a": [0.9, 0.5, 0.1], "norm_b": [0.1, 0.5, 0.15], "rank_a": 0.0, "rank_b": 0.0})
     labels = ("normalized",) * 3

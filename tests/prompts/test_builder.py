@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from little_world import made_structure
 
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.prompts import Template, find_template, templates
@@ -20,8 +21,42 @@ class Near:
         return np.array(found) * (1 if not_in is None else -1)
 
 
-def builder(template="code_recipe_near", code_only="code_near", neighbours=None):
-    return PromptBuilder(find_template(template), find_template(code_only), "ast", 100, KNOWN, neighbours)
+def builder(template="code_recipe_near", code_only="code_near", neighbours=None, structures=None):
+    return PromptBuilder(find_template(template), find_template(code_only), "ast", 100, KNOWN, neighbours, structures)
+
+
+def built(codes):
+    """The networks whose code has a convolution of stated width are built."""
+    return [made_structure(code) if "nn.Conv2d" in code else None for code in codes]
+
+
+def test_a_built_network_is_shown_by_its_layers_and_any_other_by_its_code_view():
+    wide = CODE.replace("self.conv(x)", "nn.Conv2d(3, 32)(x)")
+    questions = [Question(code, "mnist", "svhn", RECIPE, RECIPE) for code in (wide, CODE, wide)]
+    nothing = np.full((3, 2), np.nan)
+    layers, view, hidden = builder("layers_recipe", "layers", structures=built).ask(
+        questions, ["rank"] * 3, nothing, [False, False, True])
+    assert layers.prefix.splitlines()[1:] == ["conv 32x64x64 864", "epoch 1"]
+    assert view.prefix.startswith("= conv")
+    assert hidden.prefix.startswith("= conv")
+    unbuilt = builder("layers_recipe", "layers").ask(questions, ["rank"] * 3, nothing)
+    assert [prompt.prefix for prompt in unbuilt] == [hidden.prefix, view.prefix, hidden.prefix]
+
+
+def test_a_template_about_one_side_asks_about_the_first_one_and_answers_high_or_low():
+    question = Question(CODE, "mnist", "svhn", Recipe(lr=0.5), RECIPE)
+    asking = builder("layers_recipe", "layers")
+    first, second = asking.ask([question, question.swapped()], ["rank", "normalized"], np.full((2, 2), np.nan))
+    assert first.question == "mnist: lr-0.3\nrank:\n"
+    assert second.question == "svhn: lr-2.0 mom.9 batch64 drop.2 img64 flip norm\nscore:\n"
+    assert first.options == second.options == ("high", "low")
+    unread, = asking.ask([question.without_recipes()], ["rank"], np.full((1, 2), np.nan))
+    assert unread.question == "mnist\nrank:\n"
+
+
+def test_templates_about_one_side_and_about_two_do_not_fit_together():
+    with pytest.raises(PerfclfError, match="layers_recipe and code_only_template code do not fit"):
+        builder("layers_recipe", "code")
 
 
 def test_the_prompt_tells_both_sides_and_swaps_with_them():
