@@ -124,6 +124,7 @@ class LoopConfig:
 @dataclass(frozen=True)
 class NngptConfig:
     target: str | None
+    outcomes: int
 
 
 @dataclass(frozen=True)

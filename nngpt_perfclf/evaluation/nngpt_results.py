@@ -28,6 +28,14 @@ def accuracy_of(folder: Path) -> float | None:
     return None
 
 
+def epochs_of(folder: Path) -> int | None:
+    """After how many epochs of training the accuracy was measured; None where it is not said."""
+    content = _json(folder / RESULT)
+    told = content.get("eval_args") if isinstance(content, dict) else None
+    epochs = told.get("epoch") if isinstance(told, dict) else None
+    return epochs if isinstance(epochs, int) and not isinstance(epochs, bool) and epochs > 0 else None
+
+
 def outcome_of(folder: Path, code: str | None) -> dict:
     """`accuracy`, `training_seconds` and whether the training `failed`; empty where nothing is known of the candidate
     whose code has the digest `code`: a folder with another code belongs to a later run."""

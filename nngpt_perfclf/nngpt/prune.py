@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+from nngpt_perfclf.advice.adapters import Scorer
+from nngpt_perfclf.advice.outcomes import informed
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.loop.asking import INSTALLED, ask, manager_of
@@ -15,8 +17,9 @@ from nngpt_perfclf.loop.plan import rule_of
 from nngpt_perfclf.loop.run_database import Scored
 from nngpt_perfclf.nngpt.folders import Epoch, Evaluation, Found, left_alone, open_epoch, read_folder
 from nngpt_perfclf.nngpt.judging import Asker, Verdict, judge
+from nngpt_perfclf.nngpt.observed import observed
 from nngpt_perfclf.nngpt.records import write_record
-from nngpt_perfclf.types import Candidate, PerfclfError
+from nngpt_perfclf.types import Candidate, Observation, PerfclfError
 
 
 def prune(config: Config, path: str | Path, target: str | None = None, keep: float | None = None,
@@ -25,7 +28,7 @@ def prune(config: Config, path: str | Path, target: str | None = None, keep: flo
 
     `target`: instead of the dataset that NNGPT would train each candidate on. `keep`: instead of the first of
     `loop.keep`. `evaluation`: how NNGPT will train them (default: as its own defaults say). `asker`: instead of the
-    configured scorer.
+    configured scorer, which is told what NNGPT has trained so far.
 
     Those that were pruned or evaluated before are judged with the others and stay where they are, so that a stopped
     command can be repeated: it decides the same and moves the rest. The record is a JSON file in `config.out`, or
@@ -38,18 +41,21 @@ def prune(config: Config, path: str | Path, target: str | None = None, keep: flo
         raise PerfclfError(f"--target {target} is no known dataset ({', '.join(sorted(known))}); for another one "
                            "give its properties in a file, datasets=FILE")
     found = [_readable(epoch, folder, evaluation, target, known) for folder in epoch.folders()]
+    records = Path(config.out) if config.out else epoch.records
+    outcomes = {} if asker else observed(epoch, records, evaluation, config.nngpt.outcomes)
     asked = replace(config, epoch=evaluation.epochs)
     rule = rule_of(asked) if keep is None else replace(rule_of(asked), keep=keep)
-    verdicts = judge(found, asker or _configured(asked), rule, asked.seed)
+    verdicts = judge(found, asker or _configured(asked, outcomes), rule, asked.seed)
     rows = [_row(epoch, one, verdicts.get(one.folder)) for one in found]
     moved = [one.folder for one, row in zip(found, rows, strict=True)
              if row["decision"] == "pruned" and one.folder.parent == epoch.synth]
     result = {"epoch": str(epoch.folder), "dry_run": dry_run, "asked": len(verdicts), **_counts(rows),
+              "outcomes": sum(len(outcomes.get(target, ())) for target in {one.target for one in found}),
               "moved": len(moved), "candidates": rows}
     if dry_run or not verdicts:
         return result
     # Written before anything moves, so that a stopped command leaves a trace of what it was about.
-    record = write_record(Path(config.out) if config.out else epoch.records, epoch, config.scorer, rule.keep, result)
+    record = write_record(records, epoch, config.scorer, rule.keep, result, found, evaluation.epochs)
     if moved:
         epoch.pruned.mkdir(exist_ok=True)
     for folder in moved:
@@ -85,15 +91,18 @@ def _readable(epoch: Epoch, folder: Path, evaluation: Evaluation, target: str | 
     return found
 
 
-def _configured(config: Config) -> Asker:
-    """The configured scorer."""
+def _configured(config: Config, outcomes: Mapping[str, Sequence[Observation]]) -> Asker:
+    """The configured scorer, corrected by what was trained on the dataset before."""
     @cache
     def manager():
         """What is slow to load: once, and only if there is a candidate to ask about."""
         return manager_of(config, config.scorer)
 
     def asker(candidates: Sequence[Candidate], target: str) -> list[Scored]:
-        return ask(manager(), None, config.scorer, candidates, target)
+        def correct(scorer: Scorer) -> Scorer:
+            return informed(scorer, {target: outcomes.get(target, ())}, config)
+
+        return ask(manager(), None, config.scorer, candidates, target, correct)
 
     return asker
 
