@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
+import zlib
 
 from nngpt_perfclf.config import home
 from nngpt_perfclf.types import PerfclfError
 
 FILE = "test-images.seed"
-_DIGITS = 32  # hexadecimal
 
 
 def secret_seed() -> int:
@@ -21,7 +21,7 @@ def secret_seed() -> int:
     if not file.is_file():
         file.parent.mkdir(parents=True, exist_ok=True)
         new = file.with_name(f".{FILE}.{secrets.token_hex(8)}.new")
-        new.write_text(secrets.token_hex(_DIGITS // 2))
+        new.write_bytes(_packed(secrets.token_hex(16)))
         new.chmod(0o600)
         try:
             os.link(new, file)  # unlike a rename, it never replaces what another process has put there
@@ -30,6 +30,12 @@ def secret_seed() -> int:
         finally:
             new.unlink()
     told = file.read_bytes()
-    if len(told) != _DIGITS or not set(told) <= set(b"0123456789abcdef"):
+    digits = told.partition(b" ")[0].decode("ascii", "replace")
+    if _packed(digits) != told:
         raise PerfclfError(f"{file} is damaged: delete it, and new test images are drawn")
-    return int(told, 16)
+    return int(digits, 16)
+
+
+def _packed(digits: str) -> bytes:
+    """The seed with a checksum."""
+    return f"{digits} {zlib.crc32(digits.encode()):08x}\n".encode()

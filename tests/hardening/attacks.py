@@ -173,7 +173,10 @@ def attacked(attack: str) -> tuple[str, str]:
             faults.append("its failure moves the terminal")
         if not gone(folder.name):
             faults.append("a process outlived it")
-        return ("stopped" if finished.failure else "refused"), "; ".join(faults)
+        said = finished.output.decode(errors="replace").strip()
+        if said in ("NameError", "AttributeError", "TypeError", "ImportError", "SyntaxError"):
+            faults.append(f"the attack itself is wrong: {said}")
+        return ("stopped" if finished.failure else f"refused ({said or 'no error'})"), "; ".join(faults)
     finally:
         shutil.rmtree(folder)
 

@@ -58,7 +58,7 @@ def test_the_seed_is_drawn_once_for_all_who_start_together(tmp_path, monkeypatch
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("content", ["", "0123", "x" * 32, "0" * 33])
+@pytest.mark.parametrize("content", ["", "0123", "0" * 32, "0" * 32 + " 00000000\n"])
 def test_a_damaged_seed_is_refused(tmp_path, monkeypatch, content):
     monkeypatch.setenv("NNGPT_PERFCLF_HOME", str(tmp_path))
     (tmp_path / secret.FILE).write_text(content)
