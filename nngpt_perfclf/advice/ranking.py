@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nngpt_perfclf.advice.base import check_dataset
+from nngpt_perfclf.advice.opinions import opinions
 from nngpt_perfclf.extras import extras_named
 from nngpt_perfclf.profiling.contract import fault_of
 from nngpt_perfclf.types import Advice, Candidate, Observation, PerfclfError, Question, Ranked, Score
@@ -30,8 +31,9 @@ def rank(candidates: Sequence[Candidate], target: str, adviser: str | Path | obj
     """
     faults = [fault_of(candidate.arch_code) for candidate in candidates]
     sound = [candidate for candidate, fault in zip(candidates, faults, strict=True) if fault is None]
-    scores = iter(_scores(sound, target, adviser, config, outcomes))
-    rows = [Ranked(candidate, None, BROKEN, fault) if fault is not None else _ranked(candidate, next(scores))
+    given, why = _scores(sound, target, adviser, config, outcomes)
+    scores = iter(given)
+    rows = [Ranked(candidate, None, BROKEN, fault) if fault is not None else _ranked(candidate, next(scores), why)
             for candidate, fault in zip(candidates, faults, strict=True)]
     return sorted(rows, key=_order)
 
@@ -84,29 +86,28 @@ class _Installed:
 
 
 def _scores(candidates: list[Candidate], target: str, adviser: str | Path | object | None, config: Config | None,
-            outcomes: Sequence[Observation]) -> list[Score | None]:
+            outcomes: Sequence[Observation]) -> tuple[list[Score | None], str]:
+    """One score a candidate, and why there is none where there is none."""
     from nngpt_perfclf.advice import load_scorer
     from nngpt_perfclf.datasets import dataset_properties
 
     if not candidates:
-        return []
+        return [], ""
     asks_plugins = adviser is None and config is None
     scorer = _Installed() if asks_plugins else load_scorer(adviser or config.scorer, config)
     if outcomes:
         from nngpt_perfclf.advice.outcomes import informed
 
         scorer = informed(scorer, {target: outcomes}, config)
-    given = scorer.score(candidates, target)
+    given, why = opinions(lambda asked: scorer.score(asked, target), candidates)
     if not any(given):
         check_dataset(target, dataset_properties(config and config.datasets))
-    if len(given) != len(candidates):
-        raise PerfclfError(f"the adviser gave {len(given)} scores for {len(candidates)} candidates")
-    return list(given)
+    return given, why
 
 
-def _ranked(candidate: Candidate, score: Score | None) -> Ranked:
-    if score is None or not math.isfinite(score.value):
-        return Ranked(candidate, None, UNKNOWN, "no opinion" if score is None else "the score is not a finite number")
+def _ranked(candidate: Candidate, score: Score | None, why: str) -> Ranked:
+    if score is None:
+        return Ranked(candidate, None, UNKNOWN, why)
     return Ranked(candidate, score, OK, score.reason)
 
 

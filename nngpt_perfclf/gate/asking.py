@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import logging
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nngpt_perfclf.types import Candidate, PerfclfError, Score
+from nngpt_perfclf.advice.opinions import opinions
+from nngpt_perfclf.types import Candidate, Score
 
 if TYPE_CHECKING:
     import pluggy
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
     from nngpt_perfclf.config import Config
 
 INSTALLED = "installed"
-_log = logging.getLogger(__name__)
 
 
 def _installed() -> pluggy.PluginManager:
@@ -61,29 +59,4 @@ def identity(adviser: str | Path | object | None, config: Config | None) -> str:
 def scores_of(scorer: Scorer, candidates: Sequence[Candidate], target: str) -> tuple[list[Score | None], str]:
     """One score a candidate, and why there is none where there is none. Raises PerfclfError as the adviser does: the
     user must repair what that says."""
-    nothing: list[Score | None] = [None] * len(candidates)
-    if not candidates:
-        return [], ""
-    try:
-        scores = scorer.score(list(candidates), target)
-    except PerfclfError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever goes wrong in an adviser must not stop the host's loop
-        return nothing, _failed(f"{type(error).__name__}: {error}")
-    if not isinstance(scores, list | tuple) or len(scores) != len(candidates):
-        count = len(scores) if isinstance(scores, list | tuple) else type(scores).__name__
-        return nothing, _failed(f"{count} scores for {len(candidates)} candidates")
-    return [score if is_usable(score) else None for score in scores], "the adviser has no opinion"
-
-
-def is_usable(score: object) -> bool:
-    """Whether this is a score with finite numbers; plugins may return anything."""
-    return isinstance(score, Score) and all(
-        isinstance(number, int | float) and math.isfinite(number)
-        for number in (score.value, score.percentile, score.low, score.high))
-
-
-def _failed(why: str) -> str:
-    reason = f"the adviser failed: {' '.join(why.split())[:300]}"
-    _log.warning("no opinion: %s", reason)
-    return reason
+    return opinions(lambda asked: scorer.score(asked, target), candidates)

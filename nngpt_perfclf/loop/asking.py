@@ -9,15 +9,15 @@ from dataclasses import dataclass, replace
 import pluggy
 
 from nngpt_perfclf.advice.adapters import PairScorer, Scorer
+from nngpt_perfclf.advice.opinions import FAILED
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress, say
-from nngpt_perfclf.extras import extras_named
-from nngpt_perfclf.gate.asking import INSTALLED, InstalledScorer, is_usable
+from nngpt_perfclf.gate.asking import INSTALLED, InstalledScorer, scores_of
 from nngpt_perfclf.hookspecs import hookimpl
 from nngpt_perfclf.loop.run_database import RunDatabase, Scored
 from nngpt_perfclf.plugins import get_plugin_manager
 from nngpt_perfclf.profiling.contract import fault_of
-from nngpt_perfclf.types import Candidate, PerfclfError, Recipe, Score
+from nngpt_perfclf.types import Candidate, Recipe, Score
 
 # Candidates scored in one call: enough for a full batch, few enough to lose when the loop is killed.
 AT_ONCE = 20
@@ -119,25 +119,7 @@ def _one(score: Score | None, seconds: float, reason: str) -> Scored:
 
 def _scores(scorer: Scorer, candidates: list[Candidate], target: str) -> tuple[list[Score | None], str]:
     """One score a candidate, and why there is none where there is none."""
-    nothing: list[Score | None] = [None] * len(candidates)
-    if not candidates:
-        return [], ""
-    try:
-        with extras_named():
-            scores = scorer.score(candidates, target)
-    except PerfclfError:
-        raise  # a wrong configuration or a broken installation: the user can and must repair it
-    except Exception as error:  # noqa: BLE001 - whatever goes wrong in a plugin must not prune a candidate
-        return nothing, _failed(f"{type(error).__name__}: {error}")
-    if not isinstance(scores, list) or len(scores) != len(candidates):
-        count = len(scores) if isinstance(scores, list) else type(scores).__name__
-        return nothing, _failed(f"{count} answers about {len(candidates)} candidates")
-    if not any(scores):
-        return nothing, "no adviser has an opinion"
-    return [score if is_usable(score) else None for score in scores], "no opinion"
-
-
-def _failed(why: str) -> str:
-    reason = f"the adviser failed: {' '.join(why.split())}"
-    say(f"{reason}; the candidates that it was asked about are kept")
-    return reason
+    scores, reason = scores_of(scorer, candidates, target)
+    if reason.startswith(FAILED):
+        say(f"{reason}; the candidates that it was asked about are kept")
+    return scores, reason

@@ -101,9 +101,10 @@ def test_a_score_that_is_no_number_counts_as_none(value):
 
 
 @pytest.mark.parametrize("scores", [(), (score_of(1),), (score_of(1),) * 3])
-def test_a_wrong_number_of_scores_is_a_clear_error(scores):
-    with pytest.raises(PerfclfError, match=rf"gave {len(scores)} scores for 2 candidates"):
-        rank([FIRST, SECOND], "svhn", Answering(*scores))
+def test_a_wrong_number_of_scores_is_no_opinion_that_says_why(scores):
+    rows = rank([FIRST, SECOND], "svhn", Answering(*scores))
+    assert [row.status for row in rows] == ["unknown"] * 2
+    assert {row.reason for row in rows} == {f"the adviser failed: {len(scores)} answers about 2 candidates"}
 
 
 def test_an_adviser_is_a_name_a_run_folder_or_an_object(runs, world):

@@ -133,7 +133,7 @@ def advisers(folder: Path) -> list[Subject]:
                                      flips=SMALL_FLIPS))
     prior, near = folder / "pretrained" / "prior.json", folder / "pretrained" / "language" / "neighbours.npz"
     found.append(Subject("prior.json", prior, lambda: load_advisor(folder / "pretrained" / "pairwise", config).prior))
-    found.append(Subject("neighbours.npz", near, lambda: Neighbours.load(near).nearest if digest(near) else None))
+    found.append(Subject("neighbours.npz", near, lambda: vars(Neighbours.load(near))))
     return found
 
 

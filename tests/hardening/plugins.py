@@ -1,4 +1,4 @@
-"""Plugins that raise, hang, print, return too much, too little or rubbish: each costs its opinion, never a candidate."""
+"""Plugins that raise, hang, print or return rubbish: each costs its opinion, never a candidate."""
 
 from __future__ import annotations
 

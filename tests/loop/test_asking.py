@@ -30,13 +30,13 @@ def refuse(candidates):
 
 @pytest.mark.parametrize(("answer", "reason"), [
     (fail, "the adviser failed: RuntimeError: out of memory"),
-    (lambda candidates: None, "no adviser has an opinion"),
-    (lambda candidates: [None] * len(candidates), "no adviser has an opinion"),
+    (lambda candidates: None, "the adviser has no opinion"),
+    (lambda candidates: [None] * len(candidates), "the adviser has no opinion"),
     (lambda candidates: [], "the adviser failed: 0 answers about 6 candidates"),
     (lambda candidates: "scores", "the adviser failed: str answers about 6 candidates"),
-    (lambda candidates: [0.5] * len(candidates), "no opinion"),
-    (lambda candidates: [score_for(one, value=float("nan")) for one in candidates], "no opinion"),
-    (lambda candidates: [score_for(one, percentile="high") for one in candidates], "no opinion"),
+    (lambda candidates: [0.5] * len(candidates), "the adviser has no opinion"),
+    (lambda candidates: [score_for(one, value=float("nan")) for one in candidates], "the adviser has no opinion"),
+    (lambda candidates: [score_for(one, percentile="high") for one in candidates], "the adviser has no opinion"),
 ], ids=["fails", "silent", "no opinions", "too few", "no list", "no scores", "no number", "no percentile"])
 def test_whatever_an_adviser_does_is_a_score_or_no_opinion_with_a_reason(answer, reason):
     scored = asked(Scoring(answer=answer), make_candidates(6))
