@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -14,10 +16,12 @@ from nngpt_perfclf.advice.outcomes import informed
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.files import write_json
 from nngpt_perfclf.loop.asking import key_of, manager_of
+from nngpt_perfclf.loop.executor import Executor, executor_of
 from nngpt_perfclf.loop.plan import rule_of, trials
 from nngpt_perfclf.loop.policies import LEARNING, build_policy
 from nngpt_perfclf.loop.run_database import FILE, RunDatabase, run_folder
 from nngpt_perfclf.loop.search import Generation, Search
+from nngpt_perfclf.loop.training import Finished, Training
 from nngpt_perfclf.replay.benchmark import benchmark
 from nngpt_perfclf.replay.pools import Pool, load_replay
 from nngpt_perfclf.run_folder import manifest
@@ -44,13 +48,15 @@ def run_loop(config: Config) -> dict:
 @dataclass(frozen=True)
 class World:
     """Where a loop runs: the `plugin` that proposes and trains for the `targets`, the corpus' fingerprint `data`, the
-    anchor recipes of the references (None: those in the package), and in a replay the pools by target."""
+    anchor recipes of the references (None: those in the package), in a replay the pools by target, and the `executor`
+    of trainings (None: this process)."""
 
     plugin: object
     targets: Sequence[str]
     data: str
     anchors: Mapping[str, Recipe] | None = None
     pools: Mapping[str, Pool] = field(default_factory=dict)
+    executor: Executor | None = None
 
 
 def play_replay(config: Config, folder: Path, runs: RunDatabase) -> dict:
@@ -71,7 +77,12 @@ def play_local(config: Config, folder: Path, runs: RunDatabase) -> dict:
     if config.datasets is None:
         config = replace(config, datasets=str(IMAGE_SETS))
     plugin = trainer.plugin(config)
-    return _play(config, folder, runs, World(plugin, config.loop.targets, load_corpus(config).fingerprint))
+    finished = Finished(folder / "finished")
+    with closing(executor_of(config, Training(partial(trainer.plugins, config), finished))) as executor:
+        world = World(plugin, config.loop.targets, load_corpus(config).fingerprint, executor=executor)
+        result = _play(config, folder, runs, world)
+    shutil.rmtree(finished.folder, ignore_errors=True)
+    return result
 
 
 def _play(config: Config, folder: Path, runs: RunDatabase, world: World) -> dict:
@@ -84,7 +95,8 @@ def _play(config: Config, folder: Path, runs: RunDatabase, world: World) -> dict
             keys = {"target": target, "adviser": adviser, "policy": name, "keep": rule.keep}
             policy = build_policy(name, rule, pool.outcomes if pool else None)
             learn = partial(_learned, config) if name in LEARNING else None
-            search = Search(json.dumps({**keys, "adviser": key}), target, key, policy, manager, runs, learn)
+            search = Search(json.dumps({**keys, "adviser": key}), target, key, policy, manager, runs, learn,
+                            world.executor)
             for turn in range(config.loop.rounds):
                 generation = search.generation(config.loop.candidates, config.seed + turn)
                 compared = _compared(generation, pool) if pool else {}

@@ -119,6 +119,9 @@ class LoopConfig:
     rounds: int
     time_limit: float
     memory_limit: float
+    executor: Literal["processes", "ray"]
+    workers: int
+    gpus: float
 
 
 @dataclass(frozen=True)

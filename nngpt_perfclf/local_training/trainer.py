@@ -13,12 +13,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
+import pluggy
 
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import say
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.hookspecs import hookimpl
 from nngpt_perfclf.local_training import image_sets
+from nngpt_perfclf.plugins import get_plugin_manager
 from nngpt_perfclf.recipes import transform_parts
 from nngpt_perfclf.sandbox import process as sandbox
 from nngpt_perfclf.sandbox.words import unicode_fault
@@ -40,6 +42,11 @@ def plugin(config: Config) -> LocalTrainer:
     if sandbox.protections()["reading"] == "none":
         say("this kernel has no Landlock: a candidate that looks for the test labels can find them")
     return LocalTrainer(config)
+
+
+def plugins(config: Config) -> pluggy.PluginManager:
+    """What trains in a worker process: the installed plugins and the local trainer."""
+    return get_plugin_manager(plugin(config))
 
 
 class LocalTrainer:

@@ -21,6 +21,8 @@ from nngpt_perfclf.types import Candidate, Outcome, PerfclfError, Recipe, Score
 FILE = "loop.sqlite"
 # What is tried on the same candidates: a later command may try more of it, and asks only about what is new.
 TRIED = ("advisers", "policies", "keep", "resamples", "seen")
+# Where candidates are trained: it does not change what is found.
+WHERE = ("executor", "workers", "gpus")
 # What decides the candidates and, besides an adviser's own files, the scores.
 WORLD = ("task", "epoch", "label", "seed", "datasets", "template", "code_only_template", "code_view", "code_tokens",
          "corpus", "split", "model")
@@ -201,13 +203,15 @@ class RunDatabase:
 
 def fingerprint(config: Config) -> str:
     """Hex digest of all that decides what a loop does: the configuration but for places and processor threads."""
-    return _digest({key: value for key, value in to_dict(config).items() if key not in ("out", "resume", "threads")})
+    told = to_dict(config)
+    told["loop"] = {key: value for key, value in told["loop"].items() if key not in WHERE}
+    return _digest({key: value for key, value in told.items() if key not in ("out", "resume", "threads")})
 
 
 def world_of(config: Config) -> str:
     """Hex digest of what two loops must share to go on with each other's answers and outcomes."""
     told = to_dict(config)
-    loop = {key: value for key, value in told["loop"].items() if key not in TRIED}
+    loop = {key: value for key, value in told["loop"].items() if key not in TRIED + WHERE}
     return _digest({**{key: told[key] for key in WORLD}, "part": config.evaluate.part, "loop": loop,
                     "confidence": config.advice.confidence, "profile": config.advice.profile})
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,6 +12,7 @@ import pluggy
 from nngpt_perfclf.advice.adapters import Scorer
 from nngpt_perfclf.console import progress
 from nngpt_perfclf.loop.asking import ask
+from nngpt_perfclf.loop.executor import Executor, Inline
 from nngpt_perfclf.loop.policies import Policy
 from nngpt_perfclf.loop.run_database import Decision, RunDatabase, Scored
 from nngpt_perfclf.types import Candidate, Outcome, PerfclfError
@@ -49,7 +49,8 @@ class Generation:
 @dataclass(frozen=True)
 class Search:
     """A policy at work on one target. `name` tells searches of one run apart; `adviser` names who is asked.
-    `learn`: how what this search trained before corrects the scores; None: not at all."""
+    `learn`: how what this search trained before corrects the scores; None: not at all. `executor`: trains the
+    candidates; None: they are trained here, one after the other."""
 
     name: str
     target: str
@@ -58,6 +59,7 @@ class Search:
     manager: pluggy.PluginManager
     runs: RunDatabase
     learn: Learn | None = None
+    executor: Executor | None = None
 
     def generation(self, count: int, seed: int) -> Generation:
         """Propose `count` candidates, score, prune, train the rest. What the run database knows is not done again."""
@@ -105,32 +107,19 @@ class Search:
         return decisions
 
     def _trained(self, kept: Sequence[Candidate]) -> list[Outcome]:
-        outcomes = []
+        """Outcomes in the order of the candidates. Each is recorded as soon as it is there."""
+        outcomes = {candidate: self.runs.outcome(self.target, candidate) for candidate in kept}
+        new = [candidate for candidate, outcome in outcomes.items() if outcome is None]
+        executor = self.executor or Inline(self.manager)
+        for candidate in new:
+            executor.submit(candidate, self.target)
         with progress() as bar:
-            for candidate in bar.track(kept, description=f"training for {self.target}"):
-                outcome = self.runs.outcome(self.target, candidate)
-                if outcome is None:
-                    outcome = self._train(candidate)
-                    self.runs.add_outcome(candidate, outcome)
-                    self.manager.hook.candidate_trained(candidate=candidate, outcome=outcome)
-                outcomes.append(outcome)
-        return outcomes
-
-    def _train(self, candidate: Candidate) -> Outcome:
-        started = time.perf_counter()
-        try:
-            outcome = self.manager.hook.train(candidate=candidate, target=self.target)
-        except PerfclfError:
-            raise  # a wrong configuration, not a bad candidate
-        except Exception as error:  # noqa: BLE001 - one candidate that breaks its trainer must not end the search
-            failure = f"the trainer failed: {type(error).__name__}: {error}"
-            return Outcome(candidate.name, self.target, None, time.perf_counter() - started, failure)
-        if outcome is None:
-            raise PerfclfError(f"no plugin trains candidates for {self.target!r}")
-        if (outcome.candidate, outcome.target) != (candidate.name, self.target):
-            raise PerfclfError(f"asked to train {candidate.name!r} for {self.target!r}, the trainer reported on "
-                               f"{outcome.candidate!r} for {outcome.target!r}")
-        return outcome
+            for _ in bar.track(new, description=f"training for {self.target}"):
+                candidate, outcome = executor.collect()
+                self.runs.add_outcome(candidate, outcome)
+                self.manager.hook.candidate_trained(candidate=candidate, outcome=outcome)
+                outcomes[candidate] = outcome
+        return [outcomes[candidate] for candidate in kept]
 
 
 def decide(policy: Policy, candidates: Sequence[Candidate], scored: Sequence[Scored], seed: int,

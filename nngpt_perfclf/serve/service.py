@@ -38,15 +38,16 @@ class Service:
         self._known: dict[tuple[str, str, object], Score | None] = {}
         self._thread = ThreadPoolExecutor(1, "scoring")
         self._waiting: dict[str, list[tuple[list[Candidate], asyncio.Future]]] = {}
+        self._scoring = False
 
     async def rank(self, candidates: Sequence[Candidate], target: str) -> list[dict]:
         """Rows as those of the verb `rank`, best first. Raises PerfclfError for an unknown target."""
         check_dataset(target, self.datasets)
-        together = self._waiting.setdefault(target, [])
         future = asyncio.get_running_loop().create_future()
-        together.append((list(candidates), future))
-        if len(together) == 1:
-            asyncio.get_running_loop().call_later(TOGETHER, self._flush, target)
+        self._waiting.setdefault(target, []).append((list(candidates), future))
+        if not self._scoring:
+            self._scoring = True
+            asyncio.get_running_loop().call_later(TOGETHER, self._flush)
         rows = await future
         return sorted(rows, key=lambda row: (("ok", "unknown", "broken").index(row["status"]), -(row["score"] or 0.0)))
 
@@ -89,11 +90,18 @@ class Service:
             gate.close()
         self.record.close()
 
-    def _flush(self, target: str) -> None:
-        waiting = self._waiting.pop(target, [])
+    def _flush(self) -> None:
+        """Score what waits for the target that has waited longest. What comes in meanwhile is scored in the next call:
+        the busier the server, the larger the calls, and a large call costs less for each candidate."""
+        self._scoring = bool(self._waiting)
+        if not self._scoring:
+            return
+        target = next(iter(self._waiting))
+        waiting = self._waiting.pop(target)
         task = self._in_thread(self._rows, [candidate for candidates, _ in waiting for candidate in candidates], target)
 
         def deliver(done: asyncio.Future) -> None:
+            self._flush()
             start = 0
             for candidates, future in waiting:
                 if not future.done():
