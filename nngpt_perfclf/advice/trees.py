@@ -104,21 +104,32 @@ class Forest:
             raise ValueError("it names a feature below zero")
 
     def _scores(self, rows: np.ndarray) -> np.ndarray:
-        trees = np.arange(len(self.split_feature))
-        at = np.zeros((len(rows), len(trees)), np.int32)
-        sample = np.arange(len(rows))[:, None]
-        while (active := at >= 0).any():
-            node = np.where(active, at, 0)
-            value = rows[sample, self.split_feature[trees, node]]
-            kind = self.decision_type[trees, node]
-            missing = kind >> _MISSING_SHIFT
-            unknown = np.isnan(value)
-            value = np.where(unknown & (missing != _MISSING_NAN), 0.0, value)
-            default = ((missing == _MISSING_NAN) & unknown) | ((missing == _MISSING_ZERO) & (np.abs(value) <= 1e-35))
-            left = np.where(default, kind & _DEFAULT_LEFT > 0, value <= self.threshold[trees, node])
-            child = np.where(left, self.left_child[trees, node], self.right_child[trees, node])
-            at = np.where(active, child, at)
-        return self.leaf_value[trees, ~at].astype(np.float64).sum(axis=1) / self.seeds
+        """Every row walks down every tree; walks that have reached a leaf are left out of the next step."""
+        trees, nodes = self.split_feature.shape
+        feature, threshold, kinds, left_child, right_child = (getattr(self, name).ravel() for name in _NODES)
+        values, leaves = rows.ravel(), np.empty(len(rows) * trees, np.int32)
+        with_missing = bool(np.isnan(rows).any() or ((kinds >> _MISSING_SHIFT) == _MISSING_ZERO).any())
+        walk = np.arange(len(leaves))
+        row, root = walk // trees * rows.shape[1], walk % trees * nodes
+        node = root
+        while len(walk):
+            value, split = values[row + feature[node]], threshold[node]
+            left = _is_left(value, split, kinds[node]) if with_missing else value <= split
+            child = np.where(left, left_child[node], right_child[node])
+            ended = child < 0
+            leaves[walk[ended]] = ~child[ended]
+            walk, row, root, child = (column[~ended] for column in (walk, row, root, child))
+            node = root + child
+        reached = self.leaf_value[np.arange(trees), leaves.reshape(-1, trees)]
+        return reached.astype(np.float64).sum(axis=1) / self.seeds
+
+
+def _is_left(value: np.ndarray, split: np.ndarray, kind: np.ndarray) -> np.ndarray:
+    """Which child is next, by LightGBM's rules for missing values."""
+    missing, unknown = kind >> _MISSING_SHIFT, np.isnan(value)
+    value = np.where(unknown & (missing != _MISSING_NAN), 0.0, value)
+    default = ((missing == _MISSING_NAN) & unknown) | ((missing == _MISSING_ZERO) & (np.abs(value) <= 1e-35))
+    return np.where(default, kind & _DEFAULT_LEFT > 0, value <= split)
 
 
 def weights_of(networks: pd.Series, groups: pd.Series, power: float) -> np.ndarray:
