@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nngpt_perfclf.advice.opinions import opinions
-from nngpt_perfclf.types import Candidate, Score
+from nngpt_perfclf.gate.decision import key_of
+from nngpt_perfclf.types import Candidate, Observation, Score
 
 if TYPE_CHECKING:
     import pluggy
@@ -45,8 +47,23 @@ def scorer_of(adviser: str | Path | object | None, config: Config | None) -> Sco
     return load_scorer(adviser if adviser is not None else config.scorer, config)
 
 
-def identity(adviser: str | Path | object | None, config: Config | None) -> str:
-    """Whose scores may be compared with each other."""
+def with_outcomes(scorer: Scorer, target: str, outcomes: Sequence[Observation], config: Config | None) -> Scorer:
+    """The scorer, corrected by what was trained on the target before."""
+    from nngpt_perfclf.advice.outcomes import informed
+
+    return informed(scorer, {target: outcomes}, config) if outcomes else scorer
+
+
+def identity(adviser: str | Path | object | None, config: Config | None, outcomes: Sequence[Observation] = ()) -> str:
+    """Whose scores may be compared with each other: the adviser's after the same outcomes."""
+    name = _name(adviser, config)
+    if not outcomes:
+        return name
+    told = repr([(key_of(one.candidate), one.accuracy, one.epoch) for one in outcomes])
+    return f"{name} after {len(outcomes)} outcomes ({hashlib.sha256(told.encode()).hexdigest()[:12]})"
+
+
+def _name(adviser: str | Path | object | None, config: Config | None) -> str:
     from nngpt_perfclf.advice.registry import identity_of
     from nngpt_perfclf.config import load_config
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nngpt_perfclf.gate import record
-from nngpt_perfclf.gate.asking import identity, scorer_of, scores_of
+from nngpt_perfclf.gate.asking import identity, scorer_of, scores_of, with_outcomes
 from nngpt_perfclf.gate.decision import Decision, GateState, key_of, uniform
 from nngpt_perfclf.gate.quality import quality_of
 from nngpt_perfclf.gate.record import Made, Record
@@ -31,9 +31,11 @@ class Gate:
 
     keep: share of the candidates with a decided score that is let through. Always let through are the first few, a
     small random share, and whatever the adviser is not sure of; broken candidates never are.
-    outcomes: what was trained before. adviser: as in `rank`; None: whatever the installed plugins answer. file: where
-    decisions and outcomes are kept, so that threads and processes share one gate and a stopped one goes on; None: in
-    memory. seed: of the random share. scorer: that adviser, where it is loaded already.
+    outcomes: what was trained on `target` before; it corrects the scores as in `rank`. Outcomes that are reported later
+    do not, since the scores of one stream must be comparable: give `gate.observations` to a new gate.
+    adviser: as in `rank`; None: whatever the installed plugins answer. file: where decisions and outcomes are kept, so
+    that threads and processes share one gate and a stopped one goes on; None: in memory. seed: of the random share.
+    scorer: that adviser, where it is loaded already.
 
     The same code with the same recipe gets the same decision again. Raises PerfclfError for an unknown adviser, a
     share outside (0, 1], and a file that is no gate's.
@@ -44,11 +46,12 @@ class Gate:
                  config: Config | None = None, scorer: Scorer | None = None):
         self.target, self.seed = target, seed
         self.settings = Settings(keep)
-        self.scorer: Scorer = scorer_of(adviser, config) if scorer is None else scorer
-        self.adviser = identity(adviser, config)
+        seen = list(outcomes)
+        self.scorer = with_outcomes(scorer_of(adviser, config) if scorer is None else scorer, target, seen, config)
+        self.adviser = identity(adviser, config, seen)
         self.record = Record(None if file is None else Path(file))
-        for seen in outcomes:
-            self.report(seen.candidate, seen.accuracy, seen.epoch)
+        for one in seen:
+            self.report(one.candidate, one.accuracy, one.epoch)
 
     def __enter__(self) -> Gate:
         return self
@@ -89,6 +92,11 @@ class Gate:
             self.record.note_quality(self.target, quality)
         if quality.warning and not before:
             _log.warning("gate for %s: %s", self.target, quality.warning)
+
+    @property
+    def observations(self) -> list[Observation]:
+        """The accuracies that were reported, in the order in which they came."""
+        return self.record.observations(self.target)
 
     @property
     def state(self) -> GateState:

@@ -159,10 +159,34 @@ def test_the_random_share_is_let_through_and_said_to_be():
     assert [one.reason for one in other] != [one.reason for one in decided]
 
 
+def test_outcomes_that_are_given_correct_the_scores_and_make_them_those_of_another_adviser(monkeypatch, tmp_path):
+    told = []
+
+    class Corrected:
+        def score(self, candidates, target):
+            return [a_score(0.25) for _ in candidates]
+
+    def informed(scorer, observations, config):
+        told.append(observations)
+        return Corrected()
+
+    monkeypatch.setattr("nngpt_perfclf.advice.outcomes.informed", informed)
+    seen = [Observation(candidate(0.2, 5), 0.5)]
+    plain = gate(file=tmp_path / "gate.sqlite")
+    for _ in range(2):
+        one = gate(outcomes=seen, file=tmp_path / "gate.sqlite")
+        assert one.should_train(candidate(0.9, 1)).score == 0.25
+        one.report(candidate(0.9, 1), 0.7)
+    assert told == [{"svhn": seen}] * 2
+    assert one.adviser.startswith(f"{plain.adviser} after 1 outcomes")
+    assert plain.should_train(candidate(0.4, 2)).score == 0.4
+    assert {seen.accuracy for seen in one.observations} == {0.5, 0.7}
+
+
 def test_a_failed_training_and_one_that_was_never_asked_about_are_taken():
     one = gate(outcomes=[Observation(candidate(0.2, 5), 0.5)])
     one.report(candidate(0.3, 6), None)
-    assert [seen.accuracy for seen in one.record.observations("svhn")] == [0.5]
+    assert [seen.accuracy for seen in one.observations] == [0.5]
     assert one.state.outcomes == 0
 
 
