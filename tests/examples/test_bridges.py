@@ -82,3 +82,32 @@ class ByLength:
     trained = ["accuracy" in one for one in found]
     assert 8 <= sum(trained) <= 20
     assert all(one["combined_score"] == (0.75 if passed else 0.0) for one, passed in zip(found, trained, strict=True))
+
+
+def test_ray_tune_starts_no_trial_that_the_gate_refuses_and_its_searcher_never_learns_from_refusals(tmp_path):
+    pytest.importorskip("optuna").logging.set_verbosity(30)
+    ray = pytest.importorskip("ray")
+    from optuna.trial import TrialState
+    from ray import tune
+    from ray.tune.search.optuna import OptunaSearch
+
+    def train(config):
+        tune.report({"accuracy": 1 - (config["lr"] - 0.8) ** 2})
+
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    try:
+        gate = Gate("svhn", adviser=ByRate(), file=tmp_path / "gate.sqlite")
+        inner = OptunaSearch(seed=0)
+        searcher = example("ray_tune_gate").GatedSearcher(
+            inner, gate, lambda config: Candidate("net", SOUND, Recipe(lr=config["lr"])))
+        tuner = tune.Tuner(train, param_space={"lr": tune.uniform(0, 1)}, tune_config=tune.TuneConfig(
+            search_alg=searcher, metric="accuracy", mode="max", num_samples=8, max_concurrent_trials=1),
+            run_config=tune.RunConfig(storage_path=str(tmp_path), verbose=0))
+        found = tuner.fit()
+    finally:
+        ray.shutdown()
+    states = [trial.state for trial in inner._ot_study.trials]
+    assert len(found) == states.count(TrialState.COMPLETE) == len(gate.observations) == 8
+    assert states.count(TrialState.FAIL) == searcher.refused > 0
+    assert len(states) == 8 + searcher.refused
+    assert found.get_best_result().config["lr"] > 0.4
