@@ -12,7 +12,7 @@ from nngpt_perfclf.config.schema import ServeConfig
 
 Send = Callable[[MutableMapping], Awaitable[None]]
 Receive = Callable[[], Awaitable[MutableMapping]]
-OPEN = ("/healthz",)  # without a token
+OPEN = ("/healthz", "/")  # without a token; the page holds no decision
 _log = logging.getLogger(__name__)
 
 

@@ -1,13 +1,11 @@
 """The server answers who asks rightly, and survives everybody else. Needs the extra `serve`."""
 
-import http.client
 import json
 import random
 import socket
 import subprocess
 import sys
 import threading
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,32 +13,18 @@ import pytest
 from made_scorers import SOUND
 
 pytest.importorskip("fastapi")
-uvicorn = pytest.importorskip("uvicorn")
+pytest.importorskip("uvicorn")
 
-from nngpt_perfclf.config import load_config  # noqa: E402
-from nngpt_perfclf.gate.gate import Gate  # noqa: E402
-from nngpt_perfclf.serve.app import limited, make_app  # noqa: E402
-from nngpt_perfclf.serve.command import check_address  # noqa: E402
-from nngpt_perfclf.serve.service import Service  # noqa: E402
-from nngpt_perfclf.types import PerfclfError  # noqa: E402
+from made_server import ask, started
+
+from nngpt_perfclf.config import load_config
+from nngpt_perfclf.gate.gate import Gate
+from nngpt_perfclf.serve.command import check_address
+from nngpt_perfclf.serve.service import Service
+from nngpt_perfclf.types import PerfclfError
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 NETWORK = (EXAMPLES / "network.py").read_text()
-
-
-def started(folder, **options):
-    config = load_config(overrides=["advice.profile=never", "adviser=pairwise"])
-    config = replace(config, serve=replace(config.serve, **options))
-    service = Service(config, folder / "gate.sqlite")
-    server = uvicorn.Server(uvicorn.Config(limited(make_app(service), config), port=0, log_level="critical",
-                                           h11_max_incomplete_event_size=32768))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    deadline = time.monotonic() + 20
-    while not server.started and time.monotonic() < deadline:
-        time.sleep(0.02)
-    port = server.servers[0].sockets[0].getsockname()[1]
-    return server, thread, service, port
 
 
 @pytest.fixture(scope="module")
@@ -50,16 +34,6 @@ def port(tmp_path_factory):
     server.should_exit = True
     thread.join(10)
     service.close()
-
-
-def ask(port, method, path, body=None, headers=None):
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=20)
-    content = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
-    connection.request(method, path, content, headers or {})
-    answer = connection.getresponse()
-    text = answer.read()
-    connection.close()
-    return answer.status, json.loads(text) if "json" in (answer.getheader("content-type") or "") else text.decode()
 
 
 def candidates(count=3):
