@@ -6,6 +6,7 @@ import hashlib
 import io
 import json
 import logging
+import os
 import pickle
 import random
 import shutil
@@ -133,12 +134,9 @@ def advisers(folder: Path) -> list[Subject]:
                                      flips=SMALL_FLIPS))
     prior, near = folder / "pretrained" / "prior.json", folder / "pretrained" / "language" / "neighbours.npz"
     found.append(Subject("prior.json", prior, lambda: load_advisor(folder / "pretrained" / "pairwise", config).prior))
-    found.append(Subject("neighbours.npz", near, lambda: vars(Neighbours.load(near))))
+    found.append(Subject("neighbours.npz", near, lambda: hashlib.sha256(
+        pickle.dumps(Neighbours.load(near))).hexdigest()))
     return found
-
-
-def digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 def stores(folder: Path) -> list[Subject]:
@@ -276,8 +274,6 @@ def judged(subject: Subject, content: bytes, reference: str) -> tuple[str, str]:
 def main() -> None:
     logging.disable(logging.WARNING)
     cases = Cases("damaged")
-    import os
-
     with tempfile.TemporaryDirectory(prefix="perfclf-damaged-") as place:
         os.environ["NNGPT_PERFCLF_HOME"] = f"{place}/home"
         for subject in subjects(Path(place)):
