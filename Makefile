@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .ONESHELL:
 .DELETE_ON_ERROR:
-.PHONY: setup demo test lint ship clean
+.PHONY: setup demo test lint ship clean wheel harden lock
 
 # Set-up downloads, installs, compiles and converts side by side.
 MAKEFLAGS += --jobs=3
@@ -54,18 +54,36 @@ lint: .venv/.ready
 ship: .venv/.ready
 	@$(BIN)/python -m nngpt_perfclf.advice.shipping $(RUN)
 
+# The wheel, the same bytes for the same commit.
+wheel: .venv/.ready
+	@rm -rf build
+	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} \
+		$(BIN)/python -m build --wheel --no-isolation --outdir dist . > /dev/null
+	sha256sum dist/*.whl
+
+# Up to 30 minutes of attacks, kills, fuzzed input and damaged files; docs/reliability.md. RESUME=1 goes on with a stopped one.
+harden: setup
+	@$(THREADS) HF_HUB_OFFLINE=1 OMP_NUM_THREADS=1 nice -n 10 $(BIN)/python tests/hardening/run.py $(if $(RESUME),--resume)
+
+# For maintainers: the hashes of what constraints.txt pins; needs uv.
+lock: .venv/.ready
+	@uv pip compile --no-deps --generate-hashes --universal --no-header --no-annotate --quiet --python-version 3.11 \
+		constraints.txt | $(BIN)/python requirements/lock.py
+
 clean:
-	rm -rf .venv build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .hardening build dist *.egg-info .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 # The stamp is written last. Without it the environment may be incomplete, and is created again.
-.venv/.made: constraints.txt
+.venv/.made: requirements/locked.txt
 	@echo "set-up: making .venv with $$($(PYTHON) --version)"
 	$(PYTHON) -m venv --clear .venv
-	$(PIP) install --constraint constraints.txt pip setuptools
+	awk '/^[a-z]/ { chosen = /^(pip|setuptools)==/ } chosen' requirements/locked.txt > .venv/pip.txt
+	$(PIP) install --no-deps --require-hashes --requirement .venv/pip.txt
 	touch $@
 
-.venv/.ready: setup.cfg constraints.txt | .venv/.made
+.venv/.ready: setup.cfg constraints.txt requirements/locked.txt | .venv/.made
 	@echo "set-up: installing the pinned dependencies"
+	$(PIP) install --no-compile --no-deps --require-hashes --requirement requirements/locked.txt
 	$(PIP) install --no-compile --constraint constraints.txt --no-build-isolation --editable '.[llm,serve,optuna,dev]'
 	touch $@
 

@@ -1,6 +1,7 @@
 """What the tools check: style, and that packages import each other in one direction only."""
 
 import configparser
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -40,6 +41,15 @@ def test_every_dependency_is_pinned():
         pin = next(iter(pins[canonicalize_name(requirement.name)]))
         assert pin.operator == "=="
         assert pin.version in requirement.specifier
+
+
+def test_what_set_up_installs_is_locked_by_hashes():
+    pinned, locked = ((CHECKOUT / name).read_text() for name in ("constraints.txt", "requirements/locked.txt"))
+    pins = {canonicalize_name(name): version for name, version in re.findall(r"^([\w.-]+)==(\S+)$", pinned, re.MULTILINE)}
+    blocks = re.findall(r"^(\S+)==(\S+) \\\n((?: +--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", locked, re.MULTILINE)
+    assert {name for name, *_ in blocks} >= {"numpy", "torch", "pip", "setuptools", "fastapi", "pytest"}
+    assert all(pins[canonicalize_name(name)] == version for name, version, _ in blocks), "make lock"
+    assert len(blocks) == locked.count("==")
 
 
 def test_the_parts_that_set_up_fetches_are_those_of_the_default_model():
