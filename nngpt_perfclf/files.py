@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import struct
@@ -22,6 +23,23 @@ if TYPE_CHECKING:
 # What numpy raises for an .npz file with a flipped byte, depending on where it is.
 _DAMAGED = (OSError, EOFError, LookupError, ValueError, TypeError, SyntaxError, MemoryError, RuntimeError, struct.error,
             zipfile.BadZipFile, zlib.error)
+
+
+@contextmanager
+def alone(place: Path) -> Iterator[None]:
+    """No other process that asks for this file or folder goes on meanwhile; a killed one holds nothing. A folder is
+    made. Raises PerfclfError where another process is at work."""
+    if not place.exists():
+        place.mkdir(parents=True, exist_ok=True)
+    handle = os.open(place, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise PerfclfError(f"another process is at work in {place}: wait for it, or name another out=") from error
+        yield
+    finally:
+        os.close(handle)
 
 
 @contextmanager

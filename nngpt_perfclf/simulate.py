@@ -14,7 +14,7 @@ from statistics import mean
 from nngpt_perfclf.advice.adapters import Scorer
 from nngpt_perfclf.advice.outcomes import informed
 from nngpt_perfclf.config import Config, to_dict
-from nngpt_perfclf.files import write_json
+from nngpt_perfclf.files import alone, write_json
 from nngpt_perfclf.loop.asking import key_of, manager_of
 from nngpt_perfclf.loop.executor import Executor, executor_of
 from nngpt_perfclf.loop.plan import rule_of, trials
@@ -39,7 +39,7 @@ def run_loop(config: Config) -> dict:
     """
     kinds = {"replay": benchmark, "single": play_replay, "local": play_local}
     folder = run_folder(config)
-    with RunDatabase(folder / FILE, config) as runs:
+    with RunDatabase(folder / FILE, config) as runs, alone(folder):
         result = kinds[config.loop.kind](config, folder, runs)
         runs.finish()
     return result

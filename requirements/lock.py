@@ -28,7 +28,8 @@ def wanted() -> set[str]:
     setup = ConfigParser()
     setup.read(CHECKOUT / "setup.cfg")
     lines = [setup["options"]["install_requires"], *(setup["options.extras_require"][name] for name in EXTRAS)]
-    waiting = [Requirement(line) for text in lines for line in text.splitlines() if line and "nngpt-perfclf" not in line]
+    names = "\n".join(lines).split()
+    waiting = [Requirement(name) for name in names if not name.startswith("nngpt-perfclf")]
     found, seen = {"pip", "setuptools"}, set()
     while waiting:
         asked = waiting.pop()

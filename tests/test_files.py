@@ -1,8 +1,12 @@
 """Files are written atomically, and a file that cannot be read is one clear error."""
 
+import subprocess
+import sys
+
+import pandas as pd
 import pytest
 
-from nngpt_perfclf.files import read_json, read_yaml, whole, write_json
+from nngpt_perfclf.files import alone, read_json, read_parquet, read_yaml, whole, write_json, write_parquet
 from nngpt_perfclf.types import PerfclfError
 
 
@@ -55,3 +59,26 @@ def test_a_missing_file_is_named(tmp_path):
         read_yaml(tmp_path / "a.yaml", "task file")
     with pytest.raises(PerfclfError, match=r"no a\.json in"):
         read_json(tmp_path / "a.json")
+
+
+def test_one_process_at_a_time_works_in_a_folder(tmp_path):
+    code = f"from pathlib import Path; from nngpt_perfclf.files import alone\nwith alone(Path({str(tmp_path)!r})): pass"
+    command = [sys.executable, "-c", code]
+    with alone(tmp_path), pytest.raises(PerfclfError, match="another process is at work"), alone(tmp_path):
+        pass
+    with alone(tmp_path):
+        assert "another process is at work" in subprocess.run(command, capture_output=True, text=True).stderr
+    assert subprocess.run(command, check=False).returncode == 0
+    assert not list(tmp_path.iterdir())
+    with alone(tmp_path / "new" / "folder"):
+        assert (tmp_path / "new" / "folder").is_dir()
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", b"\xff" * 100])
+def test_a_damaged_table_is_named(tmp_path, content):
+    file = tmp_path / "a.parquet"
+    write_parquet(pd.DataFrame({"a": [0.5]}), file)
+    assert read_parquet(file, "table")["a"].tolist() == [0.5]
+    file.write_bytes(content)
+    with pytest.raises(PerfclfError, match=r"table .*a\.parquet is damaged, delete it"):
+        read_parquet(file, "table")

@@ -20,6 +20,7 @@ from nngpt_perfclf.code_view.parsing import parses
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress
 from nngpt_perfclf.datasets import dataset_properties
+from nngpt_perfclf.files import alone
 from nngpt_perfclf.types import Advice, PerfclfError, Question, Recipe
 
 AT_ONCE = 64  # questions: enough for full batches, few enough to lose when the run is killed
@@ -69,7 +70,7 @@ def answer_all(adviser: PairAdviser, config: Config, file: Path, outcomes: str |
     asked_as = (f"{identity_of(config.adviser, config)} {config.epoch} {config.advice.confidence} {_recipes(config)}"
                 f"{told}")
     done = _keep_finished(out, file, asked_as)
-    with progress() as bar, out.open("ab") as answers:
+    with progress() as bar, out.open("ab") as answers, alone(out):
         task = bar.add_task(f"asking {config.adviser}", total=total, completed=done)
         lines = islice(enumerate(_lines(file), 1), done, None)
         while chunk := list(islice(lines, AT_ONCE)):

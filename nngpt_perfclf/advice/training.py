@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from nngpt_perfclf.advice.run_folders import LANGUAGE_NAME
 from nngpt_perfclf.checksums import seal, unseal
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import say
+from nngpt_perfclf.files import alone
 from nngpt_perfclf.run_folder import RunFolder
 from nngpt_perfclf.types import AdviserSpec, PerfclfError
 
@@ -43,12 +45,13 @@ def train(config: Config) -> dict:
 def _trained(run: Callable[[Config, Path], dict], config: Config, folder: RunFolder) -> dict:
     """The result of one training; its files get their sums when all of them are there."""
     out = folder.claim(config.resume).path
-    if processes.is_main():
-        unseal(out)
-    processes.wait()
-    result = run(config, out)
-    if processes.is_main():
-        seal(out)
+    with alone(out) if processes.is_main() else nullcontext():
+        if processes.is_main():
+            unseal(out)
+        processes.wait()
+        result = run(config, out)
+        if processes.is_main():
+            seal(out)
     return result
 
 

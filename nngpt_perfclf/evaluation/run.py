@@ -9,6 +9,7 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from nngpt_perfclf.console import say
 from nngpt_perfclf.evaluation.comparison import replicate_ceiling
 from nngpt_perfclf.evaluation.figures import summary
 from nngpt_perfclf.evaluation.predict import RecipeView, predict_in_shards, unanswered, write_parquet
-from nngpt_perfclf.files import read_json, write_json
+from nngpt_perfclf.files import alone, read_json, write_json
 from nngpt_perfclf.run_folder import RunFolder, manifest
 from nngpt_perfclf.tasks import TaskData, question_of
 from nngpt_perfclf.types import PerfclfError, Question
@@ -69,7 +70,12 @@ def evaluate_one(config: Config, name: str, folder: Path) -> dict:
         run.begin(record)
     if (finished := finished_result(folder)) is not None:
         return finished
+    with alone(folder) if processes.is_main() else nullcontext():
+        return _measured(config, name, folder, data, prior, pairs, record)
 
+
+def _measured(config: Config, name: str, folder: Path, data: TaskData, prior: PairPrior, pairs: pd.DataFrame,
+              record: dict) -> dict:
     title, view = Path(name).name, recipe_view(config, data)
 
     def expected(own: str, adviser: object) -> float:

@@ -45,7 +45,8 @@ def test_every_dependency_is_pinned():
 
 def test_what_set_up_installs_is_locked_by_hashes():
     pinned, locked = ((CHECKOUT / name).read_text() for name in ("constraints.txt", "requirements/locked.txt"))
-    pins = {canonicalize_name(name): version for name, version in re.findall(r"^([\w.-]+)==(\S+)$", pinned, re.MULTILINE)}
+    pins = {canonicalize_name(name): version
+            for name, version in re.findall(r"^([\w.-]+)==(\S+)$", pinned, re.MULTILINE)}
     blocks = re.findall(r"^(\S+)==(\S+) \\\n((?: +--hash=sha256:[0-9a-f]{64}(?: \\)?\n)+)", locked, re.MULTILINE)
     assert {name for name, *_ in blocks} >= {"numpy", "torch", "pip", "setuptools", "fastapi", "pytest"}
     assert all(pins[canonicalize_name(name)] == version for name, version, _ in blocks), "make lock"
