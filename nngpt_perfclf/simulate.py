@@ -23,6 +23,7 @@ from nngpt_perfclf.loop.run_database import FILE, RunDatabase, run_folder
 from nngpt_perfclf.loop.search import Generation, Search
 from nngpt_perfclf.loop.training import Finished, Training
 from nngpt_perfclf.replay.benchmark import benchmark
+from nngpt_perfclf.replay.outcomes import measure_outcomes
 from nngpt_perfclf.replay.pools import Pool, load_replay
 from nngpt_perfclf.run_folder import manifest
 from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Recipe
@@ -33,11 +34,12 @@ IMAGE_SETS = Path(__file__).with_name("local_training") / "image_sets.yaml"
 
 def run_loop(config: Config) -> dict:
     """Propose, score, prune, train. ``loop=replay`` measures policies and advisers over many generations of recorded
-    trials, ``loop=single`` plays one generation of them through the hooks, ``loop=local`` trains for real.
+    trials, ``loop=single`` plays one generation of them through the hooks, ``loop=local`` trains for real, and
+    ``loop=outcomes`` measures what outcomes of an unknown dataset are worth.
 
     Every event is recorded in `loop.sqlite` in the run folder: a stopped loop continues with the same command.
     """
-    kinds = {"replay": benchmark, "single": play_replay, "local": play_local}
+    kinds = {"replay": benchmark, "single": play_replay, "local": play_local, "outcomes": measure_outcomes}
     folder = run_folder(config)
     with RunDatabase(folder / FILE, config) as runs, alone(folder):
         result = kinds[config.loop.kind](config, folder, runs)

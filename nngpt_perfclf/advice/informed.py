@@ -71,27 +71,31 @@ class InformedAdviser:
             scores[place] = replace(score, accuracy=Interval(*map(float, accuracy)))
         return scores
 
+    def expected(self, candidates: Sequence[Candidate], target: str) -> np.ndarray:
+        """How probable each value of the label is: (n, BINS) percentiles for the rank label, (n, GRID) shares of the best
+        accuracy for the normalized one; NaN for candidates without a score."""
+        scores = self.score(candidates, target)
+        known = [score for score in scores if score is not None]
+        found = percentiles_of(known)
+        found = found if self.label == "rank" else self._known(target).model.normalized(found)
+        rows = np.full((len(scores), found.shape[1]), np.nan)
+        rows[[score is not None for score in scores]] = found
+        return rows
+
     def advise_many(self, questions: Sequence[Question]) -> list[Advice | None]:
         """One advice a question; None where one of its sides has no score."""
         sides = [(Candidate("", asked.arch_code, recipe or Recipe()), dataset) for asked in questions
                  for dataset, recipe in ((asked.ds_a, asked.recipe_a), (asked.ds_b, asked.recipe_b))]
-        labels: list[np.ndarray | None] = [None] * len(sides)
+        labels: dict[int, np.ndarray] = {}
         for target in dict.fromkeys(dataset for _, dataset in sides):
             own = [place for place, (_, dataset) in enumerate(sides) if dataset == target]
-            scores = self.score([sides[place][0] for place in own], target)
-            for place, score in zip(own, scores, strict=True):
-                labels[place] = None if score is None else self._label(score, target)
-        return [self._advice(asked, *labels[2 * place:2 * place + 2]) for place, asked in enumerate(questions)]
+            labels |= zip(own, self.expected([sides[place][0] for place in own], target), strict=True)
+        return [self._advice(asked, labels[2 * place], labels[2 * place + 1]) for place, asked in enumerate(questions)]
 
-    def _label(self, score: Score, dataset: str) -> np.ndarray:
-        """How probable each value of the label is."""
-        expected = percentiles_of([score])
-        return expected[0] if self.label == "rank" else self._known(dataset).model.normalized(expected)[0]
-
-    def _advice(self, asked: Question, label_a: np.ndarray | None, label_b: np.ndarray | None) -> Advice | None:
-        if label_a is None or label_b is None:
-            return None
+    def _advice(self, asked: Question, label_a: np.ndarray, label_b: np.ndarray) -> Advice | None:
         chance = float(np.clip(chance_of_more(label_a[None], label_b[None])[0], 1e-6, 1 - 1e-6))
+        if np.isnan(chance):
+            return None
         better, other, probability = verdict(asked, float(np.log(chance / (1 - chance))))
         seen = sum(len(self.observations.get(dataset, ())) for dataset in (asked.ds_a, asked.ds_b))
         unknown = [dataset for dataset in (asked.ds_a, asked.ds_b) if dataset not in self.curves.accuracies]

@@ -16,17 +16,25 @@ from nngpt_perfclf.types import Candidate
 if TYPE_CHECKING:
     from nngpt_perfclf.tasks import TaskData
 
+SAMPLE = 4_000  # trials that the scales are taken from
+
 
 def leave_knowledge(data: TaskData, out: Path) -> None:
     """Write the recorded accuracies of each dataset and the scales of likeness, both of the training part."""
+    Curves.fit(data.part("train"), {name: known.classes for name, known in data.datasets.items()}).save(out)
+    scales_of(data).save(out)
+
+
+def scales_of(data: TaskData) -> Similarity:
+    """The scales of likeness in a sample of the training trials."""
     from nngpt_perfclf.tasks import recipe_of
 
-    trials = training_trials(data, LARGE_GROUPS_TRIALS["profile"])
+    trials = training_trials(data, LARGE_GROUPS_TRIALS["text"])
+    trials = trials.sample(min(SAMPLE, len(trials)), random_state=data.config.seed)
     recipes, networks = [], []
     for target, rows in trials.groupby("dataset"):
         candidates = [Candidate(row.nn, data.codes[row.nn], recipe_of(row)) for row in rows.itertuples()]
         recipe, network = numbers_of(candidates, str(target), data.datasets)
         recipes.append(recipe)
         networks.append(network)
-    Similarity.fit(np.concatenate(recipes), np.concatenate(networks)).save(out)
-    Curves.fit(data.part("train"), {name: known.classes for name, known in data.datasets.items()}).save(out)
+    return Similarity.fit(np.concatenate(recipes), np.concatenate(networks))

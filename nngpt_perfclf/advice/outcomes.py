@@ -15,13 +15,11 @@ import numpy as np
 from nngpt_perfclf.advice.adapters import PairAdviser, Scorer
 from nngpt_perfclf.advice.base import check_question
 from nngpt_perfclf.advice.dataset_model import Curves
-from nngpt_perfclf.advice.features import recipe_rows
+from nngpt_perfclf.advice.features import recipe_rows, text_rows
 from nngpt_perfclf.advice.informed import InformedAdviser
-from nngpt_perfclf.advice.network_features import MEETING, NAMES, network_rows
 from nngpt_perfclf.advice.prior import load_prior
 from nngpt_perfclf.advice.residuals import Similarity
 from nngpt_perfclf.advice.run_folders import PRETRAINED
-from nngpt_perfclf.advice.structures import structures_of
 from nngpt_perfclf.console import say
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.types import Advice, Candidate, Observation, PerfclfError, Question
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
     from nngpt_perfclf.datasets import DatasetProperties
 
 POINTWISE = PRETRAINED / "pointwise"
-# What a network is by itself, whatever the recipe and the dataset.
-_OF_NETWORK = [place for place, name in enumerate(NAMES) if name not in MEETING]
 
 
 def informed(scorer: Scorer, observations: Mapping[str, Iterable[Observation]], config: Config | None = None) -> Scorer:
@@ -47,26 +43,24 @@ def informed(scorer: Scorer, observations: Mapping[str, Iterable[Observation]], 
 
 def informed_adviser(scorer: Scorer, observations: Mapping[str, Sequence[Observation]], config: Config,
                      folder: Path | None = None) -> InformedAdviser:
-    """`scorer` with checked observations. `folder`: a pointwise run folder, whose curves and scales are used; None: the
-    pretrained one."""
-    folder = folder or POINTWISE
+    """`scorer` with checked observations. `folder`: a pointwise run folder, whose curves and scales are used; None:
+    those in the package."""
     datasets = dataset_properties(config.datasets)
 
     def numbers(candidates: Sequence[Candidate], target: str) -> tuple[np.ndarray, np.ndarray]:
-        return numbers_of(candidates, target, datasets, config.advice.profile != "never")
+        return numbers_of(candidates, target, datasets)
 
-    return InformedAdviser(scorer, Curves.load(folder), datasets, Similarity.load(folder), numbers, observations,
+    scales = Similarity.load(folder or PRETRAINED)
+    return InformedAdviser(scorer, Curves.load(folder or POINTWISE), datasets, scales, numbers, observations,
                            config.label, config.advice.confidence, load_prior(PRETRAINED, config.label))
 
 
-def numbers_of(candidates: Sequence[Candidate], target: str, datasets: Mapping[str, DatasetProperties],
-               build: bool = True) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of recipes (n, r) and of networks (n, c) that make candidates alike; NaN for a network that is not
-    built."""
+def numbers_of(candidates: Sequence[Candidate], target: str,
+               datasets: Mapping[str, DatasetProperties]) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of recipes (n, r) and of networks' texts (n, c) that make candidates alike. Networks are not built:
+    learning from an outcome takes milliseconds."""
     sides = [(candidate.arch_code, target, candidate.recipe) for candidate in candidates]
-    structures = structures_of(sides, datasets) if build else [None] * len(sides)
-    networks = network_rows(structures, [None] * len(sides), [datasets[target]] * len(sides))
-    return recipe_rows(sides, datasets), networks[:, _OF_NETWORK]
+    return recipe_rows(sides, datasets), text_rows([candidate.arch_code for candidate in candidates])
 
 
 @dataclass(frozen=True)

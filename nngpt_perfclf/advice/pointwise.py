@@ -79,24 +79,32 @@ class PointwiseAdviser(Adviser):
 def load(config: Config) -> PointwiseAdviser:
     """The trees of `config.label`; raises PerfclfError where a file is missing or damaged."""
     folder = folder_of(config, KIND)
-    by_profile, by_text = (load_sides(kind, config, folder / kind) for kind in KINDS)
+    if (folder / "text").is_dir() and config.advice.profile != "never" and not (folder / "profile").is_dir():
+        raise PerfclfError(f"{folder} was trained with advice.profile=never: ask it with advice.profile=never")
+    found = {kind: load_sides(kind, config, folder / kind) for kind in _kinds(config)}
+    by_profile, by_text = found.get("profile"), found["text"]
     return PointwiseAdviser(folder.name, by_text.prior, by_text.datasets, config.advice.confidence,
                             by_profile=by_profile, by_text=by_text, profile=config.advice.profile)
 
 
 def train(config: Config, out: Path) -> dict:
-    """Fit both kinds of trees; leave a run folder that `load` opens, a sub-folder for each kind, and what outcomes are
-    compared with: the recorded accuracies and the scales of likeness."""
+    """Fit both kinds of trees, or with ``advice.profile=never`` those of the text alone; leave a run folder that `load`
+    opens, a sub-folder for each kind, and what outcomes are compared with: the recorded accuracies and the scales of
+    likeness."""
     from nngpt_perfclf.advice.knowledge import leave_knowledge
     from nngpt_perfclf.tasks import TaskData
 
-    results = {kind: train_sides(kind, config, out / kind) for kind in KINDS}
+    results = {kind: train_sides(kind, config, out / kind) for kind in _kinds(config)}
     told = {f"{kind}_{name}": value for kind, result in results.items() for name, value in result.items()
             if name != "run"}
     data = TaskData.load(config)
     leave_knowledge(data, out)
     RunFolder(out).note(manifest(KIND, to_dict(config), data.fingerprint, status="done", result=told))
     return {"run": str(out), **told}
+
+
+def _kinds(config: Config) -> tuple[str, ...]:
+    return ("text",) if config.advice.profile == "never" else tuple(KINDS)
 
 
 def _is_valid(candidate: Candidate) -> bool:

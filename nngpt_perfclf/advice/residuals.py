@@ -15,7 +15,7 @@ import numpy as np
 
 from nngpt_perfclf.files import read_arrays
 
-FILE = "similarity.npz"
+FILE = "likeness.npz"
 RECIPE_LENGTH, NETWORK_LENGTH = 2.0, 0.7  # length scales, in standard deviations of a feature
 RECIPE_VARIANCE, NETWORK_VARIANCE, BOTH_VARIANCE = 0.3, 0.3, 0.1  # of the residuals that each kind of likeness shares
 NOISE_VARIANCE = 0.7  # of what no likeness explains
@@ -49,13 +49,13 @@ class Similarity:
         return np.clip(recipe, -_CLIP, _CLIP), network
 
     def save(self, folder: Path) -> None:
-        """Write ``similarity.npz``."""
+        """Write ``likeness.npz``."""
         np.savez_compressed(folder / FILE, **vars(self))
 
     @staticmethod
     def load(folder: Path) -> Similarity:
         """Read what `save` wrote; raises PerfclfError where it is missing or damaged."""
-        with read_arrays(folder / FILE, "file of similarity") as arrays:
+        with read_arrays(folder / FILE, "file of likeness") as arrays:
             return Similarity(**{name: arrays[name] for name in Similarity.__dataclass_fields__})
 
 

@@ -7,7 +7,7 @@ mattered more than any parameter of the trees.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,10 +41,28 @@ class SideModel(TreeModel):
 
     def predict(self, sides: Sequence[Side], datasets: Mapping[str, DatasetProperties]) -> np.ndarray:
         """The expected label (n,) of sides; each distinct one is computed once."""
+        return self._predicted(sides, datasets, lambda rows: self.forest.predict(rows))
+
+    def predict_unknown(self, sides: Sequence[Side], datasets: Mapping[str, DatasetProperties],
+                        without: str | None = None) -> np.ndarray:
+        """The expected label (n,) on a dataset that was not learned from: the mean over those that were, each in its
+        place, but for `without`. Trees cannot extrapolate from the few datasets that they know, and what most of them
+        agree on holds for others too."""
+        names = [name for name in self.datasets if name != without] or self.datasets
+        known = dataset_rows([("", name, None) for name in names], datasets, self.datasets)
+
+        def mean(rows: np.ndarray) -> np.ndarray:
+            there = [np.hstack([np.tile(row, (len(rows), 1)), rows[:, known.shape[1]:]]) for row in known]
+            return self.forest.predict(np.vstack(there)).reshape(len(known), -1).mean(axis=0)
+
+        return self._predicted(sides, datasets, mean)
+
+    def _predicted(self, sides: Sequence[Side], datasets: Mapping[str, DatasetProperties],
+                   of: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         if not sides:
             return np.zeros(0)
         distinct = list(dict.fromkeys(sides))
-        found = dict(zip(distinct, self.forest.predict(self.rows(distinct, datasets)), strict=True))
+        found = dict(zip(distinct, of(self.rows(distinct, datasets)), strict=True))
         return np.array([found[side] for side in sides])
 
     def rows(self, sides: Sequence[Side], datasets: Mapping[str, DatasetProperties]) -> np.ndarray:
@@ -91,7 +109,7 @@ class SideAdviser(TreeAdviser):
             places = np.flatnonzero(chosen)
             sides = [(candidates[place].arch_code, target, candidates[place].recipe if mode == MODES[0] else None)
                      for place in places]
-            predicted = self.models[mode].predict(sides, self.datasets)
+            predicted = self._predicted(mode, sides, target)
             values = (self.weights or Weights.ones(self.sources))(predicted[:, None], ~empty[places])
             for place, value, *range_ in zip(places, values, *self._ranges(sides, predicted, target, mode),
                                              strict=True):
@@ -102,7 +120,11 @@ class SideAdviser(TreeAdviser):
         """Expected percentile, low and high."""
         if target in self.percentiles[mode] or self.ranks is None:
             return self.percentiles[mode].get(target, self.percentiles[mode][OTHER])(predicted)
-        return self.ranks.percentiles[mode][OTHER](self.ranks.models[mode].predict(sides, self.datasets))
+        return self.ranks.percentiles[mode][OTHER](self.ranks._predicted(mode, sides, target))
+
+    def _predicted(self, mode: str, sides: Sequence[Side], target: str) -> np.ndarray:
+        model = self.models[mode]
+        return (model.predict if target in model.datasets else model.predict_unknown)(sides, self.datasets)
 
     def _score(self, target: str, mode: str, value: float, expected: float, low: float, high: float) -> Score:
         decided = high - low < NOTHING_KNOWN and value != 0  # a weight of 0 leaves nothing to choose by
@@ -188,8 +210,13 @@ def sides_in(trials: pd.DataFrame, codes: Mapping[str, str]) -> list[Side]:
 
 def percentiles_of(model: SideModel, trials: pd.DataFrame, data: TaskData) -> dict[str, Percentiles]:
     """The maps of one model by dataset, from validation `trials`; a dataset with fewer than two has none of its own."""
-    predicted, ranks = model.predict(sides_in(trials, data.codes), data.datasets), trials["rank"].to_numpy()
-    maps = {OTHER: Percentiles.fit(predicted, ranks)}
+    sides, ranks = sides_in(trials, data.codes), trials["rank"].to_numpy()
+    predicted, as_unknown, maps = model.predict(sides, data.datasets), np.empty(len(sides)), {}
+    for dataset in trials["dataset"].unique():
+        places = np.flatnonzero(trials["dataset"] == dataset)
+        own = [sides[place] for place in places]
+        as_unknown[places] = model.predict_unknown(own, data.datasets, dataset)
+    maps[OTHER] = Percentiles.fit(as_unknown, ranks)
     for dataset in model.datasets:
         own = (trials["dataset"] == dataset).to_numpy()
         if own.sum() >= 2:

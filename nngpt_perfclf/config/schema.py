@@ -101,7 +101,7 @@ class EvaluateConfig:
 
 @dataclass(frozen=True)
 class LoopConfig:
-    kind: Literal["replay", "single", "local"]
+    kind: Literal["replay", "single", "local", "outcomes"]
     targets: tuple[str, ...]
     candidates: int
     pool: int
@@ -110,6 +110,7 @@ class LoopConfig:
     policies: tuple[str, ...]
     advisers: tuple[str, ...]
     keep: tuple[float | None, ...]
+    outcomes: tuple[int, ...]
     least_kept: int
     confidence: float
     miss_probability: float

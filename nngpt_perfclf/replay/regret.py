@@ -41,7 +41,7 @@ def draw_generations(pools: Sequence[Pool], count: int, resamples: int, seed: in
     for pool in pools:
         plain = np.stack([pool.draw(count, seed + one) for one in range(resamples)])
         mine = weights[:, np.searchsorted(groups, pool.groups)]
-        chosen = np.concatenate([plain, _weighted(rng, np.repeat(mine, resamples, axis=0), count)])
+        chosen = np.concatenate([plain, weighted(rng, np.repeat(mine, resamples, axis=0), count)])
         seeds = np.arange(seed, seed + len(chosen))
         ties = np.take_along_axis(noise(pool.candidates, seeds.tolist()), chosen, axis=1)
         draws[pool.target] = Draws(pool, chosen, ties, seeds, resamples)
@@ -124,7 +124,7 @@ def _inverse_temperature(values: np.ndarray, winners: np.ndarray) -> float:
     return round(float(loss.x), 3)
 
 
-def _weighted(rng: np.random.Generator, weights: np.ndarray, count: int) -> np.ndarray:
+def weighted(rng: np.random.Generator, weights: np.ndarray, count: int) -> np.ndarray:
     """`count` different places a row, drawn with probability in proportion to the weights (Gumbel's top-k trick).
     Places without weight come last: they are drawn only where too few others are left."""
     keys = rng.gumbel(size=weights.shape) + np.log(np.maximum(weights, 1e-12))

@@ -1,0 +1,67 @@
+"""The figures of `replay.outcomes`: by number of outcomes and by how they were chosen, for each target and all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from nngpt_perfclf.config import Config
+
+LABELS = ("normalized", "rank")
+
+
+def rows(found: Mapping[str, Mapping[str, np.ndarray]], groups: Sequence[str], weights: np.ndarray,
+         config: Config) -> list[dict]:
+    """One row for each policy, number of outcomes, and target or ``all``. `found`: by target, what was measured;
+    `weights`: (bootstrap samples, groups)."""
+    table = []
+    for policy in config.loop.policies:
+        for count in config.loop.outcomes:
+            for target in (*found, "all"):
+                chosen = list(found.values()) if target == "all" else [found[target]]
+                row = {"policy": policy, "outcomes": count, "target": target}
+                for label in LABELS:
+                    row |= _pairs(chosen, f"{policy} {count} {label}", label, groups, weights)
+                table.append(row | _pruning(chosen, f"{policy} {count} pruned", config))
+    return table
+
+
+def _pairs(chosen: Sequence[Mapping[str, np.ndarray]], key: str, label: str, groups: Sequence[str],
+           weights: np.ndarray) -> dict:
+    """Share of right answers with its interval, calibration error, and the share without a model of the dataset."""
+    from nngpt_perfclf.evaluation.metrics import calibration_error, hits, reliability
+
+    answers, won = [one[key] for one in chosen], [one[f"won {label}"] for one in chosen]
+    known = [~np.isnan(part) for part in answers]
+    right = [np.where(mask, hits(part, np.broadcast_to(side, part.shape)), 0.0).sum(axis=0)
+             for part, mask, side in zip(answers, known, won, strict=True)]
+    count = np.concatenate([mask.sum(axis=0) for mask in known])
+    total = np.concatenate(right)
+    of_pair = weights[:, np.searchsorted(groups, np.concatenate([one[f"groups {label}"] for one in chosen]))]
+    spread = (of_pair @ total) / np.maximum(of_pair @ count, 1)
+    flat = np.concatenate([part[mask] for part, mask in zip(answers, known, strict=True)])
+    flat_won = np.concatenate([np.broadcast_to(side, mask.shape)[mask]
+                               for side, mask in zip(won, known, strict=True)])
+    alone = np.concatenate([np.where(side, one[f"alone {label}"], 1 - one[f"alone {label}"])
+                            for one, side in zip(chosen, won, strict=True)])
+    return {f"{label}_n": len(count), f"{label}_right": total.sum() / count.sum(),
+            **_interval(f"{label}_right", spread),
+            f"{label}_calibration_error": calibration_error(reliability(flat, flat_won)),
+            f"{label}_scores_alone": float(alone.mean())}
+
+
+def _pruning(chosen: Sequence[Mapping[str, np.ndarray]], key: str, config: Config) -> dict:
+    """Mean regret and time saved at each share to keep, with intervals; each bootstrap sample belongs to one draw."""
+    plain = np.mean([one[key][:, 0].mean(axis=0) for one in chosen], axis=0)
+    samples = np.mean([one[key][:, 1:].reshape(-1, *one[key].shape[2:]) for one in chosen], axis=0)
+    row = {}
+    for place, share in enumerate(config.loop.keep):
+        for number, name in enumerate((f"regret_{share:g}", f"saved_{share:g}")):
+            row |= {name: float(plain[place, number]), **_interval(name, samples[:, place, number])}
+    return row
+
+
+def _interval(name: str, spread: np.ndarray) -> dict:
+    low, high = np.percentile(spread, [2.5, 97.5])
+    return {f"{name}_low": float(low), f"{name}_high": float(high)}
