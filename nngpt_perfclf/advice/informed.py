@@ -72,8 +72,8 @@ class InformedAdviser:
         return scores
 
     def expected(self, candidates: Sequence[Candidate], target: str) -> np.ndarray:
-        """How probable each value of the label is: (n, BINS) percentiles for the rank label, (n, GRID) shares of the best
-        accuracy for the normalized one; NaN for candidates without a score."""
+        """How probable each value of the label is: (n, BINS) percentiles for the rank label, (n, GRID) shares of the
+        best accuracy for the normalized one; NaN for candidates without a score."""
         scores = self.score(candidates, target)
         known = [score for score in scores if score is not None]
         found = percentiles_of(known)

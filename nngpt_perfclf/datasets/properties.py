@@ -37,6 +37,12 @@ def dataset_properties(extra_file: str | Path | None = None) -> dict[str, Datase
     return built_in | extra
 
 
+def check_name(name: str) -> None:
+    """Raise PerfclfError for what is no dataset's name."""
+    if not _NAME.fullmatch(name):
+        raise PerfclfError(f"{name!r} is no dataset name; use letters, digits, '.', '-' and '_', at most 64")
+
+
 @lru_cache(maxsize=16)
 def _read_once(path: Path, changed: int) -> dict[str, DatasetProperties]:
     return {str(name): _properties(path, str(name), entry)
@@ -51,8 +57,10 @@ def _read(path: Path) -> dict[str, DatasetProperties]:
 
 def _properties(path: Path, name: str, entry: object) -> DatasetProperties:
     names = [field.name for field in fields(DatasetProperties)]
-    if not _NAME.fullmatch(name):
-        raise PerfclfError(f"{path}: {name!r} is no dataset name; use letters, digits, '.', '-' and '_', at most 64")
+    try:
+        check_name(name)
+    except PerfclfError as error:
+        raise PerfclfError(f"{path}: {error}") from error
     if not isinstance(entry, dict) or sorted(entry) != sorted(names):
         raise PerfclfError(f"{path}: {name} needs exactly {', '.join(names)}")
     if not all(type(value) is int and value > 0 for value in entry.values()):

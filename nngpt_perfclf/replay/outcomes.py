@@ -36,6 +36,7 @@ from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Score
 
 LABELS = ("normalized", "rank")
 POLICIES = ("random", "ask")
+INTERVAL = "95 %: bootstrap of near-duplicate groups; does not cover the training of the advisers"
 GENERATIONS = 10  # of each draw of outcomes, and of each bootstrap sample
 
 
@@ -57,8 +58,8 @@ class Remembering:
 
 @dataclass(frozen=True)
 class Sides:
-    """The pairs of one target and label: `own` and `other` candidates, the `others`' datasets, whether the target `won`,
-    and the pairs' networks `nn` and near-duplicate `groups`."""
+    """The pairs of one target and label: `own` and `other` candidates, the `others`' datasets, whether the target
+    `won`, and the pairs' networks `nn` and near-duplicate `groups`."""
 
     own: list[Candidate]
     other: list[Candidate]
@@ -94,7 +95,7 @@ def measure_outcomes(config: Config, folder: Path, runs: RunDatabase) -> dict:
             files[target].with_suffix(".new").replace(files[target])
     rows = outcome_figures.rows({target: np.load(file) for target, file in files.items()}, groups, weights, config)
     result = {"out": str(folder), "part": config.evaluate.part, "draws": config.loop.resamples,
-              "interval": "95 %: bootstrap of near-duplicate groups; not the training of the advisers", "outcomes": rows}
+              "interval": INTERVAL, "outcomes": rows}
     write_json(folder / "loop.json", manifest("loop", to_dict(config), replay.data, **result))
     return result
 

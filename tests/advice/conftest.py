@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 from little_world import SETTINGS, little_corpus, made_structures
 
-from nngpt_perfclf.advice import outcomes, pairwise, pointwise, side_models, trees
+from nngpt_perfclf.advice import pairwise, pointwise, side_models, trees
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.tasks import TaskData
 from nngpt_perfclf.tasks.task import load_task
@@ -20,7 +20,7 @@ def made_up(patch):
     """Thirty trees, which are enough for one rule, and no wait for the sandbox: `test_structures` tests what is
     replaced here."""
     patch.setattr(trees, "TREES", 30)
-    for module in (outcomes, pointwise, side_models):
+    for module in (pointwise, side_models):
         patch.setattr(module, "structures_of", made_structures)
 
 
