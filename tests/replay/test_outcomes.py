@@ -86,7 +86,8 @@ def test_pairs_of_observed_networks_are_not_counted(measured):
 
 
 @pytest.mark.parametrize(("words", "complaint"), [
-    (["loop.outcomes=[]"], "with numbers in loop.outcomes"), (["loop.policies=[oracle]"], "loop.policies of random, ask"),
+    (["loop.outcomes=[]"], "with numbers in loop.outcomes"),
+    (["loop.policies=[oracle]"], "loop.policies of random, ask"),
     (["loop.outcomes=[50]"], "leaves no generation of 20 after 50 outcomes"),
     (["loop.resamples=3"], "must divide the 200 bootstrap samples")])
 def test_what_cannot_be_measured_is_one_clear_line(words, complaint, tmp_path):
