@@ -10,12 +10,17 @@ if TYPE_CHECKING:
     from nngpt_perfclf.config import Config
 
 
-def evaluate(config: Config, run: str | None = None) -> dict:
+def evaluate(config: Config, run: str | None = None, outcomes: str | None = None) -> dict:
     """Evaluate an adviser on held-out pairs (`evaluation.run`), with the majority baseline on the same pairs.
 
     ``evaluate.part=folds`` cross-validates the baselines instead (`evaluation.cross_validation`), and
-    ``evaluate.answer=generated`` follows the paper's protocol (`evaluation.paper_protocol`).
+    ``evaluate.answer=generated`` follows the paper's protocol (`evaluation.paper_protocol`). `outcomes`: a file of
+    trained candidates, on which the adviser is compared with `config.scorer` instead (`evaluation.outcome_check`).
     """
+    if outcomes is not None:
+        from nngpt_perfclf.evaluation.outcome_check import check_outcomes
+
+        return check_outcomes(config, run, outcomes)
     if config.evaluate.part == "folds":
         from nngpt_perfclf.evaluation.cross_validation import cross_validate
 
