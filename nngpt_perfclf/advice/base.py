@@ -14,6 +14,7 @@ from nngpt_perfclf.advice.weights import Weights
 from nngpt_perfclf.code_view.parsing import parses
 from nngpt_perfclf.hints import did_you_mean
 from nngpt_perfclf.recipes import recipe_words
+from nngpt_perfclf.sandbox.words import printable
 from nngpt_perfclf.types import Advice, PerfclfError, Question
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ def check_question(question: Question, known: Mapping[str, DatasetProperties]) -
 def check_dataset(dataset: str, known: Mapping[str, DatasetProperties]) -> None:
     """Raise PerfclfError for a dataset without properties."""
     if dataset not in known:
-        raise PerfclfError(f"unknown dataset {str(dataset)!r}{did_you_mean(dataset, known) or ';'} known: "
+        raise PerfclfError(f"unknown dataset {printable(str(dataset), 100)!r}{did_you_mean(dataset, known) or ';'} known: "
                            f"{', '.join(sorted(known))}; describe another one in a file, datasets=FILE")
 
 

@@ -1,4 +1,4 @@
-"""A thousand hostile requests to the server: huge, slow, cut, malformed, wrong types and encodings; it goes on answering."""
+"""A thousand hostile requests: huge, slow, cut, malformed, wrong types and encodings; the server goes on answering."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def hostile(number: int) -> bytes:
     for _ in range(rng.randrange(1, 9)):
         body[rng.randrange(len(body))] = rng.randrange(256)
     head = f"POST {path} HTTP/1.1\r\nHost: x\r\n".encode()
-    values = rng.choice([None, [], {}, "x" * 99_999, 10**400, -1, True, "\ud800", {"a": [[[[]]]]}, [GOOD.decode()] * 99])
+    values = rng.choice([None, [], {}, "x" * 99_999, 10**400, -1, True, "\ud800", {"a": [[[]]]}, [GOOD.decode()] * 99])
     typed = json.dumps({rng.choice(("target", "candidates", "questions", "outcomes", "more")): values}).encode()
     made = (
         head + f"Content-Length: {len(body)}\r\n\r\n".encode() + bytes(body),
@@ -43,7 +43,8 @@ def hostile(number: int) -> bytes:
         head + b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\n0\r\n\r\nGET / HTTP/1.1\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n", rng.randbytes(rng.randrange(1, 3000)), b"A" * 70_000, b"\x16\x03\x01\x02\x00\x01",
         head + b"X: " + b"y" * 60_000 + b"\r\n\r\n", head + b"".join(b"X%d: y\r\n" % n for n in range(3000)) + b"\r\n",
-        head + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n", head + b"Upgrade: websocket\r\nConnection: upgrade\r\n\r\n",
+        head + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n",
+        head + b"Upgrade: websocket\r\nConnection: upgrade\r\n\r\n",
         head + b"Content-Encoding: gzip\r\nContent-Length: 20\r\n\r\n" + b"\x1f\x8b" + bytes(18),
         head + b"Content-Length: 200000\r\n\r\n" + b"[" * 200_000, f"DELETE {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode(),
         head + f"Content-Length: {len(GOOD)}\r\nAuthorization: Bearer \xff\r\n\r\n".encode("latin-1") + GOOD,

@@ -21,8 +21,10 @@ VERSIONS = ("3.11", "3.12", "3.13")
 def build(place: Path, umask: int) -> Path:
     """The wheel of a copy of the checkout, made under another name, time and umask."""
     copy = place / "source"
-    shutil.copytree(CHECKOUT, copy, ignore=shutil.ignore_patterns(".*", "__pycache__", "tests", "build", "dist", "runs"))
-    told = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    left = shutil.ignore_patterns(".*", "__pycache__", "tests", "build", "dist", "runs")
+    shutil.copytree(CHECKOUT, copy, ignore=left)
+    told = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=CHECKOUT, capture_output=True, text=True,
+                          check=True)
     subprocess.run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", place, copy], check=True,
                    capture_output=True, umask=umask,
                    env={**os.environ, "SOURCE_DATE_EPOCH": told.stdout.strip(), "PYTHONHASHSEED": str(umask)})
@@ -30,9 +32,9 @@ def build(place: Path, umask: int) -> Path:
 
 
 def interpreter(version: str) -> str | None:
-    """A Python of this version, from the path or where pyenv keeps them."""
+    """A Python of this version, from where pyenv keeps them or the path."""
     pyenv = sorted(Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob(f"versions/{version}.*/bin/python"))
-    return shutil.which(f"python{version}") or (str(pyenv[-1]) if pyenv else None)
+    return str(pyenv[-1]) if pyenv else shutil.which(f"python{version}")
 
 
 def asked(python: str, wheel: Path, place: Path) -> tuple[str, str]:
