@@ -56,9 +56,12 @@ ship: .venv/.ready
 
 # The wheel, the same bytes for the same commit.
 wheel: .venv/.ready
-	@rm -rf build
-	SOURCE_DATE_EPOCH=$${SOURCE_DATE_EPOCH:-$$(git log -1 --format=%ct)} \
-		$(BIN)/python -m build --wheel --no-isolation --outdir dist . > /dev/null
+	@source=$$(mktemp -d)
+	trap 'rm -rf "$$source"' EXIT
+	umask 022
+	git archive HEAD | tar --extract --no-same-permissions --directory "$$source"
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) \
+		$(BIN)/python -m build --wheel --no-isolation --outdir dist "$$source" > /dev/null
 	sha256sum dist/*.whl
 
 # Up to 30 minutes of attacks, kills, fuzzed input and damaged files; docs/reliability.md. RESUME=1 goes on with a stopped one.

@@ -42,6 +42,13 @@ def alone(place: Path) -> Iterator[None]:
         os.close(handle)
 
 
+def torn(file: Path) -> bool:
+    """Whether an SQLite file was cut off inside a page, which SQLite itself reads as zeros."""
+    with file.open("rb") as opened:
+        size = int.from_bytes(opened.read(18)[16:], "big")
+    return file.stat().st_size % (size if size > 1 else 65536) != 0
+
+
 @contextmanager
 def whole(file: Path) -> Iterator[Path]:
     """A path next to `file` to write to. It becomes `file` when the block ends and is removed when it fails: a reader

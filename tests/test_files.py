@@ -1,12 +1,14 @@
 """Files are written atomically, and a file that cannot be read is one clear error."""
 
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pandas as pd
 import pytest
 
-from nngpt_perfclf.files import alone, read_json, read_parquet, read_yaml, whole, write_json, write_parquet
+from nngpt_perfclf.files import alone, read_json, read_parquet, read_yaml, torn, whole, write_json, write_parquet
 from nngpt_perfclf.types import PerfclfError
 
 
@@ -82,3 +84,12 @@ def test_a_damaged_table_is_named(tmp_path, content):
     file.write_bytes(content)
     with pytest.raises(PerfclfError, match=r"table .*a\.parquet is damaged, delete it"):
         read_parquet(file, "table")
+
+
+def test_a_database_that_was_cut_off_inside_a_page_is_noticed(tmp_path):
+    file = tmp_path / "a.sqlite"
+    with closing(sqlite3.connect(file)) as database, database:
+        database.execute("CREATE TABLE a (b)")
+    assert not torn(file)
+    file.write_bytes(file.read_bytes()[:-1])
+    assert torn(file)

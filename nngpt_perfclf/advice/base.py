@@ -171,7 +171,8 @@ def check_question(question: Question, known: Mapping[str, DatasetProperties]) -
 def check_dataset(dataset: str, known: Mapping[str, DatasetProperties]) -> None:
     """Raise PerfclfError for a dataset without properties."""
     if dataset not in known:
-        raise PerfclfError(f"unknown dataset {printable(str(dataset), 100)!r}{did_you_mean(dataset, known) or ';'} known: "
+        shown = printable(str(dataset), 100)
+        raise PerfclfError(f"unknown dataset {shown!r}{did_you_mean(dataset, known) or ';'} known: "
                            f"{', '.join(sorted(known))}; describe another one in a file, datasets=FILE")
 
 

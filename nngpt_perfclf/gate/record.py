@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nngpt_perfclf.files import torn
 from nngpt_perfclf.gate.decision import Decision, key_of
 from nngpt_perfclf.gate.quality import Quality
 from nngpt_perfclf.gate.threshold import WINDOW
@@ -227,6 +228,8 @@ def _check(connection: sqlite3.Connection, file: Path | None) -> None:
         raise PerfclfError(f"{file} is not a gate's file but another database")
     if header[1] != VERSION:
         raise PerfclfError(f"{file} was written by another version (layout {header[1]}): name another file")
+    if file is not None and torn(file):
+        raise PerfclfError(f"{file} is damaged: it was cut off")
     if (fault := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
         raise PerfclfError(f"{file} is damaged: {' '.join(fault.split())}")
 

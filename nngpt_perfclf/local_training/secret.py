@@ -9,7 +9,7 @@ import zlib
 from nngpt_perfclf.config import home
 from nngpt_perfclf.types import PerfclfError
 
-FILE = "test-images.seed"
+FILE = "image-sets.seed"
 
 
 def secret_seed() -> int:

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.files import torn
 from nngpt_perfclf.tasks import load_task
 from nngpt_perfclf.types import Candidate, Outcome, PerfclfError, Recipe, Score
 
@@ -83,6 +84,7 @@ class RunDatabase:
             raise PerfclfError(f"the run database {file}: {error}") from error
         except sqlite3.DatabaseError as error:
             raise PerfclfError(f"{file} is not a run database: {error}") from error
+        fault = "it was cut off" if torn(file) else fault
         if fault != "ok":
             raise PerfclfError(f"{file} is damaged: {' '.join(fault.split())}")
         self._begin(config)

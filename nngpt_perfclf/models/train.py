@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 from datasets import Dataset
+from safetensors import SafetensorError
 from transformers import PrinterCallback, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig
@@ -73,11 +75,25 @@ def fine_tune(model: LanguageModel, builder: PromptBuilder, material: Material, 
                      f"{work.train:,.0f} tokens to learn from at {rates.train:,.0f} a second, "
                      f"{work.read:,.0f} to read on validation at {rates.read:,.0f}"))
     trainer = make_trainer(model, rows, config, out, [watch])
-    result = trainer.train(resume_from_checkpoint=checkpoint)
-    watch.finish()
+    with _writing_to(out):
+        result = trainer.train(resume_from_checkpoint=checkpoint)
+        watch.finish()
     return {"rows": len(rows), "labels": sum(len(lesson.pairs) for lesson in material.lessons),
             "steps": trainer.state.global_step, "loss": result.training_loss,
             "seconds": round(result.metrics["train_runtime"], 1), **watch.best}
+
+
+@contextmanager
+def _writing_to(out: Path) -> Iterator[None]:
+    """What PyTorch and safetensors raise where a file cannot be written becomes a PerfclfError that names the folder."""
+    try:
+        yield
+    except SafetensorError as error:
+        raise PerfclfError(f"cannot write to {out}: {error}") from error
+    except RuntimeError as error:
+        if "PytorchStreamWriter" not in str(error) and "iostream error" not in str(error):
+            raise
+        raise PerfclfError(f"cannot write to {out}: {str(error).splitlines()[0]}") from error
 
 
 def _work(rows: Sequence[dict], watch: Watch, material: Material, config: Config) -> Work:

@@ -140,7 +140,10 @@ def load_template(path: str | Path) -> Template:
         raise PerfclfError(f"{path}: fields must be a list of names")
     if any(not isinstance(content[key], str) for key in ("name", "system", "prefix", "question")):
         raise PerfclfError(f"{path}: name, system, prefix and question must be texts")
-    return Template(**{**content, "fields": tuple(content["fields"])})
+    try:
+        return Template(**{**content, "fields": tuple(content["fields"])})
+    except PerfclfError as error:
+        raise PerfclfError(f"{path}: {error}") from error
 
 
 def render(template: Template, question: Question, datasets: Mapping[str, DatasetProperties], view: View | None = None,

@@ -46,7 +46,8 @@ def hostile(number: int) -> bytes:
         head + b"Expect: 100-continue\r\nContent-Length: 5\r\n\r\n",
         head + b"Upgrade: websocket\r\nConnection: upgrade\r\n\r\n",
         head + b"Content-Encoding: gzip\r\nContent-Length: 20\r\n\r\n" + b"\x1f\x8b" + bytes(18),
-        head + b"Content-Length: 200000\r\n\r\n" + b"[" * 200_000, f"DELETE {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode(),
+        head + b"Content-Length: 200000\r\n\r\n" + b"[" * 200_000,
+        f"DELETE {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode(),
         head + f"Content-Length: {len(GOOD)}\r\nAuthorization: Bearer \xff\r\n\r\n".encode("latin-1") + GOOD,
         f"GET {path}?{'a' * 30_000} HTTP/1.1\r\nHost: x\r\n\r\n".encode(), GOOD, b"\r\n" * 500, b"")
     return rng.choice(made)

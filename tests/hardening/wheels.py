@@ -18,16 +18,17 @@ CHECKOUT = Path(__file__).parents[2]
 VERSIONS = ("3.11", "3.12", "3.13")
 
 
-def build(place: Path, umask: int) -> Path:
-    """The wheel of a copy of the checkout, made under another name, time and umask."""
-    copy = place / "source"
-    left = shutil.ignore_patterns(".*", "__pycache__", "tests", "build", "dist", "runs")
-    shutil.copytree(CHECKOUT, copy, ignore=left)
+def build(place: Path) -> Path:
+    """The wheel of the commit that is checked out, as `make wheel` makes it."""
+    source = place / "source"
+    source.mkdir(parents=True)
+    packed = subprocess.run(["git", "archive", "HEAD"], cwd=CHECKOUT, capture_output=True, check=True).stdout
+    subprocess.run(["tar", "--extract", "--no-same-permissions"], cwd=source, input=packed, check=True, umask=0o022)
     told = subprocess.run(["git", "log", "-1", "--format=%ct"], cwd=CHECKOUT, capture_output=True, text=True,
                           check=True)
-    subprocess.run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", place, copy], check=True,
-                   capture_output=True, umask=umask,
-                   env={**os.environ, "SOURCE_DATE_EPOCH": told.stdout.strip(), "PYTHONHASHSEED": str(umask)})
+    subprocess.run([sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", place, source], check=True,
+                   capture_output=True, umask=0o022,
+                   env={**os.environ, "SOURCE_DATE_EPOCH": told.stdout.strip(), "PYTHONHASHSEED": place.name})
     return next(place.glob("*.whl"))
 
 
@@ -63,10 +64,7 @@ def asked(python: str, wheel: Path, place: Path) -> tuple[str, str]:
 def main() -> None:
     cases = Cases("wheels")
     with tempfile.TemporaryDirectory(prefix="perfclf-wheels-") as folder:
-        wheels = []
-        for number, umask in ((1, 0o022), (2, 0o077)):
-            (Path(folder) / str(number)).mkdir()
-            wheels.append(build(Path(folder) / str(number), umask))
+        wheels = [build(Path(folder) / number) for number in "12"]
         sums = [hashlib.sha256(wheel.read_bytes()).hexdigest() for wheel in wheels]
         print(f"wheels: {sums[0]}  {wheels[0].name}", flush=True)
         cases.note("two builds", "equal", "" if len(set(sums)) == 1 else f"the wheels differ: {sums}")

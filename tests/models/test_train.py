@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from datasets import Dataset
+from safetensors import SafetensorError
 
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.datasets import dataset_properties
@@ -147,3 +148,13 @@ def test_targets_say_who_won_and_how_clearly():
     assert soft[0] > 0.99
     assert soft[1] == 0.5
     assert 0.3 < soft[2] < 0.5
+
+
+@pytest.mark.parametrize(("error", "kind"), [
+    (SafetensorError("Error while serializing: No space left on device"), PerfclfError),
+    (RuntimeError("[enforce fail] PytorchStreamWriter failed writing file data/0"), PerfclfError),
+    (RuntimeError("shapes do not fit"), RuntimeError)])
+def test_a_full_disk_is_named_and_a_mistake_is_not_hidden(tmp_path, error, kind):
+    with pytest.raises(kind, match="cannot write to" if kind is PerfclfError else "do not fit"):  # noqa: SIM117
+        with training._writing_to(tmp_path):
+            raise error
