@@ -85,7 +85,7 @@ def fine_tune(model: LanguageModel, builder: PromptBuilder, material: Material, 
 
 @contextmanager
 def _writing_to(out: Path) -> Iterator[None]:
-    """What PyTorch and safetensors raise where a file cannot be written becomes a PerfclfError that names the folder."""
+    """What PyTorch and safetensors raise for a file that cannot be written becomes a PerfclfError with the folder."""
     try:
         yield
     except SafetensorError as error:
