@@ -8,7 +8,7 @@ import os
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -124,12 +124,16 @@ def write_parquet(table: pd.DataFrame, file: Path, compression: str = "snappy") 
         table.to_parquet(new, compression=compression, index=False, write_page_checksum=True)
 
 
-def read_parquet(file: Path, what: str) -> pd.DataFrame:
-    """A table that this package wrote. `what` it is, in the PerfclfError for a file that is missing or damaged."""
+def read_parquet(file: Path, what: str, needed: Iterable[str] = ()) -> pd.DataFrame:
+    """A table that this package wrote. `what` it is, in the PerfclfError for a file that is missing, damaged or without
+    the `needed` columns."""
     import pandas as pd
 
     checksums.check(file)
     try:
-        return pd.read_parquet(file, page_checksum_verification=True)
+        table = pd.read_parquet(file, page_checksum_verification=True)
     except (OSError, ValueError, TypeError, LookupError, MemoryError, NotImplementedError) as error:
         raise PerfclfError(f"{what} {file} is damaged, delete it: {str(error).splitlines()[0]}") from error
+    if missing := sorted(set(needed) - set(table.columns)):
+        raise PerfclfError(f"{what} {file} is another table: no column {', '.join(missing)}")
+    return table

@@ -86,6 +86,12 @@ def test_a_damaged_table_is_named(tmp_path, content):
         read_parquet(file, "table")
 
 
+def test_a_table_without_the_needed_columns_is_another_one(tmp_path):
+    write_parquet(pd.DataFrame({"a": [0.5]}), tmp_path / "a.parquet")
+    with pytest.raises(PerfclfError, match="is another table: no column b"):
+        read_parquet(tmp_path / "a.parquet", "table", ("a", "b"))
+
+
 def test_a_database_that_was_cut_off_inside_a_page_is_noticed(tmp_path):
     file = tmp_path / "a.sqlite"
     with closing(sqlite3.connect(file)) as database, database:

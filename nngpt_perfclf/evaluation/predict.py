@@ -53,7 +53,7 @@ def predict_in_shards(adviser: object, pairs: pd.DataFrame, codes: Mapping[str, 
             shards.append(file)
             bar.advance(task, len(chunk))
     processes.wait()
-    return pd.concat([read_parquet(file, "table of answers") for file in shards], ignore_index=True)
+    return pd.concat([read_parquet(file, "table of answers", ("nn", "p_a")) for file in shards], ignore_index=True)
 
 
 def unanswered(pairs: pd.DataFrame, folder: Path) -> pd.DataFrame:

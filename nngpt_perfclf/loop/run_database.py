@@ -194,7 +194,7 @@ class RunDatabase:
         except sqlite3.IntegrityError:
             raise  # an event that is recorded twice is a mistake of the program
         except sqlite3.Error as error:
-            raise PerfclfError(f"the run database {self.file}: {error}") from error
+            raise PerfclfError(f"the run database {self.file}: {' '.join(str(error).split())[:200]}") from error
 
     def _insert(self, table: str, rows: Sequence[tuple]) -> None:
         """One transaction. A row that stands already is an error: nothing is done twice."""

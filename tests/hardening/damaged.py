@@ -208,7 +208,7 @@ def tables(folder: Path) -> list[Subject]:
     write_parquet(pd.DataFrame({"p": np.linspace(0, 1, 500), "nn": ["x"] * 500}), shard)
     found = [Subject(f"corpus/{file.name}", file, read, shown=cached.name, flips=SMALL_FLIPS)
              for file in sorted(cached.iterdir())]
-    return [*found, Subject("shard", shard, lambda: read_parquet(shard, "table of answers").to_csv())]
+    return [*found, Subject("shard", shard, lambda: read_parquet(shard, "table of answers", ("nn", "p")).to_csv())]
 
 
 def written(folder: Path) -> list[Subject]:
@@ -268,6 +268,8 @@ def judged(subject: Subject, content: bytes, reference: str) -> tuple[str, str]:
         return "read as it was", ""
     if subject.name in ("answers", "profiles") and "not known" in found:
         return "not found", ""  # asked again
+    if subject.name in ("gate", "loop", "profiles"):  # SQLite keeps no checksums of the values themselves
+        return "read with a changed value of SQLite's", ""
     return ("read as a text of the user's", "") if subject.free else ("read", f"as something else: {found[:200]}")
 
 
