@@ -22,6 +22,7 @@ from nngpt_perfclf.loop.policies import LEARNING, build_policy
 from nngpt_perfclf.loop.run_database import FILE, RunDatabase, run_folder
 from nngpt_perfclf.loop.search import Generation, Search
 from nngpt_perfclf.loop.training import Finished, Training
+from nngpt_perfclf.replay import stopping
 from nngpt_perfclf.replay.benchmark import benchmark
 from nngpt_perfclf.replay.outcomes import measure_outcomes
 from nngpt_perfclf.replay.pools import Pool, load_replay
@@ -34,12 +35,13 @@ IMAGE_SETS = Path(__file__).with_name("local_training") / "image_sets.yaml"
 
 def run_loop(config: Config) -> dict:
     """Propose, score, prune, train. ``loop=replay`` measures policies and advisers over many generations of recorded
-    trials, ``loop=single`` plays one generation of them through the hooks, ``loop=local`` trains for real, and
-    ``loop=outcomes`` measures what outcomes of an unknown dataset are worth.
+    trials, ``loop=epochs`` policies that stop training early, ``loop=single`` plays one generation through the hooks,
+    ``loop=local`` trains for real, and ``loop=outcomes`` measures what outcomes of an unknown dataset are worth.
 
     Every event is recorded in `loop.sqlite` in the run folder: a stopped loop continues with the same command.
     """
-    kinds = {"replay": benchmark, "single": play_replay, "local": play_local, "outcomes": measure_outcomes}
+    kinds = {"replay": benchmark, "single": play_replay, "local": play_local, "epochs": stopping.benchmark,
+             "outcomes": measure_outcomes}
     folder = run_folder(config)
     with RunDatabase(folder / FILE, config) as runs, alone(folder):
         result = kinds[config.loop.kind](config, folder, runs)

@@ -76,12 +76,18 @@ class Advice:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A network that has not been trained yet, and the recipe that it would be trained with."""
+    """A network and the recipe that it would be, or is being, trained with.
+
+    `seen`: the accuracy in 0..1 after each epoch that it was trained for already; `seconds`: from the start of its
+    training to the end of each epoch.
+    """
 
     name: str
     arch_code: str
     recipe: Recipe = Recipe()
     meta: Mapping[str, object] = field(default_factory=dict, hash=False, compare=False)
+    seen: Mapping[int, float] = field(default_factory=dict, hash=False)
+    seconds: Mapping[int, float] = field(default_factory=dict, hash=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -101,7 +107,8 @@ class Score:
     expected rank among the dataset's recorded trials, 0..1, with the 80 % interval `low`..`high`. `decided`: the
     adviser knows more than nothing (a pointwise one: the interval is narrower than that of a network about which
     nothing is known); an undecided candidate is never pruned.
-    `accuracy`: what it is expected to reach, 0..1, where the adviser can tell.
+    `accuracy`: what it is expected to reach, 0..1, `deviation`: the standard deviation of `value`, `remaining`: the
+    seconds of training that are expected to be left, each where the adviser can tell.
     """
 
     value: float
@@ -111,6 +118,8 @@ class Score:
     decided: bool
     reason: str
     accuracy: Interval | None = None
+    deviation: float | None = None
+    remaining: float | None = None
 
 
 @dataclass(frozen=True)

@@ -86,19 +86,19 @@ class DatasetModel:
         random = np.random.default_rng(seed)
         particles = []
         for name in sorted(curves.accuracies):
-            logits = _logit_above_chance(curves.accuracies[name], curves.classes[name])
+            logits = logit_above_chance(curves.accuracies[name], curves.classes[name])
             shift, stretch = random.normal(0, SHIFT, (PARTICLES, 1)), np.exp(random.normal(0, STRETCH, (PARTICLES, 1)))
             particles.append(shift + stretch * logits)
-        accuracies = _accuracy_of(np.concatenate(particles), classes)
+        accuracies = accuracy_at(np.concatenate(particles), classes)
         return DatasetModel(accuracies, np.full(len(accuracies), 1 / len(accuracies)), classes)
 
     def updated(self, percentiles: np.ndarray, accuracies: np.ndarray) -> DatasetModel:
         """After outcomes: `percentiles` (k, BINS), where each was expected to rank, and `accuracies` (k,) in 0..1."""
         if len(self.weights) == 1 or not len(accuracies):
             return self
-        curves = _logit_above_chance(self.accuracies[:, :BINS], self.classes)
+        curves = logit_above_chance(self.accuracies[:, :BINS], self.classes)
         logs = np.log(self.weights)
-        for expected, seen in zip(percentiles, _logit_above_chance(np.asarray(accuracies), self.classes), strict=True):
+        for expected, seen in zip(percentiles, logit_above_chance(np.asarray(accuracies), self.classes), strict=True):
             logs = logs + np.log((np.exp(-0.5 * ((seen - curves) / NOISE) ** 2) * expected).sum(axis=1) + _SURPRISE)
         weights = np.exp(logs - logs.max())
         return DatasetModel(self.accuracies, weights / weights.sum(), self.classes)
@@ -106,12 +106,17 @@ class DatasetModel:
     def percentiles_of(self, percentiles: np.ndarray, accuracies: np.ndarray) -> np.ndarray:
         """The expected percentile (k,) of outcomes, given where they were expected to rank (k, BINS) and their
         accuracies (k,)."""
-        curves = _logit_above_chance(self.accuracies[:, :BINS], self.classes)
+        curves = logit_above_chance(self.accuracies[:, :BINS], self.classes)
         found = []
-        for expected, seen in zip(percentiles, _logit_above_chance(np.asarray(accuracies), self.classes), strict=True):
+        for expected, seen in zip(percentiles, logit_above_chance(np.asarray(accuracies), self.classes), strict=True):
             joint = self.weights[:, None] * expected * (np.exp(-0.5 * ((seen - curves) / NOISE) ** 2) + _SURPRISE)
             found.append((joint * MIDDLES).sum() / joint.sum())
         return np.array(found, float)
+
+    def percentile(self, accuracies: np.ndarray) -> np.ndarray:
+        """The share of the trials that are below each accuracy (n,), between the first and the last recorded bin."""
+        below = [np.interp(accuracies, curve, MIDDLES) for curve in np.maximum.accumulate(self.accuracies[:, :BINS], 1)]
+        return self.weights @ np.array(below).reshape(len(self.weights), -1)
 
     def accuracy(self, percentiles: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Mean, 10 % and 90 % quantile (n,) of the accuracy of candidates that are expected to rank so (n, BINS)."""
@@ -152,12 +157,14 @@ def chance_of_more(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return (first * below).sum(axis=1)
 
 
-def _logit_above_chance(accuracies: np.ndarray, classes: int) -> np.ndarray:
+def logit_above_chance(accuracies: np.ndarray, classes: int) -> np.ndarray:
+    """Log-odds of the share of the way from chance (one over the number of classes) to 1, cut near its ends."""
     chance = 1 / classes
     share = np.clip((accuracies - chance) / (1 - chance), _EDGE, 1 - _EDGE)
     return np.log(share / (1 - share))
 
 
-def _accuracy_of(logits: np.ndarray, classes: int) -> np.ndarray:
+def accuracy_at(logits: np.ndarray, classes: int) -> np.ndarray:
+    """The accuracy at log-odds above chance: the inverse of `logit_above_chance`."""
     chance = 1 / classes
     return chance + (1 - chance) / (1 + np.exp(-logits))

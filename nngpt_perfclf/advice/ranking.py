@@ -99,6 +99,11 @@ def _scores(candidates: list[Candidate], target: str, adviser: str | Path | obje
         from nngpt_perfclf.advice.outcomes import informed
 
         scorer = informed(scorer, {target: outcomes}, config)
+    if any(candidate.seen for candidate in candidates):
+        from nngpt_perfclf.advice.curves import going_on
+        from nngpt_perfclf.config import load_config
+
+        scorer = going_on(scorer, config or load_config())
     given, why = opinions(lambda asked: scorer.score(asked, target), candidates)
     if not any(given):
         check_dataset(target, dataset_properties(config and config.datasets))

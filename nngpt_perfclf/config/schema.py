@@ -101,7 +101,7 @@ class EvaluateConfig:
 
 @dataclass(frozen=True)
 class LoopConfig:
-    kind: Literal["replay", "single", "local", "outcomes"]
+    kind: Literal["replay", "single", "local", "outcomes", "epochs"]
     targets: tuple[str, ...]
     candidates: int
     pool: int
@@ -114,6 +114,7 @@ class LoopConfig:
     least_kept: int
     confidence: float
     miss_probability: float
+    rungs: tuple[int, ...]
     inverse_temperature: float
     seen: int
     unseen_target: bool

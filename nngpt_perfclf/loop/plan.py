@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.loop.asking import NOBODY
-from nngpt_perfclf.loop.policies import ASKING, BY_MISS, Rule, build_policy
+from nngpt_perfclf.loop.policies import ASKING, BY_MISS, POLICIES, Rule, build_policy
+from nngpt_perfclf.loop.stopping import STOPPING, build_stopping
 from nngpt_perfclf.types import PerfclfError
 
 
@@ -22,10 +23,19 @@ def rule_of(config: Config) -> Rule:
     rules = [Rule(share, loop.least_kept, loop.confidence, loop.miss_probability, loop.inverse_temperature, loop.seen)
              for share in loop.keep]
     for name in loop.policies:
-        build_policy(name, rules[0])
+        if stops(config, name):
+            for rule in rules:
+                build_stopping(name, rule, loop.rungs)
+        else:
+            build_policy(name, rules[0])
     if loop.kind != "local" and loop.candidates > loop.pool:
         raise PerfclfError(f"loop.candidates={loop.candidates} cannot be drawn from loop.pool={loop.pool}")
     return rules[0]
+
+
+def stops(config: Config, policy: str) -> bool:
+    """Whether a policy is one of those that stop training at the end of an epoch."""
+    return config.loop.kind == "epochs" or policy in STOPPING and policy not in POLICIES
 
 
 def shares_of(policy: str, keep: Sequence[float | None]) -> list[float | None]:
@@ -38,7 +48,7 @@ def shares_of(policy: str, keep: Sequence[float | None]) -> list[float | None]:
 
 def asked_by(config: Config, policy: str) -> Sequence[str]:
     """The advisers that a policy is to be tried with: all for those that ask, nobody for the others."""
-    return config.loop.advisers if policy in ASKING else (NOBODY,)
+    return config.loop.advisers if policy in (*ASKING, "ask_halve") else (NOBODY,)
 
 
 def trials(config: Config) -> Iterator[tuple[str, str, Rule]]:

@@ -11,17 +11,17 @@ import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.files import torn
 from nngpt_perfclf.tasks import load_task
-from nngpt_perfclf.types import Candidate, Outcome, PerfclfError, Recipe, Score
+from nngpt_perfclf.types import Candidate, Interval, Outcome, PerfclfError, Recipe, Score
 
 FILE = "loop.sqlite"
 # What is tried on the same candidates: a later command may try more of it, and asks only about what is new.
-TRIED = ("advisers", "policies", "keep", "resamples", "seen")
+TRIED = ("advisers", "policies", "keep", "resamples", "seen", "rungs", "miss_probability")
 # Where candidates are trained: it does not change what is found.
 WHERE = ("executor", "workers", "gpus")
 # What decides the candidates and, besides an adviser's own files, the scores.
@@ -33,7 +33,8 @@ CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY CHECK (id = 1), kind TEXT
 CREATE TABLE IF NOT EXISTS proposal (target TEXT, seed INTEGER, position INTEGER, name TEXT, code TEXT, recipe TEXT,
     meta TEXT, PRIMARY KEY (target, seed, position));
 CREATE TABLE IF NOT EXISTS score (adviser TEXT, target TEXT, candidate TEXT, value REAL, percentile REAL, low REAL,
-    high REAL, decided INTEGER, reason TEXT, seconds REAL, broken INTEGER, PRIMARY KEY (adviser, target, candidate));
+    high REAL, decided INTEGER, further TEXT, reason TEXT, seconds REAL, broken INTEGER,
+    PRIMARY KEY (adviser, target, candidate));
 CREATE TABLE IF NOT EXISTS decision (search TEXT, seed INTEGER, name TEXT, position INTEGER, kept INTEGER, score REAL,
     reason TEXT, PRIMARY KEY (search, seed, name));
 CREATE TABLE IF NOT EXISTS outcome (target TEXT, candidate TEXT, name TEXT, accuracy REAL, seconds REAL,
@@ -110,10 +111,10 @@ class RunDatabase:
         """Those of the candidates that this adviser was asked about, with or without an opinion."""
         found = {}
         for candidate in candidates:
-            for *numbers, decided, reason, seconds, broken in self._all(
-                    "SELECT value, percentile, low, high, decided, reason, seconds, broken FROM score "
+            for *numbers, decided, further, reason, seconds, broken in self._all(
+                    "SELECT value, percentile, low, high, decided, further, reason, seconds, broken FROM score "
                     "WHERE adviser = ? AND target = ? AND candidate = ?", adviser, target, _identity(candidate)):
-                score = None if numbers[0] is None else Score(*numbers, bool(decided), reason)
+                score = None if numbers[0] is None else _with_further(Score(*numbers, bool(decided), reason), further)
                 found[candidate] = Scored(score, seconds, reason, bool(broken))
         return found
 
@@ -252,11 +253,22 @@ def _digest(told: dict) -> str:
 
 def _identity(candidate: Candidate) -> str:
     told = (candidate.name, candidate.arch_code, candidate.recipe)
+    if candidate.seen:
+        told += (sorted(candidate.seen.items()),)
     return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
 
 
 def _columns(scored: Scored) -> tuple:
     score = scored.score
     if score is None:
-        return (None, None, None, None, None)
-    return (*map(float, (score.value, score.percentile, score.low, score.high)), bool(score.decided))
+        return (None,) * 6
+    further = {"deviation": score.deviation, "remaining": score.remaining,
+               "accuracy": score.accuracy and asdict(score.accuracy)}
+    return (*map(float, (score.value, score.percentile, score.low, score.high)), bool(score.decided),
+            json.dumps(further, default=float))
+
+
+def _with_further(score: Score, further: str) -> Score:
+    told = json.loads(further)
+    accuracy = told.pop("accuracy")
+    return replace(score, **told, accuracy=accuracy and Interval(**accuracy))

@@ -6,12 +6,18 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.hookspecs import hookimpl
 from nngpt_perfclf.types import Candidate, Outcome, PerfclfError, Recipe
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nngpt_perfclf.tasks import TaskData
 
 
 @dataclass(frozen=True)
@@ -75,28 +81,38 @@ def load_replay(config: Config) -> Replay:
     """Pools of `loop.pool` candidates for each of `loop.targets`, from the networks in `evaluate.part`, which no
     adviser has seen; anchors from the training part.
 
-    Raises PerfclfError for an unknown target or one with too few recorded trials.
+    Raises PerfclfError as `pools_of` does.
     """
     from nngpt_perfclf.tasks import TaskData
 
+    data = TaskData.load(config)
+    return Replay(pools_of(config, data, held_out_trials(config, data)), data.anchors, data.fingerprint)
+
+
+def held_out_trials(config: Config, data: TaskData) -> pd.DataFrame:
+    """The trials of the networks in `evaluate.part` with their group, none twice. Raises PerfclfError where the split
+    holds no network out."""
     if config.split.by in ("pairs", "dataset"):
         raise PerfclfError(f"split.by={config.split.by} holds no network out, and a replay needs some that no "
                            "adviser has seen: use group, network or family")
-    data = TaskData.load(config)
+    trials = data.part(config.evaluate.part).join(data.networks["group"], on="nn")
+    return trials.drop_duplicates(["dataset", "nn", "trial"])  # a few are listed twice
+
+
+def pools_of(config: Config, data: TaskData, trials: pd.DataFrame) -> list[Pool]:
+    """A pool of candidates for each target, drawn from held-out trials. Raises PerfclfError for an unknown target or
+    one with too few trials."""
     targets = config.loop.targets or data.task.datasets
     unknown = [target for target in targets if target not in data.task.datasets]
     if unknown:
         raise PerfclfError(f"unknown target {unknown[0]!r}; the task {data.task.name} has "
                            f"{', '.join(data.task.datasets)}")
-    held_out = data.part(config.evaluate.part).join(data.networks["group"], on="nn")
-    pools = [_pool(held_out[held_out["dataset"] == target], target, data.codes, config) for target in targets]
-    return Replay(pools, data.anchors, data.fingerprint)
+    return [_pool(trials[trials["dataset"] == target], target, data.codes, config) for target in targets]
 
 
 def _pool(trials, target: str, codes: Mapping[str, str], config: Config) -> Pool:
     from nngpt_perfclf.tasks import recipe_of
 
-    trials = trials.drop_duplicates(["nn", "trial"])  # a few are listed twice
     if len(trials) < config.loop.pool:
         raise PerfclfError(f"{target} has {len(trials)} recorded trials of networks in the {config.evaluate.part} "
                            f"part, not {config.loop.pool}; lower loop.pool")

@@ -69,7 +69,7 @@ def measure(draws: Draws, policy: Policy, scored: Sequence[Scored],
         total = seconds.sum(axis=1)
         figures = (100 * (best - found), 1 - ((seconds * kept).sum(axis=1) + spent) / total, kept.mean(axis=1),
                    found == best, correlation)
-        measured.append({name: _by_block(figure.astype(float), draws.plain)
+        measured.append({name: by_block(figure.astype(float), draws.plain)
                          for name, figure in zip(METRICS, figures, strict=True)})
     return measured
 
@@ -87,7 +87,7 @@ def summarise(measured: Mapping[str, np.ndarray]) -> dict[str, float | None]:
 
 def mean_over_targets(measured: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """The mean of each metric over the targets, replicate by replicate."""
-    return {name: np.mean([one[name] for one in measured], axis=0) for name in METRICS}
+    return {name: np.mean([one[name] for one in measured], axis=0) for name in measured[0]}
 
 
 def fit_inverse_temperature(draws: Mapping[str, Draws], policies: Mapping[str, Policy],
@@ -131,7 +131,7 @@ def weighted(rng: np.random.Generator, weights: np.ndarray, count: int) -> np.nd
     return np.argpartition(-keys, count - 1, axis=1)[:, :count]
 
 
-def _by_block(values: np.ndarray, size: int) -> np.ndarray:
+def by_block(values: np.ndarray, size: int) -> np.ndarray:
     """Means of consecutive blocks; NaN (no correlation in that generation) is left out."""
     blocks = values.reshape(-1, size)
     known = ~np.isnan(blocks)

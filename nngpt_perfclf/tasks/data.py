@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nngpt_perfclf.corpus import load_corpus
 from nngpt_perfclf.datasets import dataset_properties
+from nngpt_perfclf.tasks.curves import recorded_curves
 from nngpt_perfclf.tasks.pairs import anchor_recipes, labelled_trials, make_pairs
 from nngpt_perfclf.tasks.splits import add_split, split_networks, trials_of_part
 from nngpt_perfclf.tasks.task import load_task
@@ -71,6 +72,13 @@ class TaskData:
     def fingerprint(self) -> str:
         """Hex digest of the corpus."""
         return self.corpus.fingerprint
+
+    def curves(self, epochs: Sequence[int], value: str = "accuracy") -> pd.DataFrame:
+        """Every trial's accuracy or duration at `epochs`, whatever the configured one, as `recorded_curves` gives it,
+        with the `part` of its network."""
+        table = recorded_curves(self.corpus, self.task, epochs, value)
+        kept = table.index.get_level_values("dataset") != self.config.split.left_out
+        return table.assign(part=table.index.get_level_values("nn").map(self.networks["part"]))[kept]
 
     def part(self, name: str) -> pd.DataFrame:
         """The single trials of one part (train, validation or test); raises as `trials_of_part` does."""

@@ -1,0 +1,101 @@
+"""The replay benchmark of policies that stop training at the end of an epoch: every target × adviser × policy × share.
+
+Recorded trials with a result at each epoch replace training; their recorded seconds, and those spent asking, are what
+is saved or spent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from nngpt_perfclf.advice.curve_training import explained
+from nngpt_perfclf.advice.curves import going_on
+from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.console import say
+from nngpt_perfclf.files import write_json
+from nngpt_perfclf.loop.asking import ask, key_of, manager_of
+from nngpt_perfclf.loop.plan import trials
+from nngpt_perfclf.loop.run_database import RunDatabase, Scored
+from nngpt_perfclf.loop.stopping import build_stopping
+from nngpt_perfclf.replay.benchmark import INTERVAL
+from nngpt_perfclf.replay.curves import CurvePool, load_curves, measure
+from nngpt_perfclf.replay.regret import draw_generations, mean_over_targets, summarise
+from nngpt_perfclf.run_folder import manifest
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """Who is asked, and where the answers are kept."""
+
+    config: Config
+    runs: RunDatabase
+    adviser: str
+
+    def at(self, epoch: int, curves: CurvePool) -> list[Scored]:
+        """What is said of each of the pool's candidates at the end of `epoch`."""
+        manager = manager_of(self.config, self.adviser)
+        key = f"{key_of(self.config, self.adviser)} at epoch {self.config.epoch}"
+        return ask(manager, self.runs, key, curves.seen(epoch), curves.pool.target,
+                   partial(going_on, config=self.config))
+
+
+def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
+    """Ask about every candidate of every pool at the end of each epoch, then resample generations. Writes `loop.json`
+    and `rows.csv` into `folder`; `expected` says how well the accuracy at `config.epoch` was predicted."""
+    tried = list(trials(config))
+    pools, data = load_curves(config)
+    draws = draw_generations([one.pool for one in pools], config.loop.candidates, config.loop.resamples, config.seed)
+    asked: dict[str, dict[str, dict[int, list[Scored]]]] = {}
+    rows = []
+    for name, adviser, rule in tried:
+        policy = build_stopping(name, rule, config.loop.rungs)
+        say(f"measuring {name}, keep {rule.keep:g}")
+        by_target = {}
+        for curves in pools:
+            answers = {}
+            if policy.asks_at(0):
+                answers = asked.setdefault(adviser, {}).setdefault(curves.pool.target, {})
+                asking = _Asking(config, runs, adviser)
+                answers |= {epoch: asking.at(epoch, curves) for epoch in range(config.epoch) if epoch not in answers}
+            by_target[curves.pool.target] = measure(draws[curves.pool.target], curves, policy, answers)
+        by_target["all"] = mean_over_targets(list(by_target.values()))
+        rows += [{"target": target, "adviser": adviser, "policy": name, "keep": rule.keep, **summarise(figures)}
+                 for target, figures in by_target.items()]
+    result = {
+        "out": str(folder), "part": config.evaluate.part, "epoch": config.epoch, "pool": config.loop.pool,
+        "candidates": config.loop.candidates, "resamples": config.loop.resamples, "interval": INTERVAL,
+        "rungs": list(config.loop.rungs), "miss_probability": config.loop.miss_probability,
+        "expected": [{"adviser": adviser, **_expected(pools, answers, epoch)}
+                     for adviser, answers in asked.items() for epoch in range(config.epoch)], "rows": rows}
+    _write(config, folder, data, result)
+    return result
+
+
+def _expected(pools: list[CurvePool], answers: Mapping[str, Mapping[int, list[Scored]]], epoch: int) -> dict:
+    """How well the last accuracy was predicted at the end of `epoch`: R² over all candidates, its mean over the
+    datasets, and the share of candidates in their 80 % interval."""
+    reached, expected, inside, within = [], [], [], []
+    for curves in pools:
+        told = [(final, given.score.accuracy) for final, given in
+                zip(curves.accuracy[:, -1], answers[curves.pool.target][epoch], strict=True)
+                if given.score is not None and given.score.accuracy is not None]
+        own = np.array([(final, one.value, one.low <= final <= one.high) for final, one in told], float).reshape(-1, 3)
+        within += [explained(own[:, 0], own[:, 1])] if len(own) else []
+        for column, part in zip((reached, expected, inside), own.T, strict=True):
+            column += part.tolist()
+    if not reached:
+        return {"seen": epoch, "n": 0}
+    return {"seen": epoch, "n": len(reached), "r2": explained(np.array(reached), np.array(expected)),
+            "r2_within_datasets": round(float(np.mean(within)), 4), "covered": round(float(np.mean(inside)), 4)}
+
+
+def _write(config: Config, folder: Path, data: str, result: dict) -> None:
+    import pandas as pd
+
+    pd.DataFrame(result["rows"]).to_csv(folder / "rows.csv", index=False)
+    write_json(folder / "loop.json", manifest("loop", to_dict(config), data, **result))
