@@ -67,7 +67,8 @@ def test_asha_stops_what_ray_tune_stops():
             cutoff = bracket.cutoff(rung)
             theirs.append(cutoff is None or accuracy >= cutoff)
             rung[number] = accuracy
-        ours = build_stopping("asha", Rule(keep=keep), (1,)).going_on(known(1, accuracies[None]), np.ones((1, 40), bool))
+        policy = build_stopping("asha", Rule(keep=keep), (1,))
+        ours = policy.going_on(known(1, accuracies[None]), np.ones((1, 40), bool))
         assert ours[0].tolist() == theirs
 
 
