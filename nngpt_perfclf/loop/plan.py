@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.loop.asking import NOBODY
-from nngpt_perfclf.loop.policies import ASKING, BY_MISS, POLICIES, Rule, build_policy
-from nngpt_perfclf.loop.stopping import STOPPING, build_stopping
+from nngpt_perfclf.loop.policies import ASKING, BY_MISS, Rule, build_policy
+from nngpt_perfclf.loop.stopping import build_stopping
 from nngpt_perfclf.types import PerfclfError
 
 
@@ -23,7 +23,7 @@ def rule_of(config: Config) -> Rule:
     rules = [Rule(share, loop.least_kept, loop.confidence, loop.miss_probability, loop.inverse_temperature, loop.seen)
              for share in loop.keep]
     for name in loop.policies:
-        if stops(config, name):
+        if loop.kind == "epochs":
             for rule in rules:
                 build_stopping(name, rule, loop.rungs)
         else:
@@ -31,11 +31,6 @@ def rule_of(config: Config) -> Rule:
     if loop.kind != "local" and loop.candidates > loop.pool:
         raise PerfclfError(f"loop.candidates={loop.candidates} cannot be drawn from loop.pool={loop.pool}")
     return rules[0]
-
-
-def stops(config: Config, policy: str) -> bool:
-    """Whether a policy is one of those that stop training at the end of an epoch."""
-    return config.loop.kind == "epochs" or policy in STOPPING and policy not in POLICIES
 
 
 def shares_of(policy: str, keep: Sequence[float | None]) -> list[float | None]:

@@ -36,7 +36,7 @@ class StoppingPolicy:
     """Base class, and the null policy: everything is trained to the end. `rungs`: the epochs at whose end policies
     without advice decide."""
 
-    rule: Rule = Rule()
+    rule: Rule
     rungs: tuple[int, ...] = (1,)
 
     def asks_at(self, epoch: int) -> bool:
