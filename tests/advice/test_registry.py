@@ -34,9 +34,10 @@ def run_folder(folder, kind):
 
 
 def test_the_built_in_advisers_are_registered_like_any_other():
-    assert list(specs()) == ["pretrained", "zero-shot", "pairwise", "pointwise", "stack", "prior", "null",
-                             "always-first"]
-    assert {name for name, spec in specs().items() if spec.train} == {"pretrained", "pairwise", "pointwise", "stack"}
+    assert list(specs()) == ["pretrained", "zero-shot", "pairwise", "pointwise", "stack", "curve", "prior",
+                             "null", "always-first"]
+    trained = {name for name, spec in specs().items() if spec.train}
+    assert trained == {"pretrained", "pairwise", "pointwise", "stack", "curve"}
 
 
 @pytest.mark.parametrize("name", ["pairwise", "pointwise", "prior", "null", "always-first"])
