@@ -23,7 +23,8 @@ class Corpus:
     duration (seconds), lr, momentum, batch, dropout (float, NaN: not stated) and trial (LEMUR's id of the run, the
     same at each of its epochs). `codes`: network -> Python source. `source`: where they were read. `fingerprint`: hex
     digest of trials and codes, independent of the source (`reading.fingerprint`). `skipped`: a line for each damaged
-    file. `empty`: number of result files with an empty list.
+    file. `empty`: number of result files with an empty list. `statistics`: nn, parameters, flops and layers of the
+    networks that the source has measured; None where it has none.
     """
 
     trials: pd.DataFrame
@@ -32,6 +33,7 @@ class Corpus:
     fingerprint: str
     skipped: tuple[str, ...]
     empty: int
+    statistics: pd.DataFrame | None = None
 
 
 def load_corpus(config: Config) -> Corpus:
@@ -47,7 +49,7 @@ def load_corpus(config: Config) -> Corpus:
     summary = cache.summary()
     trials, codes = cache.tables()
     corpus = Corpus(trials, codes, summary["source"], summary["fingerprint"], tuple(summary["skipped"]),
-                    summary["empty_files"])
+                    summary["empty_files"], cache.statistics())
     return with_outcomes(corpus, config.corpus.outcomes)
 
 

@@ -43,6 +43,12 @@ class Cache:
         codes, trials = (read_parquet(self._folder / f"{name}.parquet", "cached table") for name in ("codes", "trials"))
         return trials, dict(zip(codes["nn"], codes["code"], strict=True))
 
+    def statistics(self) -> pd.DataFrame | None:
+        """`Reading.statistics`."""
+        self._fill()
+        file = self._folder / "statistics.parquet"
+        return read_parquet(file, "cached table") if file.is_file() else None
+
     def _fill(self) -> None:
         if self._folder.is_dir():
             return
@@ -72,5 +78,7 @@ def _write(folder: Path, reading: Reading, place: str) -> None:
     codes = pd.DataFrame({"nn": list(reading.codes), "code": list(reading.codes.values())}, dtype="str")
     write_parquet(reading.trials, folder / "trials.parquet", compression="zstd")
     write_parquet(codes, folder / "codes.parquet", compression="zstd")
+    if reading.statistics is not None:
+        write_parquet(reading.statistics, folder / "statistics.parquet", compression="zstd")
     (folder / "summary.json").write_text(json.dumps(reading.summary(place), ensure_ascii=False), encoding="utf-8")
     seal(folder)

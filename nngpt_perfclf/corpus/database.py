@@ -1,4 +1,5 @@
-"""LEMUR's SQLite database, as nn-dataset fills it: `stat` holds trials, `prm` their recipes, `nn` the codes.
+"""LEMUR's SQLite database, as nn-dataset fills it: `stat` holds trials, `prm` their recipes, `nn` the codes and, from
+nn-dataset 2.2 on, `nn_stat` the sizes of the networks that were measured.
 
 nn-dataset fills it in minutes, a trial's code first, then its recipe, then the trial, and takes any existing file for
 complete. So the incomplete database that a stopped run leaves must be recognised here.
@@ -46,6 +47,12 @@ _TRIALS = """
     ORDER BY task, dataset, metric, nn, epoch, accuracy DESC
 """
 
+# A network is measured once for each recipe that it was measured with; its size is the same.
+_STATISTICS = """
+    SELECT nn_name AS nn, max(total_params) AS parameters, max(flops) AS flops, max(total_layers) AS layers
+    FROM nn_stat WHERE error IS NULL GROUP BY nn_name ORDER BY nn_name
+"""
+
 
 def state(file: Path) -> str:
     """Hex digest of the path, size and modification time of the file and of its open transactions' files."""
@@ -65,14 +72,22 @@ def read(file: Path) -> Reading:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:
             _check_content(file, connection)
             codes = dict(connection.execute("SELECT name, code FROM nn"))
-            trials = _trials(connection, RECIPE)
+            trials, statistics = _trials(connection, RECIPE), _statistics(connection)
     except sqlite3.DatabaseError as error:
         raise PerfclfError(f"{file}: the database cannot be read ({error}); {_HALF_FILLED}") from error
     trials["duration"] /= NANOSECONDS
     trials = trials.astype(dict.fromkeys(CATEGORIES, "category"))[list(COLUMNS)]
     runs = trials.groupby(["task", "dataset", "metric", "nn"], observed=True)["epoch"].nunique()
     runs = runs.rename("files").reset_index().assign(empty_files=0)
-    return Reading(trials, codes, runs)
+    return Reading(trials, codes, runs, statistics=statistics)
+
+
+def _statistics(connection: sqlite3.Connection):
+    import pandas as pd
+
+    if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'nn_stat'").fetchone():
+        return None
+    return pd.read_sql_query(_STATISTICS, connection)
 
 
 def _trials(connection: sqlite3.Connection, recipe: tuple[str, ...]):

@@ -19,12 +19,14 @@ NANOSECONDS = 1e9
 @dataclass(frozen=True)
 class Reading:
     """`trials` has `COLUMNS`; `runs` has a row for each task, dataset, metric and nn that was run, with or without
-    trials, with `files` and `empty_files`; `skipped`: a line for each damaged file."""
+    trials, with `files` and `empty_files`; `skipped`: a line for each damaged file; `statistics`: nn, parameters, flops
+    and layers of the networks that the source has measured, None where it has none."""
 
     trials: pd.DataFrame
     codes: dict[str, str]
     runs: pd.DataFrame
     skipped: tuple[str, ...] = ()
+    statistics: pd.DataFrame | None = None
 
     def summary(self, place: str) -> dict:
         """Counts and the fingerprint, JSON-able."""
@@ -36,6 +38,7 @@ class Reading:
             "networks": len(runs[["task", "metric", "nn"]].drop_duplicates()),
             "networks_with_trials": int(trials["nn"].nunique()),
             "codes": len(self.codes),
+            "networks_with_statistics": 0 if self.statistics is None else len(self.statistics),
             "runs": len(runs),
             "empty_runs": int((runs["empty_files"] == runs["files"]).sum()),
             "empty_files": int(runs["empty_files"].sum()),
