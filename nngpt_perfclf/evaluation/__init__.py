@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nngpt_perfclf.types import PerfclfError
@@ -10,13 +11,17 @@ if TYPE_CHECKING:
     from nngpt_perfclf.config import Config
 
 
-def evaluate(config: Config, run: str | None = None, outcomes: str | None = None) -> dict:
+def evaluate(config: Config, run: str | None = None, outcomes: str | None = None, against: str | None = None) -> dict:
     """Evaluate an adviser on held-out pairs (`evaluation.run`), with the majority baseline on the same pairs.
 
     ``evaluate.part=folds`` cross-validates the baselines instead (`evaluation.cross_validation`), and
     ``evaluate.answer=generated`` follows the paper's protocol (`evaluation.paper_protocol`). `outcomes`: a file of
     trained candidates, on which the adviser is compared with `config.scorer` instead (`evaluation.outcome_check`).
+    `against`: the folder of another evaluation of the same pairs, from which the probabilities' differences are
+    reported (`evaluation.shift`).
     """
+    if against is not None and (outcomes or config.evaluate.part == "folds" or config.evaluate.answer == "generated"):
+        raise PerfclfError("--against compares evaluations of one adviser's scored answers")
     if outcomes is not None:
         from nngpt_perfclf.evaluation.outcome_check import check_outcomes
 
@@ -33,4 +38,9 @@ def evaluate(config: Config, run: str | None = None, outcomes: str | None = None
         return evaluate_generated(config, run)
     from nngpt_perfclf.evaluation.run import evaluate_scored
 
-    return evaluate_scored(config, run)
+    result = evaluate_scored(config, run)
+    if against is None:
+        return result
+    from nngpt_perfclf.evaluation.shift import shift
+
+    return {**result, "shift": shift(Path(result["out"]), Path(against))}

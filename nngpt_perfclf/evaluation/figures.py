@@ -28,7 +28,7 @@ def summary(predictions: pd.DataFrame, others: dict[str, pd.DataFrame] | None = 
     if predictions.empty:
         raise PerfclfError("no pairs to evaluate: the chosen part is empty; take another split, epoch or part")
     columns = {"prior": predictions["prior_a"], name: predictions["p_a"],
-               **{other: _aligned(table, predictions, other)["p_a"] for other, table in (others or {}).items()}}
+               **{other: aligned(table, predictions, other)["p_a"] for other, table in (others or {}).items()}}
     won = (predictions["better"] == predictions["ds_a"]).to_numpy()
     probabilities = {key: column.to_numpy(float) for key, column in columns.items()}
     hit = {key: metrics.hits(p, won) for key, p in probabilities.items()}
@@ -81,7 +81,7 @@ def _margin_bin(margin: pd.Series) -> pd.Series:
     return pd.cut(margin, metrics.MARGINS, labels=names, include_lowest=True)
 
 
-def _aligned(table: pd.DataFrame, like: pd.DataFrame, name: str) -> pd.DataFrame:
+def aligned(table: pd.DataFrame, like: pd.DataFrame, name: str) -> pd.DataFrame:
     """The rows of `table` in the order of `like`."""
     indexed = table.set_index(KEYS)
     order = pd.MultiIndex.from_frame(like[KEYS])

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from nngpt_perfclf import checksums
+from nngpt_perfclf.models import gemma
 from nngpt_perfclf.models.device import device_type, resolve
 from nngpt_perfclf.models.encoder import Asked, Encoder
-from nngpt_perfclf.models.reading import KEYS, TILES, Group, agreed_tile, attention_agrees, prefix_of, read
+from nngpt_perfclf.models.reading import KEYS, TILES, Decoder, Group, agreed_tile, attention_agrees, prefix_of, read
 from nngpt_perfclf.models.trie import Trie, padded, tries_of
 from nngpt_perfclf.types import PerfclfError
 
@@ -26,10 +27,11 @@ FUSED = "sdpa"  # transformers' name for torch's fused attention
 
 @dataclass(frozen=True)
 class LanguageModel:
-    """`network`: the causal model, with or without an adapter; `encoder`: how it is spoken to; `answers`: the output
-    layer's table (vocabulary, width), of which scoring needs only the rows of the tokens in question."""
+    """`network`: the causal model, with or without an adapter, or a decoder that only reads; `encoder`: how it is
+    spoken to; `answers`: the output layer's table (vocabulary, width), of which scoring needs only the rows of the
+    tokens in question."""
 
-    network: torch.nn.Module
+    network: torch.nn.Module | gemma.Gemma
     encoder: Encoder
     answers: torch.Tensor
     _agreed: dict = field(default_factory=dict, repr=False)
@@ -40,6 +42,15 @@ class LanguageModel:
         from peft import PeftModel
 
         return self.network.get_base_model() if isinstance(self.network, PeftModel) else self.network
+
+    @property
+    def decoder(self) -> Decoder:
+        """What reads."""
+        if isinstance(self.network, gemma.Gemma):
+            return self.network
+        from nngpt_perfclf.models.hosted import Hosted
+
+        return Hosted(self.causal)
 
     @property
     def precision(self) -> str:
@@ -74,14 +85,14 @@ class LanguageModel:
         by_prefix: dict[tuple[int, ...], list[int]] = {}
         for place, one in enumerate(asked):
             by_prefix.setdefault(one.prefix, []).append(place)
-        window = getattr(self.causal.config, "sliding_window", None)
+        decoder = self.decoder
         for ids, places in by_prefix.items():
-            prefix = prefix_of(self.causal.get_decoder(), ids)
+            prefix = prefix_of(decoder, ids)
             for trie, members in self._tries([asked[place].question for place in places], len(ids), tile):
-                groups.append(Group(prefix, trie, start, window))
+                groups.append(Group(prefix, trie, start, decoder.window))
                 ends[[places[member] for member in members]] = [start + end for end in trie.ends]
                 start += len(trie.ids)
-        hidden = read(self.causal, groups, tile)[torch.from_numpy(ends).to(self.network.device)]
+        hidden = read(decoder, groups, tile)[torch.from_numpy(ends).to(self.network.device)]
         return option_logits(hidden, self.answers, asked).cpu().double().numpy()
 
     def _tries(self, questions: Sequence[Sequence[int]], length: int, tile: int) -> list[tuple[Trie, list[int]]]:
@@ -99,13 +110,13 @@ class LanguageModel:
     def _tile(self) -> int | None:
         threads = torch.get_num_threads()
         if threads not in self._agreed:
-            self._agreed[threads] = agreed_tile(self.causal)
+            self._agreed[threads] = agreed_tile(self.decoder)
         return self._agreed[threads]
 
     def _attention_agrees(self, length: int, width: int, tile: int) -> bool:
         key = (torch.get_num_threads(), length, width, tile)
         if key not in self._agreed:
-            self._agreed[key] = attention_agrees(self.causal, length, width, tile)
+            self._agreed[key] = attention_agrees(self.decoder, length, width, tile)
         return self._agreed[key]
 
 
@@ -160,14 +171,18 @@ def load(folder: Path, adapter: Path | None = None, chat: bool = False, precisio
 
     Raises PerfclfError where either cannot be read or they do not fit each other.
     """
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from safetensors import SafetensorError
 
-    quiet()
     dtype = getattr(torch, resolve(precision))
     for file in (adapter.glob("adapter_*") if adapter is not None else ()):
         checksums.check(file)
     try:
+        if merge and not chat and adapter is not None and gemma.can_read(folder, adapter):
+            return _reader(folder, adapter, dtype)
+        from peft import PeftModel
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        quiet()
         tokenizer = AutoTokenizer.from_pretrained(folder)
         network = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype,
                                                        attn_implementation=_attention_for_reading())
@@ -176,9 +191,17 @@ def load(folder: Path, adapter: Path | None = None, chat: bool = False, precisio
         if adapter is not None:
             network = PeftModel.from_pretrained(network, adapter, autocast_adapter_dtype=False)
             network = _merged(network) if merge else network.to(dtype)
-    except (OSError, ValueError, RuntimeError) as error:
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         raise PerfclfError(f"cannot load the model in {adapter or folder}: {str(error).splitlines()[0]}") from error
     return LanguageModel(network.eval(), Encoder(tokenizer, chat), table)
+
+
+def _reader(folder: Path, adapter: Path, dtype: torch.dtype) -> LanguageModel:
+    """The model without transformers."""
+    from nngpt_perfclf.models.tokenizer import PlainTokenizer
+
+    network = gemma.load(folder, adapter, dtype, device_type())
+    return LanguageModel(network, Encoder(PlainTokenizer(folder), chat=False), network.table)
 
 
 def _merged(network: torch.nn.Module) -> torch.nn.Module:

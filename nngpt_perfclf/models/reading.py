@@ -8,22 +8,17 @@ use which number of rows gives a row the same bits wherever in the tile it is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from contextvars import ContextVar
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch.overrides import TorchFunctionMode
-from transformers import AttentionInterface
-from transformers.cache_utils import Cache
 
 from nngpt_perfclf.models.trie import WIDTH, Trie, padded
-from nngpt_perfclf.types import PerfclfError
 
 TILES = (64, 96, 128, 192, 256, 512)  # rows of a matrix product, tried in this order
 KEYS = 64  # a prefix's keys are padded to a multiple of it
-ATTENTION = "perfclf_questions"  # the name under which transformers knows `_attention`
 _ROWS = 256  # tokens of questions that attend to themselves in one product, about
 
 
@@ -77,23 +72,27 @@ class Group:
         return self._masks[kept, sliding]
 
 
-@dataclass(frozen=True)
-class Pass:
-    """What the layers need to know while questions are read."""
+class Decoder(Protocol):
+    """A causal language model without its output layer. `window`: tokens that a sliding layer sees, None where there is
+    no sliding layer."""
 
-    groups: Sequence[Group]
-    tile: int
+    device: torch.device
+    dtype: torch.dtype
+    window: int | None
+
+    def prefix(self, ids: Sequence[int]) -> Sequence[tuple[torch.Tensor, torch.Tensor]]:
+        """The keys and values of the tokens by layer, each (heads, tokens, width); of a sliding layer the last ones."""
+
+    def questions(self, ids: torch.Tensor, positions: torch.Tensor, groups: Sequence[Group],
+                  tile: int) -> torch.Tensor:
+        """The hidden states (1, nodes, width) of nodes (1, nodes), whose attention `attend_groups` computes."""
 
 
-_CURRENT: ContextVar[Pass] = ContextVar("questions that are being read")
-
-
-def prefix_of(decoder, ids: Sequence[int]) -> Prefix:
+def prefix_of(decoder: Decoder, ids: Sequence[int]) -> Prefix:
     """Read a code by itself: the same tokens give the same bits."""
     if not ids:
         return Prefix(0, ())
-    cache = decoder(input_ids=torch.tensor([ids], device=decoder.device), use_cache=True).past_key_values
-    return Prefix(len(ids), [(_padded_keys(layer.keys[0]), _padded_keys(layer.values[0])) for layer in cache.layers])
+    return Prefix(len(ids), [(_padded_keys(keys), _padded_keys(values)) for keys, values in decoder.prefix(ids)])
 
 
 def _padded_keys(states: torch.Tensor) -> torch.Tensor:
@@ -101,9 +100,8 @@ def _padded_keys(states: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.pad(states, (0, 0, 0, missing)).contiguous()
 
 
-def read(causal, groups: Sequence[Group], tile: int) -> torch.Tensor:
+def read(decoder: Decoder, groups: Sequence[Group], tile: int) -> torch.Tensor:
     """The hidden states of all nodes of the groups, in order, shape (nodes, width)."""
-    decoder, device = causal.get_decoder(), causal.device
     count = sum(group.count for group in groups)
     ids = torch.zeros(1, padded(count, tile), dtype=torch.long)
     positions = torch.zeros_like(ids)
@@ -111,45 +109,10 @@ def read(causal, groups: Sequence[Group], tile: int) -> torch.Tensor:
         place = slice(group.start, group.start + group.count)
         ids[0, place] = torch.tensor(group.trie.ids)
         positions[0, place] = group.depths.cpu() + group.prefix.length
-        group.to(device)
-    nothing = torch.zeros(1, 1, 1, 1, dtype=causal.dtype, device=device)  # the groups know what is seen
-    kinds = set(getattr(causal.config, "layer_types", None) or ())
-    with _attention_by_groups(causal), _current(Pass(groups, tile)), _FixedRows(tile):
-        hidden = decoder(input_ids=ids.to(device), position_ids=positions.to(device), past_key_values=_Nothing(),
-                         attention_mask=dict.fromkeys(kinds, nothing) if kinds else nothing).last_hidden_state
+        group.to(decoder.device)
+    with _FixedRows(tile):
+        hidden = decoder.questions(ids.to(decoder.device), positions.to(decoder.device), groups, tile)
     return hidden[0, :count]
-
-
-@contextmanager
-def _attention_by_groups(causal) -> Iterator[None]:
-    before = causal.config._attn_implementation
-    causal.set_attn_implementation(ATTENTION)
-    try:
-        yield
-    finally:
-        causal.set_attn_implementation(before)
-
-
-@contextmanager
-def _current(now: Pass) -> Iterator[None]:
-    token = _CURRENT.set(now)
-    try:
-        yield
-    finally:
-        _CURRENT.reset(token)
-
-
-class _Nothing(Cache):
-    """Keeps nothing: a question's keys and values are those of its pass."""
-
-    def __init__(self):
-        super().__init__(layers=[])
-
-    def update(self, keys, values, *_, **__):
-        return keys, values
-
-    def get_seq_length(self, *_, **__) -> int:
-        return 0
 
 
 class _FixedRows(TorchFunctionMode):
@@ -172,24 +135,15 @@ class _FixedRows(TorchFunctionMode):
         return (result if bias is None else result + bias).view(*x.shape[:-1], -1)
 
 
-def _attention(module, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, attention_mask, scaling: float,
-               softcap: float | None = None, **_) -> tuple[torch.Tensor, None]:
-    """transformers' interface: query (1, heads, nodes, width) to (1, nodes, heads, width)."""
-    if softcap is not None:
-        raise PerfclfError("models that cap their attention scores are not supported")
-    now = _CURRENT.get()
-    kinds = getattr(module.config, "layer_types", None)
-    sliding = bool(kinds) and kinds[module.layer_idx] == "sliding_attention"
-    result = query.new_zeros(query.shape[2], query.shape[1], query.shape[3])
-    for group in now.groups:
+def attend_groups(groups: Sequence[Group], query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, layer: int,
+                  tile: int, scaling: float, sliding: bool) -> torch.Tensor:
+    """Attention of all nodes in one layer, query (heads, nodes, width), to (nodes, heads, width)."""
+    result = query.new_zeros(query.shape[1], query.shape[0], query.shape[2])
+    for group in groups:
         place = slice(group.start, group.start + group.count)
-        prefix = group.prefix.layers[module.layer_idx] if group.prefix.layers else None
-        result[place] = attend(group, query[0, :, place], key[0, :, place], value[0, :, place], prefix,
-                               now.tile, scaling, sliding)
-    return result[None], None
-
-
-AttentionInterface.register(ATTENTION, _attention)
+        prefix = group.prefix.layers[layer] if group.prefix.layers else None
+        result[place] = attend(group, query[:, place], key[:, place], value[:, place], prefix, tile, scaling, sliding)
+    return result
 
 
 def attend(group: Group, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor,
@@ -242,32 +196,31 @@ def _by_rows(left: torch.Tensor, right: torch.Tensor, group: Group) -> torch.Ten
     return torch.cat(found)[group.first]
 
 
-def agreed_tile(causal) -> int | None:
+def agreed_tile(decoder: Decoder) -> int | None:
     """The smallest number of rows of a product at which a row has the same bits wherever it is, found by reading as
     many equal questions; None where there is none. It follows from the machine and the number of threads."""
     for tile in TILES:
-        group = _equal_questions(tile, KEYS - 1, causal)
-        if _all_equal(read(causal, [group], tile)):
+        group = _equal_questions(tile, KEYS - 1, decoder)
+        if _all_equal(read(decoder, [group], tile)):
             return tile
     return None
 
 
-
-def attention_agrees(causal, length: int, width: int, tile: int) -> bool:
+def attention_agrees(decoder: Decoder, length: int, width: int, tile: int) -> bool:
     """The same of attention, for prefixes of about `length` tokens and questions padded to `width`: the shapes of its
     products depend on both."""
-    group = _equal_questions(tile, length, causal, width)
-    return _all_equal(read(causal, [group], tile))
+    group = _equal_questions(tile, length, decoder, width)
+    return _all_equal(read(decoder, [group], tile))
 
 
-def _equal_questions(count: int, length: int, causal, width: int = 1) -> Group:
+def _equal_questions(count: int, length: int, decoder: Decoder, width: int = 1) -> Group:
     """As many questions of one token after a random prefix."""
     every = list(range(count))
     trie = Trie(padded(width, WIDTH), ids=[7] * count, depths=[0] * count, ends=every, places=every)
     trie.rows = [[at] + [0] * (trie.width - 1) for at in range(count)]
     random = torch.Generator().manual_seed(0)
     ids = torch.randint(3, 100, (length,), generator=random).tolist()
-    return Group(prefix_of(causal.get_decoder(), ids), trie, 0, getattr(causal.config, "sliding_window", None))
+    return Group(prefix_of(decoder, ids), trie, 0, decoder.window)
 
 
 def _all_equal(rows: torch.Tensor) -> bool:

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nngpt_perfclf.code_view.parsing import quiet
 from nngpt_perfclf.files import read_arrays
 from nngpt_perfclf.recipes import transform_parts
+from nngpt_perfclf.retrieval.embedding import SIZE, CodeEmbedding
 from nngpt_perfclf.types import PerfclfError, Recipe
 
 if TYPE_CHECKING:
@@ -25,10 +25,9 @@ if TYPE_CHECKING:
 
 NEAREST = 20
 BLOCKS = {"lr": 1, "momentum": 1, "batch": 1, "dropout": 1, "size": 1, "flip": 1, "kind": 4, "lr_per_image": 1,
-          "effective_lr": 1, "code": 16}
+          "effective_lr": 1, "code": SIZE}
 KINDS = ("norm", "echo", "complex")
 _START = np.array([0.9, 1.4, 0.5, 0.2, 0.2, 0.1, 0.4, 0.9, 1.4, 1.5])
-_HASHED = 4096
 _VERSION = 2  # of the file; in version 1 the words of comments and literals counted
 
 
@@ -57,32 +56,6 @@ def _finite(rows: np.ndarray) -> np.ndarray:
     if not np.isfinite(rows).all():
         raise PerfclfError("a recipe holds a value that is not a finite number")
     return rows
-
-
-@dataclass(frozen=True)
-class CodeEmbedding:
-    """Hashed token counts, weighted by TF-IDF and projected: `idf` (4096,), `components` (16, 4096)."""
-
-    idf: np.ndarray
-    components: np.ndarray
-
-    @staticmethod
-    def fit(codes: Sequence[str], seed: int) -> CodeEmbedding:
-        from sklearn.decomposition import TruncatedSVD
-
-        counts = _counts(codes)
-        tfidf = _tfidf().fit(counts)
-        svd = TruncatedSVD(min(BLOCKS["code"], len(codes)), random_state=seed).fit(tfidf.transform(counts))
-        components = np.zeros((BLOCKS["code"], _HASHED), np.float16)  # fewer codes than components leave some at zero
-        components[:len(svd.components_)] = svd.components_
-        return CodeEmbedding(tfidf.idf_, components)
-
-    def __call__(self, codes: Sequence[str]) -> np.ndarray:
-        """Unit vectors, shape (n, 16); each depends on its code alone."""
-        tfidf = _tfidf()
-        tfidf.idf_ = self.idf
-        vectors = tfidf.transform(_counts(codes)) @ self.components.astype(np.float32).T
-        return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
 
 
 @dataclass(frozen=True)
@@ -230,17 +203,3 @@ def _weighted_mean(apart: np.ndarray, labels: np.ndarray) -> np.ndarray:
     weight = np.where(np.isfinite(distance), 1 / distance, 0)
     with np.errstate(invalid="ignore"):
         return weight @ labels[near] / weight.sum()
-
-
-def _counts(codes: Sequence[str]):
-    from sklearn.feature_extraction.text import HashingVectorizer
-
-    hashing = HashingVectorizer(n_features=_HASHED, token_pattern=r"\w+", lowercase=False, norm=None,
-                                alternate_sign=False, dtype=np.float32)
-    return hashing.transform(map(quiet, codes))
-
-
-def _tfidf():
-    from sklearn.feature_extraction.text import TfidfTransformer
-
-    return TfidfTransformer(sublinear_tf=True)

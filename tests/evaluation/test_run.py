@@ -192,3 +192,24 @@ def test_a_run_folder_is_new_or_the_last_unfinished_one(tmp_path, monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "2")
     with pytest.raises(PerfclfError, match="several processes must share one folder"):
         run.run_folder(load_config(), "prior")
+
+
+def test_two_evaluations_of_the_same_pairs_are_compared(measured, tmp_path):
+    folder, result = measured
+    same = evaluate(settings(folder, "resume=true"), against=str(folder))["shift"]
+    assert same == {"n": 100, "largest": 0, "mean": 0, "percentile_99": 0, "changed_answers": 0,
+                    "accuracy": result["accuracy"], "accuracy_of_other": result["accuracy"]}
+    other = tmp_path / "other"
+    other.mkdir()
+    rows = pd.read_parquet(folder / "predictions.parquet").iloc[::-1]
+    rows["p_a"] = [1 - rows["p_a"].iloc[0], *rows["p_a"].iloc[1:]]
+    rows.to_parquet(other / "predictions.parquet")
+    moved = evaluate(settings(folder, "resume=true"), against=str(other))["shift"]
+    assert moved["changed_answers"] == 1
+    assert moved["largest"] == pytest.approx(100 * moved["mean"])
+    assert abs(moved["accuracy"] - moved["accuracy_of_other"]) == pytest.approx(0.01)
+    rows.iloc[1:].to_parquet(other / "predictions.parquet")
+    with pytest.raises(PerfclfError, match="for other pairs"):
+        evaluate(settings(folder, "resume=true"), against=str(other))
+    with pytest.raises(PerfclfError, match="no finished evaluation"):
+        evaluate(settings(folder, "resume=true"), against=str(tmp_path))

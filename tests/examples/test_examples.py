@@ -1,12 +1,16 @@
 """Every example does what it says, on the real data, with a tiny model where a real one would take minutes."""
 
 import importlib.util
+import io
 import json
 import subprocess
 import sys
+from contextlib import redirect_stdout
 from dataclasses import astuple
 from pathlib import Path
+from types import SimpleNamespace
 
+import in_process
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,11 +34,18 @@ def test_asking_from_python_answers_each_question(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("demo")
+def demo(plan, tmp_path_factory):
+    """The demo with a tiny model; its commands run in this process."""
+    folder, said = tmp_path_factory.mktemp("demo"), io.StringIO()
     model = make_tiny_model(folder / "model")
-    said = run(EXAMPLES / "demo.py", "--quick", "--out", folder / "out", f"model={model}", cwd=folder)
-    return folder / "out", said
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
+        patch.setattr(plan, "subprocess", SimpleNamespace(run=in_process.python, PIPE=subprocess.PIPE))
+        assert plan.main(["--quick", "--out", str(folder / "out"), f"model={model}"]) == 0
+    return folder / "out", said.getvalue()
+
+
+def test_the_demo_starts_as_a_script(tmp_path):
+    assert "--minutes" in run(EXAMPLES / "demo.py", "--help", cwd=tmp_path)
 
 
 def test_the_demo_says_what_it_does_and_how_long_is_left(demo):

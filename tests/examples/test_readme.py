@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import in_process
 import pytest
 from tiny import make_tiny_model
 
@@ -27,10 +28,6 @@ def smaller(words, model):
             "bench": [f"model={model}"]}.get(words[0], [])
 
 
-def run(words, folder):
-    return subprocess.run([sys.executable, *words], cwd=folder, capture_output=True, text=True, check=False)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("readme")
@@ -47,14 +44,14 @@ def test_there_is_something_to_run():
 
 def test_every_command_runs_in_the_order_in_which_it_stands(folder):
     for command in COMMANDS:
-        words = [*command[1:], *smaller(command[1:], folder / "model")]
-        done = run(["-m", "nngpt_perfclf", *words], folder)
+        done = in_process.command([*command[1:], *smaller(command[1:], folder / "model")], folder)
         assert done.returncode == 0, f"{shlex.join(command)}: {done.stderr[-1500:]}"
 
 
 @pytest.mark.parametrize("number", range(len(SNIPPETS)))
 def test_every_python_snippet_runs(folder, number):
-    done = run(["-c", SNIPPETS[number]], folder)
+    done = subprocess.run([sys.executable, "-c", SNIPPETS[number]], cwd=folder, capture_output=True, text=True,
+                          check=False)
     assert done.returncode == 0, done.stderr[-1500:]
 
 
