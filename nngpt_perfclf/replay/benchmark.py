@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from nngpt_perfclf.advice.opinions import FAILED
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import progress, say
 from nngpt_perfclf.files import write_json
@@ -19,6 +20,7 @@ from nngpt_perfclf.replay import regret
 from nngpt_perfclf.replay.pools import Pool, Replay, load_replay
 from nngpt_perfclf.replay.unseen import adviser_without
 from nngpt_perfclf.run_folder import manifest
+from nngpt_perfclf.types import PerfclfError
 
 INTERVAL = ("95 %: bootstrap of the pools' near-duplicate groups, fresh generations from each sample; covers the "
             "choice of held-out networks and of generations, not the training of the adviser")
@@ -68,11 +70,17 @@ def _contenders(config: Config, replay: Replay, rule: Rule, runs: RunDatabase, f
 
 def _scored(config: Config, replay: Replay, runs: RunDatabase, folder: Path, policy: str, adviser: str,
             target: str) -> list[Scored]:
-    """What the adviser says of the target's pool, or one like it that learned nothing about the target."""
+    """What the adviser says of the target's pool, or one like it that learned nothing about the target. In a loop a
+    failure of the adviser costs its opinion; in a measurement it would pass for a policy that prunes nothing, so here
+    it is an error."""
     unseen = config.loop.unseen_target and adviser != NOBODY
     asked = adviser_without(config, adviser, target, folder) if unseen else adviser
     manager = manager_of(config, asked, policy=policy, anchors=replay.anchors)
-    return ask(manager, runs, key_of(config, asked, policy), replay.pools[target].candidates, target)
+    scored = ask(manager, runs, key_of(config, asked, policy), replay.pools[target].candidates, target)
+    failures = [entry.reason for entry in scored if entry.reason.startswith(FAILED)]
+    if failures:
+        raise PerfclfError(f"{adviser} cannot be measured on {target}: {failures[0]}")
+    return scored
 
 
 def _rows(contender: Contender, draws: Mapping[str, regret.Draws], rule: Rule,

@@ -6,6 +6,7 @@ from loop_world import Scoring
 from replay_world import GENERATIONS, make_pool
 
 from nngpt_perfclf.config import load_config
+from nngpt_perfclf.hookspecs import hookimpl
 from nngpt_perfclf.loop.asking import NOBODY
 from nngpt_perfclf.loop.policies import ASKING, Rule, build_policy
 from nngpt_perfclf.loop.run_database import FILE, RunDatabase
@@ -13,6 +14,7 @@ from nngpt_perfclf.loop.search import Search
 from nngpt_perfclf.plugins import get_plugin_manager
 from nngpt_perfclf.replay import benchmark
 from nngpt_perfclf.replay.pools import Replay
+from nngpt_perfclf.types import PerfclfError
 
 SHARE = 0.25
 
@@ -62,3 +64,19 @@ def test_each_policy_has_one_row_a_share_and_target_and_their_mean(tmp_path, mon
     shares = {"nop": [1.0], "ask": [0.5, None], "random": [0.5]}
     assert set(keys) == {(target, policy, share) for policy, allowed in shares.items() for share in allowed
                          for target in ("svhn", "mnist", "all")}
+
+
+class Failing(Scoring):
+    """An adviser that raises."""
+
+    @hookimpl(tryfirst=True)
+    def score(self, candidates, target):
+        raise KeyError("no such feature")
+
+
+def test_an_adviser_that_fails_is_no_row_but_an_error(tmp_path, monkeypatch):
+    config = load_config(None, ["loop=replay", "loop.resamples=2", "loop.policies=[ask]", "loop.pool=40"])
+    monkeypatch.setattr(benchmark, "load_replay", lambda config: Replay([make_pool()], {}))
+    monkeypatch.setattr(benchmark, "manager_of", lambda *args, **kwargs: get_plugin_manager(Failing(), installed=False))
+    with RunDatabase(tmp_path / FILE, config) as runs, pytest.raises(PerfclfError, match="no such feature"):
+        benchmark.benchmark(config, tmp_path, runs)
