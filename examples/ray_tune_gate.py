@@ -1,5 +1,6 @@
 """Ask before a trial trains: a Ray Tune searcher that proposes only what the gate lets through.
 
+    gate = Gate("svhn", file="gate.sqlite")  # Ray copies the searcher: the gate needs a file
     searcher = GatedSearcher(OptunaSearch(), gate, candidate_of)
     Tuner(train, tune_config=TuneConfig(search_alg=searcher, metric="accuracy", mode="max", ...), ...)
 
@@ -44,16 +45,19 @@ class GatedSearcher(Searcher):
         return None
 
     def on_trial_result(self, trial_id: str, result: dict) -> None:
-        if trial_id in self._running:
-            self.searcher.on_trial_result(self._running[trial_id][0], result)
+        self.searcher.on_trial_result(self._running[trial_id][0], result)
 
     def on_trial_complete(self, trial_id: str, result: dict | None = None, error: bool = False) -> None:
-        if trial_id not in self._running:  # begun before the experiment was restored
-            return
         name, candidate = self._running.pop(trial_id)
         self.searcher.on_trial_complete(name, result, error)
         self.gate.report(candidate, None if error or not result else result[self._metric],
                          int((result or {}).get("training_iteration", 1)))
+
+    def get_state(self) -> dict:
+        return {"metric": self._metric, "refused": self.refused, "running": self._running}
+
+    def set_state(self, state: dict) -> None:
+        self._metric, self.refused, self._running = state["metric"], state["refused"], state["running"]
 
     def save(self, checkpoint_path: str) -> None:
         self.searcher.save(checkpoint_path)

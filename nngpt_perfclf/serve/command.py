@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 from nngpt_perfclf.config import Config
@@ -24,14 +25,27 @@ def serve(config: Config) -> dict:
         from nngpt_perfclf.serve.service import Service
 
     service = Service(config, Path(config.out or FOLDER) / "gate.sqlite")
-    say(f"listening on http://{config.serve.host}:{config.serve.port}; stop with Ctrl-C")
+    server = uvicorn.Server(uvicorn.Config(
+        limited(make_app(service), config), log_level="warning", access_log=False, timeout_keep_alive=30,
+        h11_max_incomplete_event_size=32768, timeout_graceful_shutdown=5))
     try:
-        uvicorn.run(limited(make_app(service), config), host=config.serve.host, port=config.serve.port,
-                    log_level="warning", access_log=False, timeout_keep_alive=30, h11_max_incomplete_event_size=32768,
-                    timeout_graceful_shutdown=5)
+        with listening(config) as listener:
+            address = f"{config.serve.host}:{listener.getsockname()[1]}"
+            say(f"listening on http://{address}; stop with Ctrl-C")
+            server.run([listener])
     finally:
         service.close()
-    return {"served": f"{config.serve.host}:{config.serve.port}", "decisions": str(service.file)}
+    return {"served": address, "decisions": str(service.file)}
+
+
+def listening(config: Config) -> socket.socket:
+    """A socket at the configured address. Raises PerfclfError where it is taken or not this machine's."""
+    host, port = config.serve.host, config.serve.port
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except (OSError, OverflowError) as error:
+        raise PerfclfError(f"cannot listen on {host}:{port}: {error}") from error
 
 
 def check_address(config: Config) -> None:

@@ -19,7 +19,7 @@ from made_server import ask, started
 
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.gate.gate import Gate
-from nngpt_perfclf.serve.command import check_address
+from nngpt_perfclf.serve.command import check_address, listening
 from nngpt_perfclf.serve.service import Service
 from nngpt_perfclf.types import PerfclfError
 
@@ -180,3 +180,11 @@ def test_an_open_address_needs_a_token():
     with pytest.raises(PerfclfError, match=r"serve\.token"):
         check_address(config)
     check_address(replace(config, serve=replace(config.serve, token="secret")))
+
+
+def test_an_address_that_is_taken_is_said_in_one_line():
+    free = load_config(overrides=["serve.port=0"])
+    with listening(free) as first:
+        taken = replace(free, serve=replace(free.serve, port=first.getsockname()[1]))
+        with pytest.raises(PerfclfError, match=r"cannot listen on 127\.0\.0\.1"):
+            listening(taken)
