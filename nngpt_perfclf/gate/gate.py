@@ -107,7 +107,7 @@ class Gate:
                             for wanted in ((True,), (True, False)))
         return GateState(self.target, decided, through, counts.get((record.UNDECIDED, True), 0),
                          counts.get((record.BROKEN, False), 0), through / decided if decided else None,
-                         len(self.record.scored_outcomes(self.target, self.adviser)[0]), quality.hit_rate,
+                         self.record.count_scored_outcomes(self.target, self.adviser), quality.hit_rate,
                          quality.correlation, quality.warning)
 
     def _decided(self, judged: Sequence[tuple[Candidate, str | None, Score | None]],

@@ -10,6 +10,7 @@ import numpy as np
 
 RECENT = 30  # outcomes that the hit rate is about
 LEAST = 20  # outcomes below which nothing is said
+LOOKED_BACK = RECENT + 300  # outcomes that are compared: the cost of a report does not grow with their number
 CHANCE = 0.5
 
 
@@ -27,7 +28,7 @@ def quality_of(scores: Sequence[float], accuracies: Sequence[float]) -> Quality:
     """From the scores and the accuracies of trained candidates, oldest first.
 
     A warning is given where the recent hit rate is no better than chance, or has fallen by more than two standard
-    errors against that of all earlier outcomes.
+    errors against that of the earlier outcomes.
     """
     x, y = np.asarray(scores, float), np.asarray(accuracies, float)
     if len(x) < LEAST:

@@ -19,7 +19,7 @@ import numpy as np
 
 from nngpt_perfclf.files import torn
 from nngpt_perfclf.gate.decision import Decision, key_of
-from nngpt_perfclf.gate.quality import Quality
+from nngpt_perfclf.gate.quality import LOOKED_BACK, Quality
 from nngpt_perfclf.gate.threshold import WINDOW
 from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Recipe
 
@@ -143,12 +143,16 @@ class Record:
                             accuracy, epoch) for name, code, recipe, accuracy, epoch in rows]
 
     def scored_outcomes(self, target: str, adviser: str) -> tuple[np.ndarray, np.ndarray]:
-        """Scores of the adviser and the accuracies that were reported since, in the order of the reports."""
+        """The latest `LOOKED_BACK` scores of the adviser and the accuracies reported since, in order of the reports."""
         rows = self._all(f"SELECT score, accuracy FROM outcome JOIN decision USING (target, candidate) "
                          f"WHERE target = ? AND adviser = ? AND {_WITH_SCORE} AND accuracy IS NOT NULL "
-                         "ORDER BY number", target, adviser)
-        table = np.array(rows, float).reshape(-1, 2)
+                         "ORDER BY number DESC LIMIT ?", target, adviser, LOOKED_BACK)
+        table = np.array(rows[::-1], float).reshape(-1, 2)
         return table[:, 0], table[:, 1]
+
+    def count_scored_outcomes(self, target: str, adviser: str) -> int:
+        return self._all(f"SELECT count(*) FROM outcome JOIN decision USING (target, candidate) WHERE target = ? AND "
+                         f"adviser = ? AND {_WITH_SCORE} AND accuracy IS NOT NULL", target, adviser)[0][0]
 
     def quality(self, target: str) -> Quality:
         """What was noted last."""

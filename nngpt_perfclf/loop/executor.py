@@ -132,7 +132,8 @@ class _Worker:
         # A session of its own: Ctrl-C reaches the loop alone, which stops its workers.
         self._process = subprocess.Popen(
             [sys.executable, "-P", "-m", WORKER, str(theirs.fileno())], pass_fds=[theirs.fileno()],
-            env={**os.environ, "PYTHONPATH": path}, stdin=subprocess.DEVNULL, start_new_session=True)
+            env={**os.environ, "PYTHONPATH": path}, stdin=subprocess.DEVNULL, stdout=2,  # results are on 1
+            start_new_session=True)
         theirs.close()
         try:
             self.connection.send(training)

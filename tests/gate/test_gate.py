@@ -196,6 +196,16 @@ def test_a_number_that_is_no_accuracy_is_refused(accuracy):
         gate().report(candidate(0.5), accuracy)
 
 
+def test_a_report_reads_no_more_than_the_latest_outcomes(monkeypatch):
+    monkeypatch.setattr("nngpt_perfclf.gate.record.LOOKED_BACK", 3)
+    one = gate()
+    for place, accuracy in enumerate([0.1, 0.2, 0.3, 0.4]):
+        one.should_train(candidate(0.5, place))
+        one.report(candidate(0.5, place), accuracy)
+    assert one.record.scored_outcomes("svhn", one.adviser)[1].tolist() == [0.2, 0.3, 0.4]
+    assert one.state.outcomes == 4
+
+
 def test_the_last_report_counts():
     one = gate()
     one.decide([candidate(0.5)])
