@@ -77,6 +77,17 @@ def test_the_operator_gets_a_line_an_epoch_and_a_page_for_the_run(checkout, two_
     assert "B1" in page
 
 
+def test_the_comparison_task_runs_one_short_cycle_and_nothing_is_pruned(checkout, two_epochs):
+    before = len(list(checkout.glob("out/nngpt/perfclf/*")))
+    done = run(checkout, "-m", "ab.gpt.PerfClf", "compare", "--dry-run")
+    assert done.returncode == 0, done.stderr
+    answers = sorted(checkout.glob("out/nngpt/llm/epoch/*/synth_nn/*/full_output.txt"))
+    assert [path.parent.name for path in answers] == ["B0", "B1"]
+    assert {path.parents[2].name for path in answers} == {"A0"}
+    assert "[ClassificationEval] Accuracy: 0/2" in done.stdout
+    assert len(list(checkout.glob("out/nngpt/perfclf/*"))) == before
+
+
 def test_where_evaluation_is_a_child_process_it_is_pruned_there(checkout, two_epochs):
     before = len(seen(checkout))
     done = run(checkout, *GENERATE, "--cycles", "1", "--keep", "0.3", CUDA_VISIBLE_DEVICES="0")
