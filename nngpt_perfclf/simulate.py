@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import mean
 
 from nngpt_perfclf.advice.adapters import Scorer
+from nngpt_perfclf.advice.faults import BuildFaults, Faults, text_faults
 from nngpt_perfclf.advice.outcomes import informed
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.files import alone, write_json
@@ -53,7 +54,8 @@ def run_loop(config: Config) -> dict:
 class World:
     """Where a loop runs: the `plugin` that proposes and trains for the `targets`, the corpus' fingerprint `data`, the
     anchor recipes of the references (None: those in the package), in a replay the pools by target, and the `executor`
-    of trainings (None: this process)."""
+    of trainings (None: this process). `faults` finds the broken candidates: in a replay by their text alone, since recorded
+    networks were trained."""
 
     plugin: object
     targets: Sequence[str]
@@ -61,6 +63,7 @@ class World:
     anchors: Mapping[str, Recipe] | None = None
     pools: Mapping[str, Pool] = field(default_factory=dict)
     executor: Executor | None = None
+    faults: Faults = text_faults
 
 
 def play_replay(config: Config, folder: Path, runs: RunDatabase) -> dict:
@@ -83,7 +86,8 @@ def play_local(config: Config, folder: Path, runs: RunDatabase) -> dict:
     plugin = trainer.plugin(config)
     finished = Finished(folder / "finished")
     with closing(executor_of(config, Training(partial(trainer.plugins, config), finished))) as executor:
-        world = World(plugin, config.loop.targets, load_corpus(config).fingerprint, executor=executor)
+        world = World(plugin, config.loop.targets, load_corpus(config).fingerprint, executor=executor,
+                      faults=BuildFaults(config))
         result = _play(config, folder, runs, world)
     shutil.rmtree(finished.folder, ignore_errors=True)
     return result
@@ -100,7 +104,7 @@ def _play(config: Config, folder: Path, runs: RunDatabase, world: World) -> dict
             policy = build_policy(name, rule, pool.outcomes if pool else None)
             learn = partial(_learned, config) if name in LEARNING else None
             search = Search(json.dumps({**keys, "adviser": key}), target, key, policy, manager, runs, learn,
-                            world.executor)
+                            world.executor, world.faults)
             for turn in range(config.loop.rounds):
                 generation = search.generation(config.loop.candidates, config.seed + turn)
                 compared = _compared(generation, pool) if pool else {}

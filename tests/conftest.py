@@ -10,6 +10,18 @@ settings.register_profile("project", deadline=None, max_examples=40)
 settings.load_profile("project")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def made_up_networks_are_not_built_to_find_faults():
+    """Few of them are whole, and a fork server takes seconds to start. `tests/advice/test_faults.py` builds some."""
+    from nngpt_perfclf.advice import faults
+    from nngpt_perfclf.profiling.types import Profile, Shapes
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(faults, "profiles_of", lambda sides, datasets: [
+            Profile("no sandbox", Shapes(3, 32, 10), reason="nothing is built in this test") for _ in sides])
+        yield
+
+
 @pytest.fixture(scope="session")
 def lemur_codes():
     """LEMUR's networks: name -> code."""

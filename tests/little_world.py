@@ -62,12 +62,17 @@ def replace_corpus(patch: pytest.MonkeyPatch, corpus: Corpus) -> None:
     patch.setattr("nngpt_perfclf.tasks.data.load_corpus", lambda config: corpus)
 
 
-def made_structures(sides, datasets):
+def made_profiles(sides, datasets):
     """In place of the sandbox: networks with a convolution are built, and their width is all that tells them apart."""
-    from nngpt_perfclf.profiling.types import Shapes
+    from nngpt_perfclf.profiling.types import Profile, Shapes
 
     shapes = Shapes(3, 64, 10)
-    return [(made_structure(code), shapes) if "nn.Conv2d" in code else None for code, _, _ in sides]
+    return [Profile("built", shapes, structure=made_structure(code)) if "nn.Conv2d" in code
+            else Profile("timed out", shapes, reason="took too long") for code, _, _ in sides]
+
+
+def made_structures(sides, datasets):
+    return [found.structure and (found.structure, found.shapes) for found in made_profiles(sides, datasets)]
 
 
 def made_structure(code):

@@ -21,13 +21,14 @@ from nngpt_perfclf.advice.base import Adviser, check_dataset, note_on_recipes
 from nngpt_perfclf.advice.features import sides_of
 from nngpt_perfclf.advice.run_folders import folder_of
 from nngpt_perfclf.advice.side_models import KINDS, SideAdviser, load_sides, train_sides
-from nngpt_perfclf.advice.structures import structures_of
+from nngpt_perfclf.advice.structures import profiles_of, structures_of
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.recipes import recipe_words
 from nngpt_perfclf.run_folder import RunFolder, manifest
 from nngpt_perfclf.types import AdviserSpec, Candidate, PerfclfError, Question, Score
 
 KIND = "pointwise"
+_BY_TEXT = "judged by its text"
 _log = logging.getLogger(__name__)
 
 
@@ -57,23 +58,25 @@ class PointwiseAdviser(Adviser):
         check_dataset(target, self.datasets)
         scores: list[Score | None] = [None] * len(candidates)
         valid = [place for place, candidate in enumerate(candidates) if _is_valid(candidate)]
-        built = self._built([candidates[place] for place in valid], target)
-        for adviser, wanted in ((self.by_profile, True), (self.by_text, False)):
-            places = [place for place, is_built in zip(valid, built, strict=True) if is_built == wanted]
+        by_text = self._judged_by_text([candidates[place] for place in valid], target)
+        for adviser, wanted in ((self.by_profile, False), (self.by_text, True)):
+            places = {place: why for place, why in zip(valid, by_text, strict=True) if (why is not None) == wanted}
             if places:
-                for place, score in zip(places, adviser.score([candidates[place] for place in places], target),
-                                        strict=True):
-                    scores[place] = score if wanted else replace(score, reason=f"{score.reason}; judged by its text")
+                given = adviser.score([candidates[place] for place in places], target)
+                for (place, why), score in zip(places.items(), given, strict=True):
+                    scores[place] = replace(score, reason=f"{score.reason}; {why}") if why else score
         return scores
 
     def note(self, question: Question) -> str:
         return note_on_recipes(question)
 
-    def _built(self, candidates: Sequence[Candidate], target: str) -> list[bool]:
+    def _judged_by_text(self, candidates: Sequence[Candidate], target: str) -> list[str | None]:
+        """Of each candidate, that it is judged by its text and why; None where it was built."""
         if self.profile == "never":
-            return [False] * len(candidates)
+            return [_BY_TEXT] * len(candidates)
         sides = [(candidate.arch_code, target, candidate.recipe) for candidate in candidates]
-        return [one is not None for one in structures_of(sides, self.datasets)]
+        return [None if found.structure is not None else f"{_BY_TEXT}, not built: {found.why_not_built}"
+                for found in profiles_of(sides, self.datasets)]
 
 
 def load(config: Config) -> PointwiseAdviser:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 from nngpt_perfclf.advice.inputs import read_candidate, read_network, recipe_of
 from nngpt_perfclf.advice.outcome_files import read_outcomes
 from nngpt_perfclf.advice.ranking import rank as rank_candidates
+from nngpt_perfclf.advice.structures import profiles_of
 from nngpt_perfclf.config import Config
+from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.types import Candidate, PerfclfError, Ranked
 
 LINES = (".jsonl", ".ndjson")
@@ -20,8 +23,9 @@ def rank(config: Config, *files: str, target: str | None = None, outcomes: str |
     A file is a network's source, trained with the recipe of `recipe.*`, or JSON lines (.jsonl) with a candidate each:
     `name`, `arch_code` or `net` (a path relative to the file's folder), and a `recipe`, by default that of `recipe.*`.
     `outcomes`: a file of candidates that were trained on the target already, as JSON lines with `accuracy` or the run
-    database of a loop. Returns target, adviser and rows with name, score, percentile, low, high, decided, status and
-    reason. Raises PerfclfError for a missing target, an unknown dataset, and a file that cannot be read.
+    database of a loop. Returns target, adviser and rows with name, score, percentile, low, high, decided, status,
+    reason, and the built network's parameters and MACs (None: not built). Raises PerfclfError for a missing target, an
+    unknown dataset, and a file that cannot be read.
     """
     if target is None:
         raise PerfclfError("name the dataset, as in: rank net.py --target svhn")
@@ -31,7 +35,9 @@ def rank(config: Config, *files: str, target: str | None = None, outcomes: str |
             raise PerfclfError(f"{count} candidates are called {name!r}: names must differ")
     seen = read_outcomes(Path(outcomes), config.epoch, target).get(target, []) if outcomes else []
     rows = rank_candidates(candidates, target, config=config, outcomes=seen)
-    return {"target": target, "adviser": config.scorer, "rows": [_row(row) for row in rows]}
+    sizes = _sizes([row.candidate for row in rows], target, config)
+    return {"target": target, "adviser": config.scorer,
+            "rows": [{**_row(row), **size} for row, size in zip(rows, sizes, strict=True)]}
 
 
 def candidates_of(file: Path, config: Config) -> list[Candidate]:
@@ -43,6 +49,15 @@ def candidates_of(file: Path, config: Config) -> list[Candidate]:
         raise PerfclfError(f"no file of candidates {file}")
     lines = [(number, line) for number, line in enumerate(file.read_bytes().splitlines(), 1) if line.strip()]
     return [read_candidate(line, file, number, default) for number, line in lines]
+
+
+def _sizes(candidates: Sequence[Candidate], target: str, config: Config) -> list[dict[str, int | None]]:
+    """Parameters and MACs of each built network; None where it was not built."""
+    if config.advice.profile == "never":
+        return [{"parameters": None, "macs": None}] * len(candidates)
+    sides = [(candidate.arch_code, target, candidate.recipe) for candidate in candidates]
+    structures = [found.structure for found in profiles_of(sides, dataset_properties(config.datasets))]
+    return [{"parameters": built and built.parameters, "macs": built and built.macs} for built in structures]
 
 
 def _row(row: Ranked) -> dict:

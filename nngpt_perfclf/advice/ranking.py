@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nngpt_perfclf.advice.base import check_dataset
+from nngpt_perfclf.advice.faults import BuildFaults
 from nngpt_perfclf.advice.opinions import opinions
 from nngpt_perfclf.extras import extras_named
-from nngpt_perfclf.profiling.contract import fault_of
 from nngpt_perfclf.types import Advice, Candidate, Observation, PerfclfError, Question, Ranked, Score
 
 if TYPE_CHECKING:
@@ -26,10 +26,11 @@ def rank(candidates: Sequence[Candidate], target: str, adviser: str | Path | obj
 
     adviser: a registered name, a run folder, or an adviser's object; None: whatever the installed plugins answer, by
     default the configured `scorer`. Candidates may have different recipes. outcomes: candidates that were trained on
-    the target already; they correct the scores, and unusable ones are reported. Raises PerfclfError for an unknown
-    adviser or dataset.
+    the target already; they correct the scores, and unusable ones are reported. A candidate is broken where its text
+    or, unless `advice.profile` is never, building it shows that it cannot be trained. Raises PerfclfError for an
+    unknown adviser or dataset.
     """
-    faults = [fault_of(candidate.arch_code) for candidate in candidates]
+    faults = BuildFaults(config)(candidates, target)
     sound = [candidate for candidate, fault in zip(candidates, faults, strict=True) if fault is None]
     given, why = _scores(sound, target, adviser, config, outcomes)
     scores = iter(given)

@@ -11,7 +11,7 @@ from nngpt_perfclf.types import Recipe
 if TYPE_CHECKING:
     from nngpt_perfclf.advice.features import Side
     from nngpt_perfclf.datasets import DatasetProperties
-    from nngpt_perfclf.profiling.types import Shapes, Structure
+    from nngpt_perfclf.profiling.types import Profile, Shapes, Structure
 
 REMEMBERED = 20_000  # networks of one process
 
@@ -19,6 +19,13 @@ REMEMBERED = 20_000  # networks of one process
 def structures_of(sides: Sequence[Side],
                   datasets: Mapping[str, DatasetProperties]) -> list[tuple[Structure, Shapes] | None]:
     """The structure and shapes of each side's network, in order; None where it could not be built."""
+    return [None if found.structure is None else (found.structure, found.shapes)
+            for found in profiles_of(sides, datasets)]
+
+
+def profiles_of(sides: Sequence[Side], datasets: Mapping[str, DatasetProperties]) -> list[Profile]:
+    """What is known of each side's network, in order. Settings that follow from the recipe are not in it: one profile
+    serves all recipes of a network."""
     from nngpt_perfclf.profiling.images import shapes_of
 
     keys = [(code, shapes_of(recipe or Recipe(), dataset, datasets)) for code, dataset, recipe in sides]
@@ -44,13 +51,13 @@ def _looked_up(keys: Sequence[tuple[str, Shapes]]) -> list[Structure | None]:
     return [known[key] for key in keys]
 
 
-def _answers(keys: Sequence[tuple[str, Shapes]]) -> dict[tuple[str, Shapes], Structure | None]:
-    from nngpt_perfclf.profiling.profiler import answers_to
+def _answers(keys: Sequence[tuple[str, Shapes]]) -> dict[tuple[str, Shapes], Profile]:
+    from nngpt_perfclf.profiling.profiler import answers_to, profile_of
 
-    return {key: getattr(answer, "structure", None) for key, answer in answers_to(keys).items()}
+    return {key: profile_of(answer, key[1]) for key, answer in answers_to(keys).items()}
 
 
 @lru_cache(maxsize=1)
-def _memory() -> dict[tuple[str, Shapes], Structure | None]:
+def _memory() -> dict[tuple[str, Shapes], Profile]:
     """What this process has looked up."""
     return {}

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nngpt_perfclf.advice.faults import BuildFaults
 from nngpt_perfclf.gate import record
 from nngpt_perfclf.gate.asking import identity, scorer_of, scores_of, with_outcomes
 from nngpt_perfclf.gate.decision import Decision, GateState, key_of, uniform
 from nngpt_perfclf.gate.quality import quality_of
 from nngpt_perfclf.gate.record import Made, Record
 from nngpt_perfclf.gate.threshold import WINDOW, Recent, Settings, by_chance, level
-from nngpt_perfclf.profiling.contract import fault_of
 from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Score
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ class Gate:
         seen = list(outcomes)
         self.scorer = with_outcomes(scorer_of(adviser, config) if scorer is None else scorer, target, seen, config)
         self.adviser = identity(adviser, config, seen)
+        self.faults = BuildFaults(config)
         self.record = Record(None if file is None else Path(file))
         for one in seen:
             self.report(one.candidate, one.accuracy, one.epoch)
@@ -72,7 +73,7 @@ class Gate:
         known = self.record.known(self.target, candidates)
         new = list({key: candidate for candidate in candidates if (key := key_of(candidate)) not in known}.values())
         if new:
-            faults = [fault_of(candidate.arch_code) for candidate in new]
+            faults = self.faults(new, self.target)
             sound = [candidate for candidate, fault in zip(new, faults, strict=True) if fault is None]
             scores, unscored = scores_of(self.scorer, sound, self.target)
             given = iter(scores)

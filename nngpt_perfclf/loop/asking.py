@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import pluggy
 
 from nngpt_perfclf.advice.adapters import PairScorer, Scorer
+from nngpt_perfclf.advice.faults import Faults, text_faults
 from nngpt_perfclf.advice.opinions import FAILED
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress, say
@@ -16,7 +17,6 @@ from nngpt_perfclf.gate.asking import INSTALLED, InstalledScorer, scores_of
 from nngpt_perfclf.hookspecs import hookimpl
 from nngpt_perfclf.loop.run_database import RunDatabase, Scored
 from nngpt_perfclf.plugins import get_plugin_manager
-from nngpt_perfclf.profiling.contract import fault_of
 from nngpt_perfclf.types import Candidate, Recipe, Score
 
 # Candidates scored in one call: enough for a full batch, few enough to lose when the loop is killed.
@@ -74,12 +74,13 @@ def key_of(config: Config, adviser: str, policy: str = "ask") -> str:
 
 
 def ask(manager: pluggy.PluginManager, runs: RunDatabase | None, adviser: str, candidates: Sequence[Candidate],
-        target: str, correct: Correction | None = None) -> list[Scored]:
+        target: str, correct: Correction | None = None,
+        faults: Faults = text_faults) -> list[Scored]:
     """One Scored a candidate, in order, from the record `runs` (None: nothing is recorded) or from the hook `score`,
     whose scores `correct` may change: then `adviser` must say by what.
 
-    A candidate that breaks the interface is not asked about: its Scored says `broken` and why. The adviser `NOBODY`
-    is never asked, and has no opinion.
+    A candidate with a fault is not asked about: its Scored says `broken` and why. The adviser `NOBODY` is never asked,
+    and has no opinion.
     """
     if adviser == NOBODY:
         return [Scored(None, 0.0, "nobody was asked")] * len(candidates)
@@ -92,7 +93,7 @@ def ask(manager: pluggy.PluginManager, runs: RunDatabase | None, adviser: str, c
             chunk = candidates[start:start + AT_ONCE]
             known = runs.scores(adviser, target, chunk) if runs else {}
             new = [candidate for candidate in chunk if candidate not in known]
-            fresh = dict(zip(new, _scored(scorer, new, target), strict=True))
+            fresh = dict(zip(new, _scored(scorer, new, target, faults), strict=True))
             if runs and fresh:
                 runs.add_scores(adviser, target, fresh)
             known |= fresh
@@ -101,16 +102,16 @@ def ask(manager: pluggy.PluginManager, runs: RunDatabase | None, adviser: str, c
     return scored
 
 
-def _scored(scorer: Scorer, candidates: Sequence[Candidate], target: str) -> list[Scored]:
+def _scored(scorer: Scorer, candidates: Sequence[Candidate], target: str, faults: Faults) -> list[Scored]:
     if not candidates:
         return []
     started = time.perf_counter()
-    faults = [fault_of(candidate.arch_code) for candidate in candidates]
-    sound = [candidate for candidate, fault in zip(candidates, faults, strict=True) if fault is None]
+    found = faults(candidates, target)
+    sound = [candidate for candidate, fault in zip(candidates, found, strict=True) if fault is None]
     scores, reason = _scores(scorer, sound, target)
     each, answers = (time.perf_counter() - started) / len(candidates), iter(scores)
     return [Scored(None, each, fault, broken=True) if fault is not None else _one(next(answers), each, reason)
-            for fault in faults]
+            for fault in found]
 
 
 def _one(score: Score | None, seconds: float, reason: str) -> Scored:

@@ -10,6 +10,7 @@ from functools import partial
 import pluggy
 
 from nngpt_perfclf.advice.adapters import Scorer
+from nngpt_perfclf.advice.faults import Faults, text_faults
 from nngpt_perfclf.console import progress
 from nngpt_perfclf.loop.asking import ask
 from nngpt_perfclf.loop.executor import Executor, Inline
@@ -50,7 +51,7 @@ class Generation:
 class Search:
     """A policy at work on one target. `name` tells searches of one run apart; `adviser` names who is asked.
     `learn`: how what this search trained before corrects the scores; None: not at all. `executor`: trains the
-    candidates; None: they are trained here, one after the other."""
+    candidates; None: they are trained here, one after the other. `faults` finds the broken candidates."""
 
     name: str
     target: str
@@ -60,6 +61,7 @@ class Search:
     runs: RunDatabase
     learn: Learn | None = None
     executor: Executor | None = None
+    faults: Faults = text_faults
 
     def generation(self, count: int, seed: int) -> Generation:
         """Propose `count` candidates, score, prune, train the rest. What the run database knows is not done again."""
@@ -88,10 +90,10 @@ class Search:
     def _scored(self, candidates: Sequence[Candidate], seed: int) -> list[Scored]:
         seen = self.runs.trained(self.name, self.target, seed) if self.learn else []
         if not seen:
-            return ask(self.manager, self.runs, self.adviser, candidates, self.target)
+            return ask(self.manager, self.runs, self.adviser, candidates, self.target, faults=self.faults)
         told = hashlib.sha256(repr(seen).encode()).hexdigest()[:12]
         return ask(self.manager, self.runs, f"{self.adviser} after {len(seen)} outcomes ({told})", candidates,
-                   self.target, partial(self.learn, self.target, seen))
+                   self.target, partial(self.learn, self.target, seen), self.faults)
 
     def _decided(self, candidates: Sequence[Candidate], scored: Sequence[Scored], seed: int) -> list[Decision]:
         recorded = self.runs.decisions(self.name, seed)

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from nngpt_perfclf.advice.adapters import Scorer
+from nngpt_perfclf.advice.faults import BuildFaults
 from nngpt_perfclf.advice.outcomes import informed
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.datasets import dataset_properties
@@ -98,11 +99,13 @@ def _configured(config: Config, outcomes: Mapping[str, Sequence[Observation]]) -
         """What is slow to load: once, and only if there is a candidate to ask about."""
         return manager_of(config, config.scorer)
 
+    faults = BuildFaults(config)
+
     def asker(candidates: Sequence[Candidate], target: str) -> list[Scored]:
         def correct(scorer: Scorer) -> Scorer:
             return informed(scorer, {target: outcomes.get(target, ())}, config)
 
-        return ask(manager(), None, config.scorer, candidates, target, correct)
+        return ask(manager(), None, config.scorer, candidates, target, correct, faults)
 
     return asker
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
+from importlib.util import find_spec
 
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.profiling.cache import ProfileCache
@@ -18,6 +20,7 @@ from nngpt_perfclf.types import Candidate, Recipe
 
 _KEPT_AT_ONCE = 32
 NO_SANDBOX = "no sandbox on this machine: nothing was run"
+NO_TORCH = "PyTorch is not installed: nothing was run"
 
 
 def profile(candidates: Sequence[Candidate], target: str, datasets: str | None = None,
@@ -30,7 +33,7 @@ def profile(candidates: Sequence[Candidate], target: str, datasets: str | None =
     known = dataset_properties(datasets)
     asked = [(candidate.arch_code, shapes_of(candidate.recipe, target, known)) for candidate in candidates]
     answers = answers_to(asked, limits)
-    return [_profile(candidate.recipe, shapes, answers[code, shapes])
+    return [_under(candidate.recipe, profile_of(answers[code, shapes], shapes))
             for candidate, (code, shapes) in zip(candidates, asked, strict=True)]
 
 
@@ -38,7 +41,8 @@ def answers_to(asked: Iterable[tuple[str, Shapes]], limits: Limits = LIMITS,
                cache: ProfileCache | None = None) -> dict[tuple[str, Shapes], Answer | Profile]:
     """What is found of each (code, shapes): from the cache, or by building it.
 
-    A Profile is given where the code was not run: its text shows that it is broken, or there is no sandbox.
+    A Profile is given where the code was not run: its text shows that it is broken, or there is no sandbox or no
+    PyTorch.
     """
     cache = cache or ProfileCache()
     tasks = [Task(code, shapes) for code, shapes in dict.fromkeys(asked)]
@@ -46,7 +50,7 @@ def answers_to(asked: Iterable[tuple[str, Shapes]], limits: Limits = LIMITS,
     unknown = [task for task in tasks if task not in answers]
     faults = {code: fault_of(code) for code in dict.fromkeys(task.code for task in unknown)}
     unbuilt = [task for task in unknown if faults[task.code] is None]
-    if unbuilt and available():
+    if unbuilt and available() and _has_torch():
         with suppress(NoSandboxError):
             answers |= dict(build(unbuilt, limits, cache))
     not_run = {task: _not_run(task.shapes, faults[task.code]) for task in unknown if task not in answers}
@@ -56,7 +60,11 @@ def answers_to(asked: Iterable[tuple[str, Shapes]], limits: Limits = LIMITS,
 def _not_run(shapes: Shapes, fault: str | None) -> Profile:
     if fault is not None:
         return Profile("failed", shapes, "contract", printable(fault))
-    return Profile("no sandbox", shapes, reason=NO_SANDBOX)
+    return Profile("no sandbox", shapes, reason=NO_SANDBOX if _has_torch() else NO_TORCH)
+
+
+def _has_torch() -> bool:
+    return find_spec("torch") is not None
 
 
 def build(tasks: Sequence[Task], limits: Limits, cache: ProfileCache) -> Iterator[tuple[Task, Answer]]:
@@ -78,12 +86,20 @@ def build(tasks: Sequence[Task], limits: Limits, cache: ProfileCache) -> Iterato
             cache.write(kept)
 
 
-def _profile(recipe: Recipe, shapes: Shapes, answer: Answer | Profile) -> Profile:
+def profile_of(answer: Answer | Profile, shapes: Shapes) -> Profile:
+    """An answer as a profile, without what follows from a recipe."""
     if isinstance(answer, Profile):
         return answer
     if answer.timed_out:
         return Profile("timed out", shapes, reason=answer.reason)
     if answer.structure is None:
         return Profile("failed", shapes, answer.stage, answer.reason)
-    return Profile("built", shapes, structure=answer.structure, dropouts=dropouts_at(answer.structure, recipe),
-                   setup=setup_at(answer.structure, recipe))
+    return Profile("built", shapes, structure=answer.structure)
+
+
+def _under(recipe: Recipe, profile: Profile) -> Profile:
+    """With the settings that follow from the recipe."""
+    if profile.structure is None:
+        return profile
+    return replace(profile, dropouts=dropouts_at(profile.structure, recipe),
+                   setup=setup_at(profile.structure, recipe))

@@ -121,6 +121,11 @@ class Profile:
         return self.status == "failed" and not _ENVIRONMENT.match(self.reason)
 
     @property
+    def why_not_built(self) -> str:
+        """The stage and the reason in one line; empty where it was built."""
+        return ": ".join(filter(None, (self.stage, self.reason)))
+
+    @property
     def activation_bytes(self) -> int | None:
         """Memory that the operators' results take, for one image in single precision."""
         return None if self.structure is None else 4 * self.structure.activations

@@ -6,23 +6,22 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 
 from nngpt_perfclf.advice import load_pair_adviser, load_scorer
 from nngpt_perfclf.advice.adapters import PairAdviser
 from nngpt_perfclf.advice.base import check_dataset
+from nngpt_perfclf.advice.faults import BuildFaults
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.gate.asking import scores_of
 from nngpt_perfclf.gate.gate import Gate
 from nngpt_perfclf.gate.record import Record
-from nngpt_perfclf.profiling.contract import fault_of
 from nngpt_perfclf.types import Advice, Candidate, Question, Score
 
 TOGETHER = 0.003  # seconds for which a request waits for others
-REMEMBERED = 50_000  # scores and faults
-fault = lru_cache(REMEMBERED)(fault_of)
+REMEMBERED = 50_000  # scores
 
 
 class Service:
@@ -33,6 +32,7 @@ class Service:
         self.datasets = dataset_properties(config.datasets)
         self.scorer = load_scorer(config.scorer, config)
         self.record = Record(file)
+        self.faults = BuildFaults(config)
         self.score_calls = 0
         self._gates: dict[str, Gate] = {}
         self._known: dict[tuple[str, str, object], Score | None] = {}
@@ -115,7 +115,7 @@ class Service:
 
     def _rows(self, candidates: list[Candidate], target: str) -> list[dict]:
         keys = [(target, candidate.arch_code, candidate.recipe) for candidate in candidates]
-        faults = [fault(candidate.arch_code) for candidate in candidates]
+        faults = self.faults(candidates, target)
         sound = {key: candidate for key, candidate, why in zip(keys, candidates, faults, strict=True) if why is None}
         new = {key: candidate for key, candidate in sound.items() if key not in self._known}
         if len(self._known) + len(new) > REMEMBERED:

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 import pytest
-from little_world import SETTINGS, little_corpus, made_structures
+from little_world import SETTINGS, little_corpus, made_profiles, made_structures
 
 from nngpt_perfclf.advice import pairwise, pointwise, side_models, trees
 from nngpt_perfclf.config import load_config
@@ -22,6 +22,7 @@ def made_up(patch):
     patch.setattr(trees, "TREES", 30)
     for module in (pointwise, side_models):
         patch.setattr(module, "structures_of", made_structures)
+    patch.setattr(pointwise, "profiles_of", made_profiles)
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -2,6 +2,7 @@ import pytest
 
 from nngpt_perfclf.advice import structures
 from nngpt_perfclf.datasets import dataset_properties
+from nngpt_perfclf.profiling.types import Profile
 from nngpt_perfclf.types import Recipe
 
 KNOWN = dataset_properties()
@@ -15,7 +16,8 @@ def asked(monkeypatch):
 
     def answers(keys):
         calls.append(list(keys))
-        return {key: f"structure of {key[0]}" if "class" in key[0] else None for key in keys}
+        return {key: Profile("built", key[1], structure=f"structure of {key[0]}") if "class" in key[0]
+                else Profile("failed", key[1], "build", "RuntimeError: no class") for key in keys}
 
     monkeypatch.setattr(structures, "_answers", answers)
     structures._memory().clear()

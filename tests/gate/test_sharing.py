@@ -96,8 +96,10 @@ KILLED = """
 import sys
 sys.path.insert(0, {here!r})
 from made_scorers import ByRate, candidate
+from nngpt_perfclf.config import load_config
 from nngpt_perfclf.gate.gate import Gate
-gate = Gate("svhn", adviser=ByRate(), file={file!r}, keep=0.3)
+unbuilt = load_config(overrides=["advice.profile=never"])
+gate = Gate("svhn", adviser=ByRate(), file={file!r}, keep=0.3, config=unbuilt)
 for place in range(10**6):
     told = gate.should_train(candidate((place * 7919 % 1000) / 1000, place))
     print(place, int(told.train), flush=True)

@@ -13,7 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from loop_world import Scoring, World, make_candidates, play, score_for
+from made_profiles import FAILING, failing_networks_are_found
 
+from nngpt_perfclf.advice.faults import BuildFaults
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.hookspecs import hookimpl
 from nngpt_perfclf.loop.asking import NOBODY
@@ -21,7 +23,7 @@ from nngpt_perfclf.loop.policies import ASKING, POLICIES, Rule, build_policy
 from nngpt_perfclf.loop.run_database import FILE, RunDatabase, Scored
 from nngpt_perfclf.loop.search import Search, decide
 from nngpt_perfclf.plugins import get_plugin_manager
-from nngpt_perfclf.types import Outcome, PerfclfError
+from nngpt_perfclf.types import Candidate, Outcome, PerfclfError, Recipe
 
 TESTS = Path(__file__).parents[1]
 LOOP = textwrap.dedent("""
@@ -80,6 +82,25 @@ def test_a_candidate_without_an_opinion_is_kept_besides_the_share(tmp_path):
     generation = search_in(tmp_path, adviser).generation(10, 0)
     assert {outcome.candidate for outcome in generation.outcomes} >= {unknown}
     assert len(generation.outcomes) == 2
+
+
+def test_a_candidate_that_fails_when_it_is_built_is_pruned_as_broken_and_never_trained(tmp_path, monkeypatch):
+    failing_networks_are_found(monkeypatch)
+    candidates = [*make_candidates(3), Candidate("failing", FAILING, Recipe(lr=0.9))]
+
+    class Given(World):
+        @hookimpl
+        def propose(self, target, count, seed):
+            return candidates
+
+    search, other = search_in(tmp_path, Scoring(), keep=1.0, world=Given), tmp_path / "replay"
+    other.mkdir()
+    generation = replace(search, faults=BuildFaults(load_config())).generation(4, 0)
+    assert [decision.kept for decision in generation.decisions] == [True] * 3 + [False]
+    assert generation.decisions[3].reason == "broken: forward: RuntimeError: shapes do not fit"
+    assert [outcome.candidate for outcome in generation.outcomes] == ["net-0", "net-1", "net-2"]
+    replayed = search_in(other, Scoring(), keep=1.0, world=Given).generation(4, 0)
+    assert len(replayed.outcomes) == 4, "in a replay only the text decides"
 
 
 def test_a_broken_candidate_is_pruned_and_takes_no_place_in_the_share(tmp_path):

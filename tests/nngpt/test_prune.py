@@ -8,13 +8,15 @@ import time
 from pathlib import Path
 
 import pytest
-from loop_world import score_for
+from loop_world import Scoring, score_for
+from made_profiles import FAILING, failing_networks_are_found
 from nngpt_stubs import JUNK, NETWORK
 from nngpt_world import evaluate, make_candidate
 
 from nngpt_perfclf.config import conf_folder, load_config
 from nngpt_perfclf.loop import asking
 from nngpt_perfclf.loop.run_database import Scored
+from nngpt_perfclf.nngpt import prune as prune_module
 from nngpt_perfclf.nngpt.prune import prune, undo
 from nngpt_perfclf.plugins import get_plugin_manager
 from nngpt_perfclf.profiling.contract import fault_of
@@ -73,6 +75,16 @@ def test_the_record_says_what_was_pruned_and_why_outside_of_what_nngpt_empties(e
 def test_records_of_one_second_do_not_overwrite_each_other(epoch, config):
     paths = {prune(config, epoch, asker=by_width)["record"] for _ in range(3)}
     assert len(paths) == 3
+
+
+def test_a_network_that_fails_when_it_is_built_is_pruned_as_broken_and_says_why(epoch, config, monkeypatch):
+    make_candidate(epoch / "synth_nn" / "B4", FAILING)
+    failing_networks_are_found(monkeypatch)
+    monkeypatch.setattr(prune_module, "manager_of", lambda *args: get_plugin_manager(Scoring(), installed=False))
+    rows = {row["candidate"]: row for row in prune(config, epoch)["candidates"]}
+    assert (rows["B4"]["decision"], rows["B4"]["broken"]) == ("pruned", True)
+    assert rows["B4"]["reason"] == "broken: forward: RuntimeError: shapes do not fit"
+    assert not any(row["broken"] for name, row in rows.items() if name != "B4")
 
 
 def test_a_dry_run_says_the_same_and_moves_and_writes_nothing(epoch, config, tmp_path):
