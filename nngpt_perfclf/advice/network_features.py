@@ -49,9 +49,6 @@ MEETING = ("parameters_per_image", "work", "width_per_class", "set_lr", "set_mom
            "total_dropout", "largest_dropout", "activation_memory")
 NAMES = (*LOGARITHMS, *PLAIN, *(f"made_{name}" for name in MADE), *(f"called_{name}" for name in CALLED),
          "optimiser", "schedule", "own_loss", *SHARES, *MEETING)
-# What two networks are compared by, where one's outcome is to tell about the other.
-COMPARED = (*LOGARITHMS[:13], *PLAIN[:3], *(f"made_{name}" for name in MADE[:9]),
-            *(f"called_{name}" for name in CALLED[:7]), "optimiser", "schedule")
 _ACTIVATIONS = ("relus", "leaky_relus", "gelus", "silus", "elus", "sigmoids", "tanhs")
 _LOG10_OF_2 = math.log10(2)
 

@@ -1,14 +1,15 @@
 """From a pointwise prediction to an expected percentile among a dataset's recorded trials, with an 80 % interval.
 
-On validation trials the percentile is regressed on the prediction: isotonic for the mean, and the 10 % and 90 %
-quantiles of the trials with similar predictions, made monotone.
+On validation trials the percentile is regressed on the prediction: isotonic for the mean, and for the interval two
+quantiles of what remains. A dataset's quantiles are shrunk towards those of all datasets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,10 +17,16 @@ from nngpt_perfclf.advice.weights import MODES
 from nngpt_perfclf.files import read_json, write_json
 from nngpt_perfclf.types import PerfclfError
 
+if TYPE_CHECKING:
+    from sklearn.isotonic import IsotonicRegression
+
 FILE = "percentiles.json"
 OTHER = "other"  # any dataset that has no map of its own
 KNOTS = 15  # bins of equal mass
 LOW, HIGH = 0.1, 0.9  # quantiles: an 80 % interval
+# Of the residuals, for such an interval: the regression lies closer to the trials that it was fitted on than to others.
+FITTED = (0.08, 0.92)
+SHRINKAGE = 50  # trials of a dataset from which its own quantiles count more than half; both by cross-validation
 # The 80 % interval of a trial about which nothing is known.
 NOTHING_KNOWN = HIGH - LOW
 
@@ -34,22 +41,24 @@ class Percentiles:
     high: tuple[float, ...]
 
     @staticmethod
-    def fit(predictions: np.ndarray, ranks: np.ndarray) -> Percentiles:
-        """From predictions (n,) and the percentiles (n,) in 0..1 that those trials reached.
+    def fit(predictions: np.ndarray, ranks: np.ndarray, common: np.ndarray | None = None) -> Percentiles:
+        """From predictions (n,) and the percentiles (n,) in 0..1 that those trials reached. common: the two quantiles
+        of the residuals of all datasets (`common_quantiles`); None: these are all.
 
         Raises PerfclfError for fewer than two trials.
         """
-        from sklearn.isotonic import IsotonicRegression
-
         if len(predictions) < 2:
             raise PerfclfError("too few validation trials to learn percentiles from")
         order = np.argsort(predictions, kind="stable")
         bins = np.array_split(order, min(KNOTS, len(order)))
         knots = np.array([predictions[members].mean() for members in bins])
-        smooth = IsotonicRegression(out_of_bounds="clip").fit(predictions, ranks)
-        low, high = (np.maximum.accumulate([np.quantile(ranks[members], share) for members in bins])
-                     for share in (LOW, HIGH))
-        columns = (knots, smooth.predict(knots), low, high)
+        smooth = _isotonic(predictions, ranks)
+        own = np.quantile(ranks - smooth.predict(predictions), FITTED)
+        if common is not None:
+            own = (len(predictions) * own + SHRINKAGE * common) / (len(predictions) + SHRINKAGE)
+        expected = smooth.predict(knots)
+        low, high = (np.clip(expected + offset, 0, 1) for offset in own)
+        columns = (knots, expected, low, high)
         return Percentiles(*(tuple(np.round(column, 6).tolist()) for column in columns))
 
     def __call__(self, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -59,6 +68,13 @@ class Percentiles:
         expected, low, high = (np.minimum(np.interp(predictions, self.knots, column), np.array(column)[following])
                                for column in (self.expected, self.low, self.high))
         return expected, np.minimum(low, expected), np.maximum(high, expected)
+
+
+def common_quantiles(trials: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
+    """The `FITTED` quantiles (2,) of what remains when each dataset's percentiles (n,) are regressed on its
+    predictions (n,)."""
+    residuals = [ranks - _isotonic(predictions, ranks).predict(predictions) for predictions, ranks in trials]
+    return np.quantile(np.concatenate(residuals), FITTED)
 
 
 def save_percentiles(maps: Mapping[str, Mapping[str, Mapping[str, Percentiles]]], folder: Path) -> None:
@@ -75,6 +91,12 @@ def load_percentiles(folder: Path, label: str) -> dict[str, dict[str, Percentile
                 for mode in MODES}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise PerfclfError(f"{folder / FILE} holds no percentiles for label={label}") from error
+
+
+def _isotonic(predictions: np.ndarray, ranks: np.ndarray) -> IsotonicRegression:
+    from sklearn.isotonic import IsotonicRegression
+
+    return IsotonicRegression(out_of_bounds="clip").fit(predictions, ranks)
 
 
 def _read(columns: Mapping[str, Sequence[float]]) -> Percentiles:

@@ -1,8 +1,8 @@
 """LightGBM regressors of one side of a question: the expected label of a (network, recipe, dataset).
 
 There are two kinds, by how the network is read: from its profile or from its text. Trials of near-duplicates together
-weigh as much as one network's, and several boosters that differ by their seed are averaged: on validation the seed
-mattered more than any parameter of the trees.
+weigh as much as one network's, and several boosters are averaged that differ by their seed and by the trials of the
+large groups that they see: in cross-validation that mattered more than any parameter of the trees.
 """
 
 from __future__ import annotations
@@ -16,7 +16,14 @@ import numpy as np
 
 from nngpt_perfclf.advice.features import Side, dataset_rows, recipe_rows, sides_of, text_rows
 from nngpt_perfclf.advice.network_features import network_rows
-from nngpt_perfclf.advice.percentiles import NOTHING_KNOWN, OTHER, Percentiles, load_percentiles, save_percentiles
+from nngpt_perfclf.advice.percentiles import (
+    NOTHING_KNOWN,
+    OTHER,
+    Percentiles,
+    common_quantiles,
+    load_percentiles,
+    save_percentiles,
+)
 from nngpt_perfclf.advice.structures import structures_of
 from nngpt_perfclf.advice.tree_models import TreeAdviser, TreeModel, load_trees, train_trees
 from nngpt_perfclf.advice.trees import Forest, weights_of
@@ -30,9 +37,12 @@ if TYPE_CHECKING:
     from nngpt_perfclf.datasets import DatasetProperties
     from nngpt_perfclf.tasks import TaskData
 
-BOOSTERS = 3
+BOOSTERS = 5
+PARAMETERS = {"min_data_in_leaf": 40}
 # Trials of the groups that always train, by kind: a profile costs the building of its network, a text nothing.
-LARGE_GROUPS_TRIALS = {"profile": 2_500, "text": 10_000}
+LARGE_GROUPS_TRIALS = {"profile": 4_000, "text": 15_000}
+# The share of them that each booster sees.
+SEEN = {"profile": 0.6, "text": 0.6}
 
 
 @dataclass(frozen=True)
@@ -155,7 +165,7 @@ def train_sides(kind: str, config: Config, out: Path) -> dict:
 
     def fit(data: TaskData, label: str, blanks: dict[str, SideModel]) -> dict[str, SideModel]:
         learned = training_trials(data, LARGE_GROUPS_TRIALS[kind])
-        models = {mode: fit_side_model(learned, label, data, blank) for mode, blank in blanks.items()}
+        models = {mode: fit_side_model(learned, label, data, blank, SEEN[kind]) for mode, blank in blanks.items()}
         held_out = data.part("validation")
         maps[label] = {mode: percentiles_of(model, held_out, data) for mode, model in models.items()}
         save_percentiles(maps, out)
@@ -165,8 +175,9 @@ def train_sides(kind: str, config: Config, out: Path) -> dict:
 
 
 def training_trials(data: TaskData, large_groups_trials: int) -> pd.DataFrame:
-    """The trials to learn from, with the `weight` of each: all of the small near-duplicate groups, and of those that
-    always train `large_groups_trials` at their networks' most frequent images, which leaves fewer networks to build.
+    """The trials to learn from, with the `weight` of each and whether it is of a `large` group: all of the small
+    near-duplicate groups, and of those that always train `large_groups_trials` at their networks' most frequent images,
+    which leaves fewer networks to build.
 
     Raises PerfclfError where there is none.
     """
@@ -186,19 +197,31 @@ def training_trials(data: TaskData, large_groups_trials: int) -> pd.DataFrame:
     if large.any() and len(chosen):
         weights[chosen.index] *= weights[large].sum() / weights[chosen.index].sum()
     kept = pd.concat([trials[~large], chosen])
-    return kept.assign(weight=weights[kept.index] / weights[kept.index].mean())
+    return kept.assign(weight=weights[kept.index] / weights[kept.index].mean(), large=large[kept.index])
 
 
-def fit_side_model(trials: pd.DataFrame, label: str, data: TaskData, blank: SideModel) -> SideModel:
-    """Trees fitted on weighted trials, all of the training part; `blank`: a model without trees. Not calibrated."""
+def fit_side_model(trials: pd.DataFrame, label: str, data: TaskData, blank: SideModel, seen: float = 1.0) -> SideModel:
+    """Trees fitted on what `training_trials` gives; `blank`: a model without trees; `seen`: the share of the trials of
+    large groups that each booster is fitted on. Not calibrated."""
     from nngpt_perfclf.tasks import LABELS
 
     blank = replace(blank, datasets=tuple(sorted(trials["dataset"].unique())))
     rows = blank.rows(sides_in(trials, data.codes), data.datasets)
     seed, threads = data.config.seed, data.config.threads
-    seeds = range(BOOSTERS * seed, BOOSTERS * seed + BOOSTERS)
-    return replace(blank, forest=Forest.fit(rows, trials[LABELS[label]].to_numpy(), trials["weight"].to_numpy(),
-                                            "regression", seeds, threads))
+    seeds, large = range(BOOSTERS * seed, BOOSTERS * seed + BOOSTERS), trials["large"].to_numpy()
+    weights = trials["weight"].to_numpy() / np.where(large, seen, 1.0)
+    return replace(blank, forest=Forest.fit(rows, trials[LABELS[label]].to_numpy(), weights, "regression", seeds,
+                                            threads, PARAMETERS, samples=_samples(large, seen, seeds)))
+
+
+def _samples(large: np.ndarray, seen: float, seeds: Sequence[int]) -> list[np.ndarray]:
+    """For each seed the places of all trials of small groups and of a share of the others, the next one in a random
+    order that is repeated."""
+    order = np.random.default_rng(0).permutation(np.flatnonzero(large))
+    count = round(seen * len(order))
+    drawn = [np.take(order, range(seed * count, (seed + 1) * count), mode="wrap") if count else order[:0]
+             for seed in seeds]
+    return [np.sort(np.concatenate([np.flatnonzero(~large), part])) for part in drawn]
 
 
 def sides_in(trials: pd.DataFrame, codes: Mapping[str, str]) -> list[Side]:
@@ -211,14 +234,12 @@ def sides_in(trials: pd.DataFrame, codes: Mapping[str, str]) -> list[Side]:
 def percentiles_of(model: SideModel, trials: pd.DataFrame, data: TaskData) -> dict[str, Percentiles]:
     """The maps of one model by dataset, from validation `trials`; a dataset with fewer than two has none of its own."""
     sides, ranks = sides_in(trials, data.codes), trials["rank"].to_numpy()
-    predicted, as_unknown, maps = model.predict(sides, data.datasets), np.empty(len(sides)), {}
+    predicted, as_unknown, by_dataset = model.predict(sides, data.datasets), np.empty(len(sides)), {}
     for dataset in trials["dataset"].unique():
         places = np.flatnonzero(trials["dataset"] == dataset)
-        own = [sides[place] for place in places]
-        as_unknown[places] = model.predict_unknown(own, data.datasets, dataset)
-    maps[OTHER] = Percentiles.fit(as_unknown, ranks)
-    for dataset in model.datasets:
-        own = (trials["dataset"] == dataset).to_numpy()
-        if own.sum() >= 2:
-            maps[dataset] = Percentiles.fit(predicted[own], ranks[own])
-    return maps
+        as_unknown[places] = model.predict_unknown([sides[place] for place in places], data.datasets, dataset)
+        if dataset in model.datasets and len(places) >= 2:
+            by_dataset[dataset] = (predicted[places], ranks[places])
+    common = common_quantiles(by_dataset.values()) if by_dataset else None
+    return {OTHER: Percentiles.fit(as_unknown, ranks),
+            **{dataset: Percentiles.fit(*own, common) for dataset, own in sorted(by_dataset.items())}}

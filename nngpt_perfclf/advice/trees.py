@@ -51,15 +51,19 @@ class Forest:
 
     @staticmethod
     def fit(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray, objective: str, seeds: Sequence[int],
-            threads: int | None, parameters: Mapping[str, object] | None = None, trees: int | None = None) -> Forest:
+            threads: int | None, parameters: Mapping[str, object] | None = None, trees: int | None = None,
+            samples: Sequence[np.ndarray] | None = None) -> Forest:
         """Fit one booster a seed on rows (n, width), labels (n,) and weights (n,). The same arguments give the same
-        trees, whatever the number of threads."""
+        trees, whatever the number of threads. samples: for each seed, the places of the rows that its booster is fitted
+        on; None: all rows."""
         import lightgbm
 
         chosen = {**PARAMETERS, **(parameters or {}), "objective": objective, "num_threads": threads or 0}
-        data = lightgbm.Dataset(rows, labels, weight=weights, free_raw_data=False)
-        fitted = [lightgbm.train({**chosen, "seed": seed}, data, trees or TREES) for seed in seeds]
-        return Forest.of([booster.model_to_string() for booster in fitted])
+        texts = []
+        for seed, of in zip(seeds, samples or [slice(None)] * len(seeds), strict=True):
+            data = lightgbm.Dataset(rows[of], labels[of], weight=weights[of])
+            texts.append(lightgbm.train({**chosen, "seed": seed}, data, trees or TREES).model_to_string())
+        return Forest.of(texts)
 
     @staticmethod
     def of(texts: Sequence[str]) -> Forest:
