@@ -5,7 +5,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from nngpt_perfclf.advice.percentiles import FILE, KNOTS, OTHER, Percentiles, load_percentiles, save_percentiles
+from nngpt_perfclf.advice.percentiles import (
+    FILE,
+    KNOTS,
+    OTHER,
+    Percentiles,
+    common_quantiles,
+    load_percentiles,
+    save_percentiles,
+)
 from nngpt_perfclf.types import PerfclfError
 
 share = st.floats(0, 1)
@@ -94,3 +102,14 @@ def test_a_damaged_file_is_one_clear_error(tmp_path, content):
     (tmp_path / FILE).write_text(json.dumps({"rank": content}))
     with pytest.raises(PerfclfError, match="holds no percentiles for label=rank"):
         load_percentiles(tmp_path, "rank")
+
+
+def test_a_dataset_with_few_trials_borrows_the_width_of_all():
+    wide, narrow = drawn(2000, noise=0.3), drawn(10, noise=0.01)
+    common = common_quantiles([wide, narrow])
+    alone, shrunk = Percentiles.fit(*narrow), Percentiles.fit(*narrow, common)
+    many = Percentiles.fit(*drawn(2000, noise=0.01), common)
+    middle = np.array([0.5])
+    widths = [float(high[0] - low[0]) for _, low, high in (one(middle) for one in (alone, many, shrunk))]
+    assert widths == sorted(widths)
+    assert widths[0] < 0.1 < 0.3 < widths[2]
