@@ -54,8 +54,8 @@ def run_loop(config: Config) -> dict:
 class World:
     """Where a loop runs: the `plugin` that proposes and trains for the `targets`, the corpus' fingerprint `data`, the
     anchor recipes of the references (None: those in the package), in a replay the pools by target, and the `executor`
-    of trainings (None: this process). `faults` finds the broken candidates: in a replay by their text alone, since recorded
-    networks were trained."""
+    of trainings (None: this process). `faults` finds the broken candidates: in a replay by their text alone, since
+    recorded networks were trained."""
 
     plugin: object
     targets: Sequence[str]
