@@ -28,19 +28,17 @@ def profiles_of(sides: Sequence[Side], datasets: Mapping[str, DatasetProperties]
     serves all recipes of a network."""
     from nngpt_perfclf.profiling.images import shapes_of
 
-    keys = [(code, shapes_of(recipe or Recipe(), dataset, datasets)) for code, dataset, recipe in sides]
-    return [None if structure is None else (structure, shapes)
-            for (_, shapes), structure in zip(keys, _looked_up(keys), strict=True)]
+    return _looked_up([(code, shapes_of(recipe or Recipe(), dataset, datasets)) for code, dataset, recipe in sides])
 
 
 def shown_structures(codes: Sequence[str]) -> list[Structure | None]:
     """The structure of each network for the images that prompts show it for, in order; None: it could not be built."""
     from nngpt_perfclf.prompts.layers import SHAPES
 
-    return _looked_up([(code, SHAPES) for code in codes])
+    return [found.structure for found in _looked_up([(code, SHAPES) for code in codes])]
 
 
-def _looked_up(keys: Sequence[tuple[str, Shapes]]) -> list[Structure | None]:
+def _looked_up(keys: Sequence[tuple[str, Shapes]]) -> list[Profile]:
     known = _memory()
     new = [key for key in dict.fromkeys(keys) if key not in known]
     if len(known) + len(new) > REMEMBERED:

@@ -226,7 +226,7 @@ def test_without_an_opinion_nothing_moves(epoch, config, asked):
     asked(lambda candidate: None)
     result = prune(config, epoch)
     assert (result["kept"], result["moved"]) == (4, 0)
-    assert {row["reason"] for row in result["candidates"]} == {"no adviser has an opinion"}
+    assert {row["reason"] for row in result["candidates"]} == {"the adviser has no opinion"}
     assert not (epoch / "pruned_nn").exists()
 
 
