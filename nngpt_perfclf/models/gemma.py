@@ -17,6 +17,7 @@ from nngpt_perfclf.models.reading import Group, attend_groups
 
 WEIGHTS, ADAPTER = "model.safetensors", "adapter_model.safetensors"
 SLIDING = "sliding_attention"
+TABLE = "embed_tokens.weight"  # most of the weights: for float32 only the rows in question are converted
 # What the settings must say, where they say anything, for this module to compute the same as transformers.
 _MODEL = {"model_type": ("gemma3_text",), "attention_bias": (False,), "attn_logit_softcapping": (None,),
           "hidden_activation": ("gelu_pytorch_tanh",), "use_bidirectional_attention": (False, None),
@@ -47,8 +48,9 @@ def load(folder: Path, adapter: Path, dtype: torch.dtype, device: str) -> Gemma:
     """The model of a folder with the adapter of another added to its weights, in float32, then rounded."""
     from safetensors.torch import load_file
 
-    weights = {name.removeprefix("model."): weight.to(device, dtype)
-               for name, weight in load_file(folder / WEIGHTS).items()}
+    weights = {name: weight.to(device, None if name == TABLE and dtype == torch.float32 else dtype)
+               for name, weight in ((name.removeprefix("model."), weight)
+                                    for name, weight in load_file(folder / WEIGHTS).items())}
     settings = read_json(adapter / "adapter_config.json")
     lora = {name.removeprefix("base_model.model.model."): weight.to(device, dtype)
             for name, weight in load_file(adapter / ADAPTER).items()}
@@ -71,7 +73,7 @@ class Gemma:
     @property
     def table(self) -> torch.Tensor:
         """The embedding (vocabulary, width), which is the output layer's table too."""
-        return self.weights["embed_tokens.weight"]
+        return self.weights[TABLE]
 
     @property
     def device(self) -> torch.device:
@@ -79,7 +81,7 @@ class Gemma:
 
     @property
     def dtype(self) -> torch.dtype:
-        return self.table.dtype
+        return self.weights["norm.weight"].dtype
 
     @property
     def window(self) -> int:
@@ -116,7 +118,7 @@ class Gemma:
 
     def _hidden(self, ids: torch.Tensor, positions: torch.Tensor, attention: Attention) -> torch.Tensor:
         scale = torch.tensor(self.config["hidden_size"]**0.5).to(self.dtype)
-        x = embedding(ids, self.table) * scale
+        x = embedding(ids, self.table).to(self.dtype) * scale
         turns = {kind: self._rotary(positions, rope["rope_theta"])
                  for kind, rope in self.config["rope_parameters"].items()}
         for layer, kind in enumerate(self.config["layer_types"]):
