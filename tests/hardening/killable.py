@@ -18,7 +18,7 @@ from loop_world import World
 from made_scorers import ByRate, candidate
 from tiny import make_tiny_model
 
-from nngpt_perfclf.advice import outcomes, pointwise, side_models, trees
+from nngpt_perfclf.advice import pointwise, side_models, trees
 from nngpt_perfclf.advice.training import train
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.corpus import describe
@@ -82,7 +82,7 @@ def in_little_world(folder: Path, work: Callable[[], object]) -> None:
     replaced = [patch.object(trees, "TREES", 30), patch.object(TaskData, "load", staticmethod(
         lambda config: replace(world, config=config)))]
     replaced += [patch.object(module, "structures_of", made_structures)
-                 for module in (outcomes, pointwise, side_models)]
+                 for module in (pointwise, side_models)]
     for one in replaced:
         one.start()
     work()
