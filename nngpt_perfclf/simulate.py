@@ -44,7 +44,7 @@ def run_loop(config: Config) -> dict:
     kinds = {"replay": benchmark, "single": play_replay, "local": play_local, "epochs": stopping.benchmark,
              "outcomes": measure_outcomes}
     folder = run_folder(config)
-    with RunDatabase(folder / FILE, config) as runs, alone(folder):
+    with alone(folder), RunDatabase(folder / FILE, config) as runs:
         result = kinds[config.loop.kind](config, folder, runs)
         runs.finish()
     return result

@@ -25,6 +25,7 @@ from nngpt_perfclf.corpus import describe
 from nngpt_perfclf.corpus.cache import Cache
 from nngpt_perfclf.corpus.sources import find_source
 from nngpt_perfclf.evaluation import evaluate
+from nngpt_perfclf.files import alone
 from nngpt_perfclf.gate.gate import Gate
 from nngpt_perfclf.hookspecs import hookimpl
 from nngpt_perfclf.loop.policies import Ask, Rule
@@ -142,7 +143,7 @@ class SlowWorld(World):
 
 
 def loop(folder: Path) -> None:
-    with RunDatabase(folder / FILE, load_config(overrides=["loop=local"])) as runs:
+    with alone(folder), RunDatabase(folder / FILE, load_config(overrides=["loop=local"])) as runs:
         manager = get_plugin_manager(SlowWorld(folder / "calls"), installed=False)
         search = Search("a search", "svhn", "made up", Ask(Rule(keep=0.5)), manager, runs)
         told = [search.generation(16, seed) for seed in (0, 1, 2)]
