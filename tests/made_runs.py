@@ -60,6 +60,15 @@ def loop(folder: Path) -> Path:
     return folder
 
 
+def outcomes(folder: Path) -> Path:
+    rows = [{"policy": policy, "outcomes": count, "target": target, "normalized_n": 400,
+             **{f"{label}_right{bound}": 0.7 + 0.01 * count + shift for label in ("normalized", "rank")
+                for bound, shift in (("", 0.0), ("_low", -0.02), ("_high", 0.02))}}
+            for policy in ("random", "ask") for count in (0, 3, 10) for target in ("svhn", "all")]
+    write_json(folder / "loop.json", {"outcomes": rows, "config": to_dict(load_config())})
+    return folder
+
+
 def folds(folder: Path) -> Path:
     table = [{"label": "rank", "trial": "random", "predictor": predictor, "n": 90, "accuracy": accuracy,
               "accuracy_low": accuracy - 0.1, "accuracy_high": accuracy + 0.1, "above_prior": accuracy - 0.5,

@@ -139,6 +139,24 @@ def saving_regret(lines: dict[str, Sequence[dict]]) -> str:
     return svg()
 
 
+def outcomes(rows: Sequence[dict]) -> str:
+    """Pairs right on both labels against the number of outcomes, by whose outcomes they are."""
+    with _drawn(3.8) as (axes, svg):
+        for number, label in enumerate(("normalized", "rank")):
+            for policy in dict.fromkeys(row["policy"] for row in rows):
+                chosen = [row for row in rows if row["policy"] == policy]
+                axes.errorbar([row["outcomes"] for row in chosen], [100 * row[f"{label}_right"] for row in chosen],
+                              yerr=_errors(chosen, f"{label}_right", f"{label}_right_low", f"{label}_right_high"),
+                              fmt="o-" if policy == "random" else "s--", ms=4, elinewidth=0.7, color=COLOURS[number],
+                              label=f"{label}, {'random' if policy == 'random' else 'the loop itself'}")
+        axes.set(xlabel="outcomes that the adviser was told", ylabel="pairs right (%)")
+        axes.set_xscale("symlog", linthresh=1)
+        places = sorted({row["outcomes"] for row in rows})
+        axes.set_xticks(places, [str(place) for place in places])
+        _legend(axes)
+    return svg()
+
+
 def rounds(rows: Sequence[dict]) -> str:
     """Accuracy of generated answers by round, and the majority baseline on the same prompts."""
     with _drawn(3.3) as (axes, svg):

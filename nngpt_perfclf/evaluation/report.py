@@ -98,6 +98,8 @@ def sections(runs: Sequence[Run]) -> dict:
         "rounds": [_figure(run, "rounds", captions.paper(run.evaluation), run.evaluation["rounds"])
                    for run in generated],
         "replays": [_figure(run, "saving_regret", captions.saving(lines), lines) for run, lines in replayed],
+        "outcomes": [_figure(run, "outcomes", captions.outcomes(rows), rows) for run in runs
+                     if (rows := [row for row in run.loop.get("outcomes", ()) if row["target"] == "all"])],
         "paper": PAPER if scored else None,
     }
 

@@ -21,7 +21,7 @@ import numpy as np
 from nngpt_perfclf.advice import load_advisor
 from nngpt_perfclf.advice.adapters import Scorer
 from nngpt_perfclf.advice.dataset_model import chance_of_more
-from nngpt_perfclf.advice.informed import InformedAdviser
+from nngpt_perfclf.advice.informed import InformedAdviser, Numbers
 from nngpt_perfclf.advice.outcomes import informed_adviser
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import progress, say
@@ -54,6 +54,23 @@ class Remembering:
             answers = self.scorer.score([one for _, one in new], target)
             self.known.update(zip((key for key, _ in new), answers, strict=True))
         return [self.known[key] for key in keys]
+
+
+@dataclass(frozen=True)
+class RememberedNumbers:
+    """The numbers that make candidates alike, read once for each candidate."""
+
+    numbers: Numbers
+    known: dict[tuple, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+    def __call__(self, candidates: Sequence[Candidate], target: str) -> tuple[np.ndarray, np.ndarray]:
+        keys = [(one.arch_code, one.recipe, target) for one in candidates]
+        new = list({key: one for key, one in zip(keys, candidates, strict=True) if key not in self.known}.items())
+        if new:
+            rows = zip(*self.numbers([one for _, one in new], target), strict=True)
+            self.known.update(zip((key for key, _ in new), rows, strict=True))
+        recipes, networks = zip(*(self.known[key] for key in keys), strict=True)
+        return np.stack(recipes), np.stack(networks)
 
 
 @dataclass(frozen=True)
@@ -123,6 +140,7 @@ def _measured(config: Config, folder: Path, pool: Pool, sides: Mapping[str, Side
     run = Path(adviser_without(config, adviser, pool.target, folder))
     scorer = Remembering(load_advisor(run, replace(config, label=LABELS[0])))
     plain = informed_adviser(scorer, {}, replace(config, label=LABELS[0]), run)
+    plain = replace(plain, numbers=RememberedNumbers(plain.numbers))
     started = time.perf_counter()
     scorer.score(pool.candidates, pool.target)
     seconds = (time.perf_counter() - started) / len(pool.candidates)

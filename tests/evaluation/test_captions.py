@@ -96,6 +96,14 @@ def replayed(policy, regret, keep=0.5):
     return [{"policy": policy, "keep": keep, "regret_points": regret, "time_saved": 0.4}]
 
 
+def test_outcomes_names_the_share_of_right_pairs_with_the_fewest_and_the_most():
+    rows = [{"policy": "random", "outcomes": count, "normalized_right": 0.7 + count / 100, "rank_right": 0.6,
+             "normalized_n": 1234} for count in (0, 3, 10)]
+    assert plain(captions.outcomes(rows)) == (
+        "With 0 outcomes 70.0 % of 1,234 pairs are right on the normalized label and 60.0 % on the rank label; with 10 "
+        "it is 80.0 % and 60.0 %.")
+
+
 def test_saving_compares_the_best_asking_policy_with_random_choice():
     lines = {"ask, x": replayed("ask", 0.5), "ask, y": replayed("ask", 1.5), "random": replayed("random", 4)}
     assert plain(captions.saving(lines)) == (

@@ -13,7 +13,7 @@ from nngpt_perfclf.evaluation.report import report
 from nngpt_perfclf.types import PerfclfError
 
 SECTIONS = {"summary", "runs", "predictors", "folds", "seeds", "learning", "datasets", "reliability", "coverage",
-            "pairs", "rounds", "loop", "definitions"}
+            "pairs", "rounds", "loop", "outcomes", "definitions"}
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
@@ -52,6 +52,7 @@ def page(tmp_path_factory):
             made_runs.evaluation(folder / "bad", "code-only", -0.4, 1, ("label=rank", "split.by=network")),
             made_runs.training(folder / "training"), made_runs.seeds(folder / "three"),
             made_runs.loop(folder / "replay"), made_runs.paper(folder / "paper"), made_runs.folds(folder / "table"),
+            made_runs.outcomes(folder / "told"),
             made_runs.pruned_generations(folder / "nngpt")]
     result = report(load_config(overrides=[f"out={folder / 'page.html'}"]), *map(str, runs))
     assert result["out"] == str(folder / "page.html")
@@ -65,7 +66,7 @@ def test_every_section_and_plot_is_there_and_nothing_is_loaded_from_elsewhere(pa
     assert found.open == []
     assert found.sections == SECTIONS | {"pruning"}
     by_section = {"predictors": 1, "learning": 1, "datasets, reliability, coverage, pairs": 4 * 2, "rounds": 1,
-                  "loop": 1, "pruning": 2}
+                  "loop": 1, "outcomes": 1, "pruning": 2}
     assert found.plots == sum(by_section.values())
     assert all(address.startswith(("#", "data:")) for address in found.addresses)
     assert {address[1:] for address in found.addresses if address.startswith("#")} >= SECTIONS - {"summary"}
