@@ -59,22 +59,29 @@ class InformedAdviser:
 
     def score(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
         """The scorer's scores, corrected by the outcomes on the target, with the expected accuracy."""
+        scores = self.corrected(candidates, target)
+        places = [place for place, score in enumerate(scores) if score is not None]
+        if places:
+            found = self._known(target).model.accuracy(percentiles_of([scores[place] for place in places]))
+            for place, *accuracy in zip(places, *found, strict=True):
+                scores[place] = replace(scores[place], accuracy=Interval(*map(float, accuracy)))
+        return scores
+
+    def corrected(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
+        """As `score`, without the expected accuracy, which takes most of the time."""
         scores = list(self.scorer.score(candidates, target))
         places = [place for place, score in enumerate(scores) if score is not None]
-        if not places:
-            return scores
-        known = self._known(target)
-        corrected = self._corrected([scores[place] for place in places], [candidates[place] for place in places],
-                                    target, known)
-        expected = zip(*known.model.accuracy(percentiles_of(corrected)), strict=True)
-        for place, score, accuracy in zip(places, corrected, expected, strict=True):
-            scores[place] = replace(score, accuracy=Interval(*map(float, accuracy)))
+        if places:
+            found = self._corrected([scores[place] for place in places], [candidates[place] for place in places],
+                                    target, self._known(target))
+            for place, score in zip(places, found, strict=True):
+                scores[place] = score
         return scores
 
     def expected(self, candidates: Sequence[Candidate], target: str) -> np.ndarray:
         """How probable each value of the label is: (n, BINS) percentiles for the rank label, (n, GRID) shares of the
         best accuracy for the normalized one; NaN for candidates without a score."""
-        scores = self.score(candidates, target)
+        scores = self.corrected(candidates, target)
         known = [score for score in scores if score is not None]
         found = percentiles_of(known)
         found = found if self.label == "rank" else self._known(target).model.normalized(found)

@@ -175,7 +175,7 @@ def _drawn(config: Config, plain: InformedAdviser, pool: Pool, sides: Mapping[st
             chances[np.isin(told.nn, list(trained))] = np.nan
             found[f"{count} {label}"] = chances
         values = np.array([np.nan if one is None else one.value
-                           for one in adviser.score(pool.candidates, pool.target)], float)
+                           for one in adviser.corrected(pool.candidates, pool.target)], float)
         left = np.setdiff1d(np.arange(len(values)), seen)
         found[f"{count} pruned"] = _pruned(config, pool, values, left, weights[draw::config.loop.resamples], rng,
                                            seconds)
@@ -194,7 +194,7 @@ def _order(plain: InformedAdviser, pool: Pool, policy: str, count: int, size: in
         generation, waiting = waiting[:size], waiting[size:]
         if not len(generation):
             raise PerfclfError(f"a loop cannot train {count} of loop.pool={len(pool.candidates)} candidates")
-        scores = _told(plain, pool, trained).score([pool.candidates[place] for place in generation], pool.target)
+        scores = _told(plain, pool, trained).corrected([pool.candidates[place] for place in generation], pool.target)
         values = np.array([np.inf if one is None else one.value for one in scores])
         trained += generation[np.argsort(-values, kind="stable")[:len(generation) // 2]].tolist()
     return np.array(trained[:count], int)
