@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _DAMAGED = (OSError, EOFError, LookupError, ValueError, TypeError, SyntaxError, MemoryError, RuntimeError, struct.error,
             zipfile.BadZipFile, zlib.error)
 
+_MOST_BRACKETS = 5000
+
 
 @contextmanager
 def alone(place: Path) -> Iterator[None]:
@@ -70,7 +72,10 @@ def read_yaml(file: Path, what: str) -> dict:
         raise PerfclfError(f"no {what} {file}")
     fastest = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        content = yaml.load(file.read_text(encoding="utf-8"), fastest)
+        text = file.read_text(encoding="utf-8")
+        if text.count("[") + text.count("{") > _MOST_BRACKETS:  # libyaml's recursion would end the process
+            raise PerfclfError(f"{what} {file} has more brackets than any configuration needs")
+        content = yaml.load(text, fastest)
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise PerfclfError(f"{what} {file} is not valid YAML: {str(error).splitlines()[0]}") from error
     if not isinstance(content, dict):

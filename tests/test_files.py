@@ -49,7 +49,8 @@ def test_a_file_that_is_no_json_object_is_named(tmp_path, content, complaint):
 
 
 @pytest.mark.parametrize(("content", "complaint"), [(b"a: [", "is not valid YAML"), (b"\xff", "is not valid YAML"),
-                                                    (b"- 1", "must hold keys and values, not a list")])
+                                                    (b"- 1", "must hold keys and values, not a list"),
+                                                    (b"[" * 100_000, "has more brackets")])
 def test_a_file_that_is_no_yaml_mapping_is_named(tmp_path, content, complaint):
     (tmp_path / "a.yaml").write_bytes(content)
     with pytest.raises(PerfclfError, match=rf"task file .*a\.yaml {complaint}"):
