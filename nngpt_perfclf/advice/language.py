@@ -151,7 +151,7 @@ def load(config: Config) -> LanguageAdviser:
     folder = folder_of(config, LANGUAGE_NAME)
     own = recorded_config(folder)
     model = load_model(ensure_ready(own.model), folder / "adapter", own.model.chat, config.train.precision, merge=True)
-    return _adviser(config, Path(config.adviser).name, folder, model, prompt_builder(folder, own, config),
+    return _adviser(config, own, folder, model, name=Path(config.adviser).name,
                     weights=load_weights(folder, config.label, LanguageAdviser.sources),
                     cache=cache_of(folder, config, f"{model.precision} {machine()}"))
 
@@ -163,17 +163,20 @@ def load_untrained(config: Config) -> LanguageAdviser:
 
     model = load_model(ensure_ready(config.model), chat=config.model.chat, precision=config.train.precision)
     alone = (1.0, 0.0, 0.0)
-    return _adviser(config, "zero-shot", PRETRAINED, model, prompt_builder(None, config, config),
-                    weights=Weights(alone, alone))
+    return _adviser(config, config, None, model, name="zero-shot", weights=Weights(alone, alone))
 
 
-def _adviser(config: Config, name: str, folder: Path, model: LanguageModel, builder: PromptBuilder,
-             **more) -> LanguageAdviser:
-    """The adviser of these parts; one that scores, too, where its templates ask about one side at a time."""
-    told = {"name": name, "prior": load_prior(folder, config.label), **common(config), **more, "model": model,
+def _adviser(config: Config, own: Config, folder: Path | None, model: LanguageModel, **more) -> LanguageAdviser:
+    """The adviser of these parts; one that scores, too, where its templates ask about one side at a time. `own`: the
+    configuration that it was trained with."""
+    builder = prompt_builder(folder, own, config)
+    told = {"prior": load_prior(folder or PRETRAINED, config.label), **common(config), **more, "model": model,
             "builder": builder, "label": config.label, "batch_tokens": config.advice.batch_tokens,
             "computed_with": computed_with(model)}
-    return LanguageScorer(**told, profile=config.advice.profile) if builder.one_side else LanguageAdviser(**told)
+    if not builder.one_side:
+        return LanguageAdviser(**told)
+    # An adapter that never saw layers is asked with the code view.
+    return LanguageScorer(**told, profile=config.advice.profile if own.advice.profile == "always" else "never")
 
 
 def computed_with(model: LanguageModel) -> str:
@@ -194,4 +197,4 @@ def prompt_builder(folder: Path | None, own: Config, config: Config) -> PromptBu
     return PromptBuilder(find_template(own.template), find_template(own.code_only_template), own.code_view,
                          own.code_tokens, dataset_properties(config.datasets),
                          Neighbours.load(near) if near and near.is_file() else None,
-                         shown_structures if config.advice.profile == "always" else None)
+                         shown_structures if own.advice.profile == config.advice.profile == "always" else None)

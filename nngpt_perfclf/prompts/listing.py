@@ -48,7 +48,7 @@ def describe(config: Config, name: str | None = None, nngpt: str | None = None) 
 def _example(template: Template, config: Config) -> Prompt:
     view = code_view(EXAMPLE_CODE, config.code_view, config.code_tokens) if template.reads_code else None
     return render(template, _EXAMPLE, dataset_properties(config.datasets), view,
-                  extra=dict.fromkeys(template.extra, 0.5))
+                  extra={field: "score" if field == "goal" else 0.5 for field in template.extra})
 
 
 def _row(template: Template, config: Config) -> dict:

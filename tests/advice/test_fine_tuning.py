@@ -109,6 +109,7 @@ def test_a_template_about_one_side_trains_a_scorer_whose_sources_are_all_weighed
     adviser = load_advisor(tmp_path / "run", config)
     good, wild = adviser.score([Candidate("", world.codes["net-0"], recipe) for recipe in (GOOD, WILD)], "svhn")
     assert good.value > wild.value
+    assert adviser.profile == "never", "an adapter that was trained on code views is asked with them"
 
 
 def test_a_template_about_one_side_has_no_offset(world, tiny_folder, tmp_path):
