@@ -61,10 +61,15 @@ def _register(folder: Path) -> None:
     (info / "entry_points.txt").write_text("[nngpt_perfclf]\nscripted = nngpt_adviser\n")
 
 
+def for_the_plugin(configuration: str) -> str:
+    """The configuration with the scripted plugin as adviser. The scripted networks cannot be built, and are not."""
+    return configuration.replace("scorer: pointwise", "scorer: installed\nadvice:\n  profile: never")
+
+
 def ask_the_plugin(root: Path) -> None:
     """What a person does: edit the configuration that `enable` wrote."""
     file = root / "nngpt_perfclf.yaml"
-    file.write_text(file.read_text().replace("scorer: pointwise", "scorer: installed"))
+    file.write_text(for_the_plugin(file.read_text()))
 
 
 def run(root: Path, *words: str, **more: str) -> subprocess.CompletedProcess:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from nngpt_head import EVAL
 from nngpt_stubs import JUNK, NETWORK
-from nngpt_world import environment, make_candidate, run
+from nngpt_world import environment, for_the_plugin, make_candidate, run
 
 from nngpt_perfclf.config import conf_folder
 from nngpt_perfclf.nngpt import hook, wrap
@@ -34,7 +34,7 @@ def root(tmp_path):
         for place in range(4):
             code = JUNK if place == 3 else NETWORK.format(width=10 * epoch + place)
             make_candidate(tmp_path / "out" / "nngpt" / "llm" / "epoch" / f"A{epoch}" / "synth_nn" / f"B{place}", code)
-    configuration = (conf_folder() / "nngpt.yaml").read_text().replace("scorer: pointwise", "scorer: installed")
+    configuration = for_the_plugin((conf_folder() / "nngpt.yaml").read_text())
     (tmp_path / "perfclf.yaml").write_text(configuration)
     return tmp_path
 

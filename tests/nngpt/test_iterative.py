@@ -7,7 +7,7 @@ import textwrap
 import pytest
 from nngpt_head import EVAL
 from nngpt_stubs import JUNK, NETWORK
-from nngpt_world import environment, run
+from nngpt_world import environment, for_the_plugin, run
 
 from nngpt_perfclf.config import conf_folder
 from nngpt_perfclf.nngpt import hook
@@ -83,7 +83,7 @@ def root(tmp_path):
         (file.parent / "__init__.py").touch()
     for package in ("ab", "ab/gpt", "ab/gpt/act"):
         (tmp_path / package / "__init__.py").touch()
-    configuration = (conf_folder() / "nngpt.yaml").read_text().replace("scorer: pointwise", "scorer: installed")
+    configuration = for_the_plugin((conf_folder() / "nngpt.yaml").read_text())
     (tmp_path / "perfclf.yaml").write_text(configuration.replace("outcomes: 200", "outcomes: 0"))
     environment(tmp_path)
     _write_starter(tmp_path / "site" / STARTER, {str(tmp_path)})
