@@ -17,6 +17,8 @@ BLOCKS = re.findall(r"```(\w+)\n(.*?)```", TEXT, re.S)
 COMMANDS = [shlex.split(line, comments=True) for kind, block in BLOCKS if kind == "sh"
             for line in block.splitlines() if line.startswith("nngpt-perfclf ")]
 SNIPPETS = [block for kind, block in BLOCKS if kind == "python"]
+EXAMPLE = SNIPPETS[0]  # twenty networks; the README shows the first two and the last two lines that it prints
+SHOWN = re.search(r"\n\n```\n(.*?)```", TEXT.split(EXAMPLE)[1], re.S)[1].splitlines()
 
 
 def smaller(words, model):
@@ -53,6 +55,10 @@ def test_every_python_snippet_runs(folder, number):
     done = subprocess.run([sys.executable, "-c", SNIPPETS[number]], cwd=folder, capture_output=True, text=True,
                           check=False)
     assert done.returncode == 0, done.stderr[-1500:]
+    if SNIPPETS[number] == EXAMPLE:
+        printed = done.stdout.splitlines()
+        assert printed[:2] + printed[-2:] == SHOWN
+        assert len(printed) == 20
 
 
 def test_the_two_commands_are_make_targets():
