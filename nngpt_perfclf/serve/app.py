@@ -1,4 +1,5 @@
-"""The HTTP interface: POST /rank, /advise, /gate, /outcomes; GET /healthz, /metrics, /decisions and a page at /."""
+"""The HTTP interface: POST /rank, /advise, /gate, /outcomes, /v1/chat/completions; GET /healthz, /metrics, /decisions
+and a page at /."""
 
 from __future__ import annotations
 
@@ -17,6 +18,7 @@ from starlette.responses import Response
 from nngpt_perfclf import __version__
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.serve import requests
+from nngpt_perfclf.serve.completions import completion, read_message
 from nngpt_perfclf.serve.limits import Limits
 from nngpt_perfclf.serve.service import Service
 from nngpt_perfclf.types import PerfclfError
@@ -86,6 +88,12 @@ def make_app(service: Service) -> FastAPI:
         body = parsed(await request.body(), requests.OutcomesBody, most)
         reached = [(one.candidate(), one.accuracy, one.epoch) for one in body.outcomes]
         return answer(await service.report(reached, body.target))
+
+    @app.post("/v1/chat/completions", openapi_extra=body_of(requests.ChatBody))
+    async def complete(request: Request) -> Response:
+        """NNGPT's question how far a network will come, from its code and first epochs."""
+        body = parsed(await request.body(), requests.ChatBody, most)
+        return answer(completion(*await service.best(read_message(body.question())), body.model, body.stop))
 
     @app.get("/decisions")
     async def decisions(after: str = "0") -> Response:

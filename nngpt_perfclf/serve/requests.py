@@ -74,3 +74,19 @@ class OutcomesBody(_Strict):
 
     target: Name
     outcomes: Annotated[list[OutcomeBody], Field(min_length=1)]
+
+
+class Message(BaseModel):
+    role: Name
+    content: Code
+
+
+class ChatBody(BaseModel):
+    """OpenAI's chat completion, of which only this is used; the last message of the user is answered."""
+
+    model: Name = ""
+    messages: Annotated[list[Message], Field(min_length=1)]
+    stop: StrictStr | list[StrictStr] | None = None
+
+    def question(self) -> str:
+        return next((message.content for message in reversed(self.messages) if message.role == "user"), "")

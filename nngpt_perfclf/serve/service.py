@@ -12,12 +12,14 @@ from pathlib import Path
 from nngpt_perfclf.advice import load_pair_adviser, load_scorer
 from nngpt_perfclf.advice.adapters import PairAdviser
 from nngpt_perfclf.advice.base import check_dataset
+from nngpt_perfclf.advice.curves import CurveAdviser
 from nngpt_perfclf.advice.faults import BuildFaults
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.gate.asking import scores_of
 from nngpt_perfclf.gate.gate import Gate
 from nngpt_perfclf.gate.record import Record
+from nngpt_perfclf.serve import completions
 from nngpt_perfclf.types import Advice, Candidate, Question, Score
 
 TOGETHER = 0.003  # seconds for which a request waits for others
@@ -58,6 +60,16 @@ class Service:
     def adviser(self) -> PairAdviser:
         """Loaded at the first question: a language model takes a while."""
         return load_pair_adviser(self.config.adviser, self.config)
+
+    async def best(self, request: completions.Request) -> tuple[float, int]:
+        """The highest accuracy that a network is expected to reach, and its epoch."""
+        check_dataset(request.dataset, self.datasets)
+        return await self._in_thread(lambda: completions.best(request, self.curves))
+
+    @cached_property
+    def curves(self) -> dict[int, CurveAdviser]:
+        """Loaded at the first question of this kind."""
+        return completions.curve_advisers(self.scorer, self.config)
 
     async def gate(self, candidates: Sequence[Candidate], target: str) -> list[dict]:
         check_dataset(target, self.datasets)
