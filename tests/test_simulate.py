@@ -88,7 +88,7 @@ def test_a_single_generation_says_what_was_trained_saved_and_found(tmp_path):
 @pytest.mark.slow
 def test_local_training_is_real_and_a_second_command_only_reads_its_record(tmp_path):
     words = ["loop=local", f"out={tmp_path}", "loop.candidates=2", "loop.pool=2", "loop.rounds=1",
-             "loop.advisers=[pointwise]", "loop.policies=[ask]"]
+             "loop.advisers=[pointwise]", "loop.policies=[ask]", "loop.time_limit=600"]
     result = run_loop(load_config(None, words))
     [row] = result["generations"]
     assert (row["target"], row["proposed"], row["trained"], row["pruned"]) == ("digits", 2, 1, 1)

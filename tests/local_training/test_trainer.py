@@ -12,7 +12,7 @@ from nngpt_perfclf.plugins import get_plugin_manager
 from nngpt_perfclf.sandbox import process as sandbox
 from nngpt_perfclf.types import Candidate, PerfclfError, Recipe
 
-LIMITS = sandbox.Limits(seconds=60, memory=4)
+LIMITS = sandbox.Limits(seconds=600, memory=4)
 NET = textwrap.dedent("""
     import torch
     from torch import nn

@@ -210,7 +210,7 @@ def test_code_that_is_no_unicode_becomes_an_outcome_that_says_so():
 
 def test_a_candidate_that_attacks_becomes_an_outcome_that_says_so():
     candidate = Candidate("killer", "import os\nos.kill(os.getppid(), 9)\n")
-    outcome = trainer.train_in_sandbox(candidate, "digits", sandbox.Limits(seconds=30, memory=4), seed=0)
+    outcome = trainer.train_in_sandbox(candidate, "digits", sandbox.Limits(seconds=300, memory=4), seed=0)
     assert outcome.accuracy is None
     assert outcome.failure == "exit status 1: PermissionError: [Errno 1] Operation not permitted"
     assert (outcome.candidate, outcome.target) == ("killer", "digits")
