@@ -86,8 +86,10 @@ clean:
 	$(PIP) install --no-deps --require-hashes --requirement .venv/pip.txt
 	touch $@
 
-.venv/.ready: setup.cfg constraints.txt requirements/locked.txt | .venv/.made
+.venv/.ready: setup.cfg constraints.txt requirements/locked.txt requirements/torch-cpu.txt | .venv/.made
 	@echo "set-up: installing the pinned dependencies"
+	$(PIP) install --no-compile --no-deps --require-hashes --requirement requirements/torch-cpu.txt 2> /dev/null \
+		|| echo "set-up: pip finds no CPU build of torch here, so the larger one with CUDA is installed"
 	$(PIP) install --no-compile --no-deps --require-hashes --requirement requirements/locked.txt
 	$(PIP) install --no-compile --constraint constraints.txt --no-build-isolation --editable '.[llm,serve,optuna,dev]'
 	touch $@

@@ -18,8 +18,8 @@ CHECKOUT = Path(__file__).parents[1]
 EXTRAS = ("train", "llm", "serve", "optuna", "dev")  # as in the Makefile; llm contains train
 LOCKED = CHECKOUT / "requirements" / "locked.txt"
 HEAD = """\
-# What set-up installs, by `make lock` from constraints.txt: pip takes no file with another hash. Where pip finds no CPU
-# build of torch, it adds the libraries that the CUDA build needs.
+# What set-up installs, by `make lock` from constraints.txt: pip takes no file with another hash. torch's CPU build is
+# in torch-cpu.txt. Where pip does not find it, set-up adds the libraries that the CUDA build needs.
 """
 
 
@@ -49,8 +49,6 @@ def main() -> None:
     blocks = re.findall(r"^\S+==[^\n]*\n(?: +--hash=[^\n]*\n?)+", sys.stdin.read(), re.MULTILINE)
     names = wanted()
     kept = [block.rstrip() for block in blocks if canonicalize_name(block.split("==")[0]) in names]
-    cpu = re.search(r"sha256:[0-9a-f]{64}", (CHECKOUT / "constraints.txt").read_text())[0]
-    kept = [f"{block} \\\n    --hash={cpu}" if block.startswith("torch==") else block for block in kept]
     LOCKED.write_text(HEAD + "\n".join(kept) + "\n")
     print(f"{len(kept)} of {len(names)} packages locked; not in constraints.txt: "
           f"{', '.join(sorted(names - {canonicalize_name(block.split('==')[0]) for block in kept})) or 'none'}")

@@ -51,6 +51,8 @@ def test_what_set_up_installs_is_locked_by_hashes():
     assert {name for name, *_ in blocks} >= {"numpy", "torch", "pip", "setuptools", "fastapi", "pytest"}
     assert all(pins[canonicalize_name(name)] == version for name, version, _ in blocks), "make lock"
     assert len(blocks) == locked.count("==")
+    build = (CHECKOUT / "requirements" / "torch-cpu.txt").read_text()
+    assert re.search(rf"^torch=={pins['torch']}\+cpu --hash=sha256:[0-9a-f]{{64}}$", build, re.MULTILINE)
 
 
 def test_the_parts_that_set_up_fetches_are_those_of_the_default_model():
