@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from nngpt_perfclf.advice.base import check_dataset
 from nngpt_perfclf.advice.faults import BuildFaults
-from nngpt_perfclf.advice.opinions import opinions
+from nngpt_perfclf.advice.scorers import scorer_of, scores_of, with_outcomes
 from nngpt_perfclf.extras import extras_named
 from nngpt_perfclf.types import Advice, Candidate, Observation, PerfclfError, Question, Ranked, Score
 
@@ -76,36 +76,20 @@ def advise(questions: Sequence[Question], adviser: str | Path | None = None, con
     return list(load_pair_adviser(adviser or config.adviser, config, outcomes).advise_many(list(questions)))
 
 
-class _Installed:
-    """Whatever the installed plugins answer."""
-
-    def score(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
-        from nngpt_perfclf.plugins import get_plugin_manager
-
-        given = get_plugin_manager().hook.score(candidates=list(candidates), target=target)
-        return given or [None] * len(candidates)
-
-
 def _scores(candidates: list[Candidate], target: str, adviser: str | Path | object | None, config: Config | None,
             outcomes: Sequence[Observation]) -> tuple[list[Score | None], str]:
     """One score a candidate, and why there is none where there is none."""
-    from nngpt_perfclf.advice import load_scorer
     from nngpt_perfclf.datasets import dataset_properties
 
     if not candidates:
         return [], ""
-    asks_plugins = adviser is None and config is None
-    scorer = _Installed() if asks_plugins else load_scorer(adviser or config.scorer, config)
-    if outcomes:
-        from nngpt_perfclf.advice.outcomes import informed
-
-        scorer = informed(scorer, {target: outcomes}, config)
+    scorer = with_outcomes(scorer_of(adviser, config), target, outcomes, config)
     if any(candidate.seen for candidate in candidates):
         from nngpt_perfclf.advice.curves import going_on
         from nngpt_perfclf.config import load_config
 
         scorer = going_on(scorer, config or load_config())
-    given, why = opinions(lambda asked: scorer.score(asked, target), candidates)
+    given, why = scores_of(scorer, candidates, target)
     if not any(given):
         check_dataset(target, dataset_properties(config and config.datasets))
     return given, why

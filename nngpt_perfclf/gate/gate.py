@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nngpt_perfclf.advice.faults import BuildFaults
+from nngpt_perfclf.advice.scorers import scorer_of, scores_of, with_outcomes
 from nngpt_perfclf.gate import record
-from nngpt_perfclf.gate.asking import identity, scorer_of, scores_of, with_outcomes
 from nngpt_perfclf.gate.decision import Decision, GateState, key_of, uniform
+from nngpt_perfclf.gate.identity import identity
 from nngpt_perfclf.gate.quality import quality_of
 from nngpt_perfclf.gate.record import Made, Record
 from nngpt_perfclf.gate.threshold import WINDOW, Recent, Settings, by_chance, level

@@ -11,9 +11,9 @@ import pluggy
 from nngpt_perfclf.advice.adapters import PairScorer, Scorer
 from nngpt_perfclf.advice.faults import Faults, text_faults
 from nngpt_perfclf.advice.opinions import FAILED
+from nngpt_perfclf.advice.scorers import INSTALLED, InstalledScorer, scores_of
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress, say
-from nngpt_perfclf.gate.asking import INSTALLED, InstalledScorer, scores_of
 from nngpt_perfclf.hookspecs import hookimpl
 from nngpt_perfclf.loop.run_database import RunDatabase, Scored
 from nngpt_perfclf.plugins import get_plugin_manager

@@ -14,9 +14,9 @@ from nngpt_perfclf.advice.adapters import PairAdviser
 from nngpt_perfclf.advice.base import check_dataset
 from nngpt_perfclf.advice.curves import CurveAdviser
 from nngpt_perfclf.advice.faults import BuildFaults
+from nngpt_perfclf.advice.scorers import scores_of
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.datasets import dataset_properties
-from nngpt_perfclf.gate.asking import scores_of
 from nngpt_perfclf.gate.gate import Gate
 from nngpt_perfclf.gate.record import Record
 from nngpt_perfclf.serve import completions

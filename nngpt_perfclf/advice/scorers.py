@@ -1,15 +1,13 @@
-"""Asking an adviser so that its failure is no opinion: a plugin may raise or return anything."""
+"""Which scorer answers: the installed plugins or a named adviser, corrected by outcomes; and asking it."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nngpt_perfclf.advice.opinions import opinions
-from nngpt_perfclf.gate.decision import key_of
 from nngpt_perfclf.types import Candidate, Observation, Score
 
 if TYPE_CHECKING:
@@ -39,7 +37,7 @@ class InstalledScorer:
 
 
 def scorer_of(adviser: str | Path | object | None, config: Config | None) -> Scorer:
-    """What answers, as `rank` chooses it."""
+    """The named or given adviser; without one the configured `scorer`; without a configuration the installed plugins."""
     from nngpt_perfclf.advice import load_scorer
 
     if adviser is None and config is None:
@@ -52,25 +50,6 @@ def with_outcomes(scorer: Scorer, target: str, outcomes: Sequence[Observation], 
     from nngpt_perfclf.advice.outcomes import informed
 
     return informed(scorer, {target: outcomes}, config) if outcomes else scorer
-
-
-def identity(adviser: str | Path | object | None, config: Config | None, outcomes: Sequence[Observation] = ()) -> str:
-    """Whose scores may be compared with each other: the adviser's after the same outcomes."""
-    name = _name(adviser, config)
-    if not outcomes:
-        return name
-    told = repr([(key_of(one.candidate), one.accuracy, one.epoch) for one in outcomes])
-    return f"{name} after {len(outcomes)} outcomes ({hashlib.sha256(told.encode()).hexdigest()[:12]})"
-
-
-def _name(adviser: str | Path | object | None, config: Config | None) -> str:
-    from nngpt_perfclf.advice.registry import identity_of
-    from nngpt_perfclf.config import load_config
-
-    if adviser is None and config is None:
-        return INSTALLED
-    name = adviser if adviser is not None else config.scorer
-    return identity_of(name, config or load_config()) if isinstance(name, str | Path) else type(name).__qualname__
 
 
 def scores_of(scorer: Scorer, candidates: Sequence[Candidate], target: str) -> tuple[list[Score | None], str]:
