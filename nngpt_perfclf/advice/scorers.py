@@ -37,7 +37,7 @@ class InstalledScorer:
 
 
 def scorer_of(adviser: str | Path | object | None, config: Config | None) -> Scorer:
-    """The named or given adviser; without one the configured `scorer`; without a configuration the installed plugins."""
+    """The named or given adviser; without one the configured `scorer`; without both the installed plugins."""
     from nngpt_perfclf.advice import load_scorer
 
     if adviser is None and config is None:

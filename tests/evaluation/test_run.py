@@ -35,6 +35,10 @@ def measured(world, tmp_path_factory):
     return folder, evaluate(settings(folder))
 
 
+def stop(*_):
+    raise KeyboardInterrupt
+
+
 def test_the_folder_has_the_figures_the_predictions_and_the_manifest(measured):
     folder, result = measured
     written = read_json(folder / "evaluation.json")
@@ -65,9 +69,6 @@ def test_a_finished_run_is_neither_overwritten_nor_done_twice(measured):
 
 
 def test_a_stopped_evaluation_has_the_same_figures_after_resume(measured, tmp_path, monkeypatch):
-    def stop(*_):
-        raise KeyboardInterrupt
-
     with monkeypatch.context() as patch:
         patch.setattr(run, "summary", stop)
         with pytest.raises(KeyboardInterrupt):
@@ -103,9 +104,6 @@ def test_evaluate_recipes_chooses_the_recipes_that_an_adviser_sees(recipes):
 
 def test_it_says_before_it_starts_how_long_it_takes_here(tmp_path, capsys, monkeypatch):
     monkeypatch.setattr(run, "expected_seconds", lambda adviser, questions: len(questions) / 2)
-
-    def stop(*_):
-        raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
         patch.setattr(run, "predict_in_shards", stop)
