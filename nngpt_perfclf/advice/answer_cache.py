@@ -46,8 +46,8 @@ class AnswerCache:
 
 def _packed(key: str, values: Sequence[float]) -> str:
     """The evidence about one question with a checksum of both."""
-    told = json.dumps(list(values))
-    return f"{zlib.crc32(f'{key} {told}'.encode()):08x} {told}"
+    text = json.dumps(list(values))
+    return f"{zlib.crc32(f'{key} {text}'.encode()):08x} {text}"
 
 
 def _key(question: Question) -> str:

@@ -66,9 +66,9 @@ def answer_all(adviser: PairAdviser, config: Config, file: Path, outcomes: str |
         raise PerfclfError(f"out={out} is the file of questions itself: name another one")
     total = sum(1 for _ in _lines(file))
     out.parent.mkdir(parents=True, exist_ok=True)
-    told = hashlib.sha256(Path(outcomes).read_bytes()).hexdigest() if outcomes else ""
+    digest = hashlib.sha256(Path(outcomes).read_bytes()).hexdigest() if outcomes else ""
     asked_as = (f"{identity_of(config.adviser, config)} {config.epoch} {config.advice.confidence} {_recipes(config)}"
-                f"{told}")
+                f"{digest}")
     done = _keep_finished(out, file, asked_as)
     with progress() as bar, out.open("ab") as answers, alone(out):
         task = bar.add_task(f"asking {config.adviser}", total=total, completed=done)
@@ -84,8 +84,8 @@ def answer_all(adviser: PairAdviser, config: Config, file: Path, outcomes: str |
 
 
 def _adviser(config: Config, outcomes: str | None) -> PairAdviser:
-    told = read_outcomes(Path(outcomes), config.epoch) if outcomes else {}
-    return load_pair_adviser(config.adviser, config, told)
+    observations = read_outcomes(Path(outcomes), config.epoch) if outcomes else {}
+    return load_pair_adviser(config.adviser, config, observations)
 
 
 def _answered(adviser: PairAdviser, config: Config, file: Path, chunk: list[tuple[int, bytes]]) -> Iterator[dict]:
@@ -127,8 +127,8 @@ def _check(adviser: PairAdviser, question: Question, config: Config) -> None:
 def _entry(advice: Advice | None) -> dict:
     if advice is None:
         return {"answer": None, "probability": None, "prior": None, "decided": False, "reason": "no opinion"}
-    told = asdict(advice)
-    return {"answer": told.pop("better"), **told}
+    entry = asdict(advice)
+    return {"answer": entry.pop("better"), **entry}
 
 
 def _keep_finished(out: Path, file: Path, asked_as: str) -> int:

@@ -72,8 +72,8 @@ class _Set:
 
 def _asked(table: pd.DataFrame, data: TaskData, mode: str) -> tuple[list[Question], np.ndarray]:
     questions = [question_of(row, data.codes) for row in table.itertuples()]
-    told = questions if mode == MODES[0] else [question.without_recipes() for question in questions]
-    return told, (table["better"] == table["ds_a"]).to_numpy()
+    questions_asked = questions if mode == MODES[0] else [question.without_recipes() for question in questions]
+    return questions_asked, (table["better"] == table["ds_a"]).to_numpy()
 
 
 def _read(adviser: LanguageAdviser, sets: Sequence[_Set]) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -88,16 +88,16 @@ class CurveAdviser:
     def _score(self, seen: Mapping[int, float], before: Score | None, about: _Target) -> Score | None:
         if self.epoch in seen:
             return about.reached(seen[self.epoch])
-        told = before is not None and before.decided
+        trusted = before is not None and before.decided
         last = max((epoch for epoch in seen if epoch < self.epoch), default=0)
         if last:
             step = self.model.step(last, self.epoch)
-            middle = step(about.log_odds(seen[last]), before.percentile if told else None)
+            middle = step(about.log_odds(seen[last]), before.percentile if trusted else None)
             return about.expected(middle, step.deviation, True, f"{seen[last]:.1%} were reached after epoch {last}")
         if before is None:
             return None
         step = self.model.step(0, self.epoch)
-        return about.expected(step(about.start(before), None), step.deviation, told, before.reason)
+        return about.expected(step(about.start(before), None), step.deviation, trusted, before.reason)
 
     def _distribution(self, target: str) -> DatasetModel:
         if target in self.recorded.accuracies:

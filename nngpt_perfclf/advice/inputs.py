@@ -43,13 +43,13 @@ def read_question(line: bytes, folder: Path, epoch: int, default_a: Recipe | Non
 
     Raises PerfclfError for whatever is not such a line, naming the field.
     """
-    told = _checked(_parsed(line), _FIELDS, "the question")
+    entry = _checked(_parsed(line), _FIELDS, "the question")
     for name in ("ds_a", "ds_b"):
-        if name not in told:
+        if name not in entry:
             raise PerfclfError(f"the question has no {name}")
-    return Question(_code(told, folder, "the question"), told["ds_a"], told["ds_b"],
-                    _recipe(told, "recipe_a", default_a), _recipe(told, "recipe_b", default_b),
-                    told.get("epoch", epoch))
+    return Question(_code(entry, folder, "the question"), entry["ds_a"], entry["ds_b"],
+                    _recipe(entry, "recipe_a", default_a), _recipe(entry, "recipe_b", default_b),
+                    entry.get("epoch", epoch))
 
 
 def read_candidate(line: bytes, file: Path, number: int, default: Recipe) -> Candidate:
@@ -71,23 +71,23 @@ def read_observation(line: bytes, file: Path, number: int, default: Recipe, epoc
     Raises PerfclfError for whatever is not such a line, naming the line and the field.
     """
     try:
-        told = _checked(_parsed(line), _OBSERVATION, "the outcome")
-        if "accuracy" not in told:
+        entry = _checked(_parsed(line), _OBSERVATION, "the outcome")
+        if "accuracy" not in entry:
             raise PerfclfError("the outcome has no accuracy")
-        dataset = told.get("dataset", target)
+        dataset = entry.get("dataset", target)
         if dataset is None:
             raise PerfclfError("the outcome has no dataset")
-        candidate = _candidate(told, file, number, default)
-        return dataset, Observation(candidate, float(told["accuracy"]), told.get("epoch", epoch))
+        candidate = _candidate(entry, file, number, default)
+        return dataset, Observation(candidate, float(entry["accuracy"]), entry.get("epoch", epoch))
     except PerfclfError as error:
         raise PerfclfError(f"{file}, line {number}: {error}") from error
 
 
-def _candidate(told: dict, file: Path, number: int, default: Recipe) -> Candidate:
-    recipe = _recipe(told, "recipe", default)
+def _candidate(entry: dict, file: Path, number: int, default: Recipe) -> Candidate:
+    recipe = _recipe(entry, "recipe", default)
     recipe_words(recipe)
-    name = told.get("name") or told.get("net") or f"{file.name}:{number}"
-    return Candidate(name, _code(told, file.parent, "the candidate"), recipe)
+    name = entry.get("name") or entry.get("net") or f"{file.name}:{number}"
+    return Candidate(name, _code(entry, file.parent, "the candidate"), recipe)
 
 
 def recipe_of(config: RecipeConfig) -> Recipe:
@@ -104,14 +104,14 @@ def _parsed(line: bytes) -> object:
         raise PerfclfError(f"not a line of JSON: {error}") from error
 
 
-def _code(told: dict, folder: Path, what: str) -> str:
-    if ("net" in told) == ("arch_code" in told):
+def _code(entry: dict, folder: Path, what: str) -> str:
+    if ("net" in entry) == ("arch_code" in entry):
         raise PerfclfError(f"{what} needs either net or arch_code")
-    return told["arch_code"] if "arch_code" in told else read_network(folder / told["net"])
+    return entry["arch_code"] if "arch_code" in entry else read_network(folder / entry["net"])
 
 
-def _recipe(told: dict, name: str, default: Recipe | None) -> Recipe | None:
-    return Recipe(**_checked(told[name], _RECIPE, name)) if name in told else default
+def _recipe(entry: dict, name: str, default: Recipe | None) -> Recipe | None:
+    return Recipe(**_checked(entry[name], _RECIPE, name)) if name in entry else default
 
 
 def _checked(content: object, kinds: dict[str, tuple[type, ...]], what: str) -> dict:

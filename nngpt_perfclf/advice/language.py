@@ -170,13 +170,13 @@ def _adviser(config: Config, own: Config, folder: Path | None, model: LanguageMo
     """The adviser of these parts; one that scores, too, where its templates ask about one side at a time. `own`: the
     configuration that it was trained with."""
     builder = prompt_builder(folder, own, config)
-    told = {"prior": load_prior(folder or PRETRAINED, config.label), **common(config), **more, "model": model,
+    settings = {"prior": load_prior(folder or PRETRAINED, config.label), **common(config), **more, "model": model,
             "builder": builder, "label": config.label, "batch_tokens": config.advice.batch_tokens,
             "computed_with": computed_with(model)}
     if not builder.one_side:
-        return LanguageAdviser(**told)
+        return LanguageAdviser(**settings)
     # An adapter that never saw layers is asked with the code view.
-    return LanguageScorer(**told, profile=config.advice.profile if own.advice.profile == "always" else "never")
+    return LanguageScorer(**settings, profile=config.advice.profile if own.advice.profile == "always" else "never")
 
 
 def computed_with(model: LanguageModel) -> str:

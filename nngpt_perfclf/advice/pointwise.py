@@ -98,12 +98,12 @@ def train(config: Config, out: Path) -> dict:
     from nngpt_perfclf.tasks import TaskData
 
     results = {kind: train_sides(kind, config, out / kind) for kind in _kinds(config)}
-    told = {f"{kind}_{name}": value for kind, result in results.items() for name, value in result.items()
+    figures = {f"{kind}_{name}": value for kind, result in results.items() for name, value in result.items()
             if name != "run"}
     data = TaskData.load(config)
     leave_knowledge(data, out)
-    RunFolder(out).note(manifest(KIND, to_dict(config), data.fingerprint, status="done", result=told))
-    return {"run": str(out), **told}
+    RunFolder(out).note(manifest(KIND, to_dict(config), data.fingerprint, status="done", result=figures))
+    return {"run": str(out), **figures}
 
 
 def _kinds(config: Config) -> tuple[str, ...]:

@@ -71,9 +71,9 @@ def load_trees(kind: str, model: type[TreeModel], config: Config) -> dict:
     """What a TreeAdviser of this kind is made with, by the names of its fields; raises PerfclfError where a file is
     missing or damaged."""
     folder = folder_of(config, kind)
-    told = RunFolder(folder).manifest
-    models = {mode: model(Forest.load(folder / file_of(config.label, mode)), tuple(told["datasets"]), reads)
-              for mode, reads in reads_of(told["reads"]).items()}
+    record = RunFolder(folder).manifest
+    models = {mode: model(Forest.load(folder / file_of(config.label, mode)), tuple(record["datasets"]), reads)
+              for mode, reads in reads_of(record["reads"]).items()}
     return {"name": folder.name, "prior": load_prior(folder, config.label), "models": models, **common(config),
             "weights": load_weights(folder, config.label, TreeAdviser.sources)}
 

@@ -82,9 +82,9 @@ class Definitions:
 
 def parameters(function: ast.FunctionDef) -> list[str]:
     """The names of a function's parameters, in order."""
-    told = function.args
-    starred = [argument for argument in (told.vararg, told.kwarg) if argument]
-    return [argument.arg for argument in [*told.posonlyargs, *told.args, *told.kwonlyargs, *starred]]
+    given = function.args
+    starred = [argument for argument in (given.vararg, given.kwarg) if argument]
+    return [argument.arg for argument in [*given.posonlyargs, *given.args, *given.kwonlyargs, *starred]]
 
 
 def letter(number: int, alphabet: str = "abcdefghijklmnopqr") -> str:

@@ -54,10 +54,10 @@ class Writer:
         return fold_lines(kept[::-1])
 
     def _parameter(self, name: str) -> str:
-        told = self.function.args
-        ordered = [*told.posonlyargs, *told.args]
-        optional = ordered[len(ordered) - len(told.defaults):]
-        pairs = [*zip(optional, told.defaults, strict=True), *zip(told.kwonlyargs, told.kw_defaults, strict=True)]
+        given = self.function.args
+        ordered = [*given.posonlyargs, *given.args]
+        optional = ordered[len(ordered) - len(given.defaults):]
+        pairs = [*zip(optional, given.defaults, strict=True), *zip(given.kwonlyargs, given.kw_defaults, strict=True)]
         defaults = {one.arg: value for one, value in pairs if value is not None}
         written = self.phrases.name(name)
         return f"{written}={self.phrases(defaults[name])}" if name in defaults else written

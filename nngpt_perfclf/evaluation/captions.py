@@ -154,9 +154,9 @@ def outcomes(rows: Sequence[dict]) -> str:
     """What the first and the largest number of outcomes of random candidates give; rows of the mean over datasets."""
     chosen = [row for row in rows if row["policy"] == rows[0]["policy"]]
     first, last = (pick(chosen, key=lambda row: row["outcomes"]) for pick in (min, max))
-    told = f"With {first['outcomes']} outcomes {percent(first['normalized_right'])} of {first['normalized_n']:,} pairs"
-    told = f"{told} are right on the normalized label and "
-    return (f"{told}{percent(first['rank_right'])} on the rank label; with {last['outcomes']} it is "
+    start = f"With {first['outcomes']} outcomes {percent(first['normalized_right'])} of {first['normalized_n']:,} pairs"
+    start = f"{start} are right on the normalized label and "
+    return (f"{start}{percent(first['rank_right'])} on the rank label; with {last['outcomes']} it is "
             f"{percent(last['normalized_right'])} and {percent(last['rank_right'])}.")
 
 

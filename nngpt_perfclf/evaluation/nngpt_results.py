@@ -31,8 +31,8 @@ def accuracy_of(folder: Path) -> float | None:
 def epochs_of(folder: Path) -> int | None:
     """After how many epochs of training the accuracy was measured; None where it is not said."""
     content = _json(folder / RESULT)
-    told = content.get("eval_args") if isinstance(content, dict) else None
-    epochs = told.get("epoch") if isinstance(told, dict) else None
+    arguments = content.get("eval_args") if isinstance(content, dict) else None
+    epochs = arguments.get("epoch") if isinstance(arguments, dict) else None
     return epochs if isinstance(epochs, int) and not isinstance(epochs, bool) and epochs > 0 else None
 
 

@@ -32,10 +32,10 @@ def check_outcomes(config: Config, run: str | None, file: str) -> dict:
     if not found:
         raise PerfclfError(f"{file} has fewer than {LEAST} usable outcomes on every dataset: too few to compare on")
     rng = np.random.default_rng(config.seed)
-    asked, told = load_scorer(name, config), load_scorer(config.scorer, config)
+    new, old = load_scorer(name, config), load_scorer(config.scorer, config)
     shares, weights = [], []
     for dataset, entries in found.items():
-        values = [_values(scorer.score([entry.candidate for entry in entries], dataset)) for scorer in (asked, told)]
+        values = [_values(scorer.score([entry.candidate for entry in entries], dataset)) for scorer in (new, old)]
         shares.append(_concordant(values, entries, rng))
         weights.append(len(entries))
     new, old = np.average(shares, axis=0, weights=weights)

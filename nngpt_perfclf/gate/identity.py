@@ -20,8 +20,8 @@ def identity(adviser: str | Path | object | None, config: Config | None, outcome
     name = _name(adviser, config)
     if not outcomes:
         return name
-    told = repr([(key_of(one.candidate), one.accuracy, one.epoch) for one in outcomes])
-    return f"{name} after {len(outcomes)} outcomes ({hashlib.sha256(told.encode()).hexdigest()[:12]})"
+    listing = repr([(key_of(one.candidate), one.accuracy, one.epoch) for one in outcomes])
+    return f"{name} after {len(outcomes)} outcomes ({hashlib.sha256(listing.encode()).hexdigest()[:12]})"
 
 
 def _name(adviser: str | Path | object | None, config: Config | None) -> str:

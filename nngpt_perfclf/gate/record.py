@@ -202,8 +202,8 @@ class Record:
         try:
             yield
         except sqlite3.Error as error:
-            told = " ".join(str(error).split())[:200]
-            raise PerfclfError(f"the gate's file {self.file or IN_MEMORY}: {told}") from error
+            message = " ".join(str(error).split())[:200]
+            raise PerfclfError(f"the gate's file {self.file or IN_MEMORY}: {message}") from error
 
 
 def _connected(file: Path | None) -> sqlite3.Connection:

@@ -29,9 +29,9 @@ def secret_seed() -> int:
             pass
         finally:
             new.unlink()
-    told = file.read_bytes()
-    digits = told.partition(b" ")[0].decode("ascii", "replace")
-    if _packed(digits) != told:
+    content = file.read_bytes()
+    digits = content.partition(b" ")[0].decode("ascii", "replace")
+    if _packed(digits) != content:
         raise PerfclfError(f"{file} is damaged: delete it, and new test images are drawn")
     return int(digits, 16)
 

@@ -213,8 +213,8 @@ def chances(logits: np.ndarray) -> np.ndarray:
 
 def noise(candidates: Sequence[Candidate], seeds: Sequence[int]) -> np.ndarray:
     """Uniform numbers in [0, 1), (seeds, candidates), which depend on each seed and candidate alone, not on order."""
-    told = (repr((candidate.name, candidate.arch_code, candidate.recipe)).encode() for candidate in candidates)
-    keys = np.array([int.from_bytes(hashlib.sha256(text).digest()[:8]) for text in told], dtype=np.uint64)
+    texts = (repr((candidate.name, candidate.arch_code, candidate.recipe)).encode() for candidate in candidates)
+    keys = np.array([int.from_bytes(hashlib.sha256(text).digest()[:8]) for text in texts], dtype=np.uint64)
     masked = np.array([seed & (2**64 - 1) for seed in seeds], dtype=np.uint64)
     return (_mix(keys[None, :] ^ _mix(masked)[:, None]) >> np.uint64(11)) * 2.0**-53
 

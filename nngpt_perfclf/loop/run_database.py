@@ -166,7 +166,7 @@ class RunDatabase:
             self._connection.execute("UPDATE run SET finished = ?", (time.time(),))
 
     def _begin(self, config: Config) -> None:
-        world, told = world_of(config), json.dumps(to_dict(config), default=str)
+        world, content = world_of(config), json.dumps(to_dict(config), default=str)
         try:
             known = self._connection.execute("SELECT world FROM run").fetchall()
         except sqlite3.OperationalError as error:
@@ -174,7 +174,7 @@ class RunDatabase:
         if not known:
             task = load_task(config.task)
             self._insert("run", [(1, config.loop.kind, task.task, task.metric, config.epoch, world,
-                                  fingerprint(config), told, time.time(), None)])
+                                  fingerprint(config), content, time.time(), None)])
         elif known[0][0] != world:
             raise PerfclfError(f"{self.file} belongs to a loop with another configuration (only "
                                f"loop.{', loop.'.join(TRIED)} may differ): give another out=FOLDER, or repeat its "
@@ -182,7 +182,7 @@ class RunDatabase:
         else:
             with self._guard(), self._connection:
                 self._connection.execute("UPDATE run SET fingerprint = ?, config = ?, finished = NULL",
-                                         (fingerprint(config), told))
+                                         (fingerprint(config), content))
 
     def _all(self, query: str, *values: object) -> list[tuple]:
         with self._guard():
@@ -206,16 +206,16 @@ class RunDatabase:
 
 def fingerprint(config: Config) -> str:
     """Hex digest of all that decides what a loop does: the configuration but for places and processor threads."""
-    told = to_dict(config)
-    told["loop"] = {key: value for key, value in told["loop"].items() if key not in WHERE}
-    return _digest({key: value for key, value in told.items() if key not in ("out", "resume", "threads")})
+    content = to_dict(config)
+    content["loop"] = {key: value for key, value in content["loop"].items() if key not in WHERE}
+    return _digest({key: value for key, value in content.items() if key not in ("out", "resume", "threads")})
 
 
 def world_of(config: Config) -> str:
     """Hex digest of what two loops must share to go on with each other's answers and outcomes."""
-    told = to_dict(config)
-    loop = {key: value for key, value in told["loop"].items() if key not in TRIED + WHERE}
-    return _digest({**{key: told[key] for key in WORLD}, "part": config.evaluate.part, "loop": loop,
+    content = to_dict(config)
+    loop = {key: value for key, value in content["loop"].items() if key not in TRIED + WHERE}
+    return _digest({**{key: content[key] for key in WORLD}, "part": config.evaluate.part, "loop": loop,
                     "confidence": config.advice.confidence, "profile": config.advice.profile})
 
 
@@ -247,15 +247,15 @@ def _state(file: Path) -> tuple[str, float | None] | None:
         connection.close()
 
 
-def _digest(told: dict) -> str:
-    return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:16]
+def _digest(content: dict) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
 def _identity(candidate: Candidate) -> str:
-    told = (candidate.name, candidate.arch_code, candidate.recipe)
+    content = (candidate.name, candidate.arch_code, candidate.recipe)
     if candidate.seen:
-        told += (sorted(candidate.seen.items()),)
-    return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+        content += (sorted(candidate.seen.items()),)
+    return hashlib.sha256(repr(content).encode()).hexdigest()[:16]
 
 
 def _columns(scored: Scored) -> tuple:
@@ -269,6 +269,6 @@ def _columns(scored: Scored) -> tuple:
 
 
 def _with_further(score: Score, further: str) -> Score:
-    told = json.loads(further)
-    accuracy = told.pop("accuracy")
-    return replace(score, **told, accuracy=accuracy and Interval(**accuracy))
+    content = json.loads(further)
+    accuracy = content.pop("accuracy")
+    return replace(score, **content, accuracy=accuracy and Interval(**accuracy))

@@ -91,8 +91,8 @@ class Search:
         seen = self.runs.trained(self.name, self.target, seed) if self.learn else []
         if not seen:
             return ask(self.manager, self.runs, self.adviser, candidates, self.target, faults=self.faults)
-        told = hashlib.sha256(repr(seen).encode()).hexdigest()[:12]
-        return ask(self.manager, self.runs, f"{self.adviser} after {len(seen)} outcomes ({told})", candidates,
+        digest = hashlib.sha256(repr(seen).encode()).hexdigest()[:12]
+        return ask(self.manager, self.runs, f"{self.adviser} after {len(seen)} outcomes ({digest})", candidates,
                    self.target, partial(self.learn, self.target, seen), self.faults)
 
     def _decided(self, candidates: Sequence[Candidate], scored: Sequence[Scored], seed: int) -> list[Decision]:

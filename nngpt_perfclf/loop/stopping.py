@@ -147,9 +147,9 @@ def _chances(values: np.ndarray, deviations: np.ndarray) -> np.ndarray:
 def numbers_of(scores: Sequence[Score | None]) -> tuple[np.ndarray, np.ndarray]:
     """Value and deviation (n,) of decided scores, NaN for all others; a score that does not know its deviation has
     NaN there."""
-    told = [score if score is not None and score.decided else None for score in scores]
-    values = [np.nan if score is None else score.value for score in told]
-    deviations = [np.nan if score is None or score.deviation is None else score.deviation for score in told]
+    opinions = [score if score is not None and score.decided else None for score in scores]
+    values = [np.nan if score is None else score.value for score in opinions]
+    deviations = [np.nan if score is None or score.deviation is None else score.deviation for score in opinions]
     return np.array(values, float), np.array(deviations, float)
 
 

@@ -56,8 +56,8 @@ class Finished:
         self._file(candidate, target).unlink(missing_ok=True)
 
     def _file(self, candidate: Candidate, target: str) -> Path:
-        told = repr((target, candidate.name, candidate.arch_code, candidate.recipe))
-        return self.folder / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.json"
+        identity = repr((target, candidate.name, candidate.arch_code, candidate.recipe))
+        return self.folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:32]}.json"
 
 
 @dataclass(frozen=True)

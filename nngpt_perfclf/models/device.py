@@ -136,8 +136,8 @@ def machine() -> str:
 def _processor() -> str:
     if device_type() == "cuda":
         return torch.cuda.get_device_name()
-    told = Path("/proc/cpuinfo")
-    lines = told.read_text(encoding="utf-8").splitlines() if told.is_file() else []
+    processors = Path("/proc/cpuinfo")
+    lines = processors.read_text(encoding="utf-8").splitlines() if processors.is_file() else []
     kept = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "flags"))][:2]
     return kept[0] + " " + hashlib.sha256("".join(kept).encode()).hexdigest()[:8] if kept else platform.machine()
 

@@ -39,26 +39,26 @@ generate --llm_conf FILE --test_nn 10 --cycles 3 --no-use_agents""")
                         help=f"share of the candidates to train, instead of that in {configuration.name}")
     parser.add_argument("--prompt", default=prompts[0], choices=prompts, help="compare: which prompts")
     parser.add_argument("--dry-run", action="store_true", help="compare: one cycle over three rows")
-    told, rest = parser.parse_known_args(argv)
-    if told.task == "run" and (not rest or rest[0].startswith("-")):
+    arguments, rest = parser.parse_known_args(argv)
+    if arguments.task == "run" and (not rest or rest[0].startswith("-")):
         parser.error("run needs a module, such as run ab.gpt.act.tune.Iterative")
     try:
-        if told.task == "compare":
-            named = {"llm_tune_conf": told.prompt, "nn_gen_conf": told.prompt, "nn_gen_conf_id": key}
-            _tune(tune, {**named, **COMPARE, **(SHORT if told.dry_run else {})}, rest)
+        if arguments.task == "compare":
+            named = {"llm_tune_conf": arguments.prompt, "nn_gen_conf": arguments.prompt, "nn_gen_conf_id": key}
+            _tune(tune, {**named, **COMPARE, **(SHORT if arguments.dry_run else {})}, rest)
         else:
-            _pruned(told, tune, configuration, rest)
+            _pruned(arguments, tune, configuration, rest)
     except PerfclfError as error:
         sys.exit(f"{parser.prog}: {error}")
 
 
-def _pruned(told: argparse.Namespace, tune: str, configuration: Path, rest: Sequence[str]) -> None:
+def _pruned(arguments: argparse.Namespace, tune: str, configuration: Path, rest: Sequence[str]) -> None:
     from nngpt_perfclf.nngpt import wrap
 
-    overrides = [f"loop.keep=[{told.keep}]"] if told.keep else []
-    overrides += [f"nngpt.target={told.target}"] if told.target else []
+    overrides = [f"loop.keep=[{arguments.keep}]"] if arguments.keep else []
+    overrides += [f"nngpt.target={arguments.target}"] if arguments.target else []
     with wrap(configuration, *overrides):
-        if told.task == "generate":
+        if arguments.task == "generate":
             _tune(tune, {}, rest)
         else:
             sys.argv = list(rest)

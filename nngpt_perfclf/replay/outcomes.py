@@ -145,10 +145,10 @@ def _measured(config: Config, folder: Path, pool: Pool, sides: Mapping[str, Side
     scorer.score(pool.candidates, pool.target)
     seconds = (time.perf_counter() - started) / len(pool.candidates)
     found = {}
-    for label, told in sides.items():
-        found |= {f"won {label}": told.won, f"groups {label}": told.groups,
-                  f"alone {label}": _alone(scorer, told, pool.target, label)}
-        found[f"other {label}"] = _of_others(replace(plain, label=label), told)
+    for label, asked in sides.items():
+        found |= {f"won {label}": asked.won, f"groups {label}": asked.groups,
+                  f"alone {label}": _alone(scorer, asked, pool.target, label)}
+        found[f"other {label}"] = _of_others(replace(plain, label=label), asked)
     with progress() as bar:
         for policy in config.loop.policies:
             draws = bar.track(range(config.loop.resamples), description=f"outcomes on {pool.target}, {policy}")
@@ -169,10 +169,10 @@ def _drawn(config: Config, plain: InformedAdviser, pool: Pool, sides: Mapping[st
         seen = order[:count]
         adviser = _told(plain, pool, seen)
         trained = {pool.candidates[place].meta["nn"] for place in seen}
-        for label, told in sides.items():
-            chances = chance_of_more(replace(adviser, label=label).expected(told.own, pool.target),
+        for label, asked in sides.items():
+            chances = chance_of_more(replace(adviser, label=label).expected(asked.own, pool.target),
                                      known[f"other {label}"])
-            chances[np.isin(told.nn, list(trained))] = np.nan
+            chances[np.isin(asked.nn, list(trained))] = np.nan
             found[f"{count} {label}"] = chances
         values = np.array([np.nan if one is None else one.value
                            for one in adviser.corrected(pool.candidates, pool.target)], float)
@@ -232,26 +232,26 @@ def _regret(config: Config, pool: Pool, values: np.ndarray, chosen: np.ndarray, 
     return np.array(figures)
 
 
-def _of_others(adviser: InformedAdviser, told: Sides) -> np.ndarray:
+def _of_others(adviser: InformedAdviser, asked: Sides) -> np.ndarray:
     """How probable each label of the pairs' other sides is (pairs, values)."""
     rows: dict[int, np.ndarray] = {}
-    for dataset in np.unique(told.others):
-        places = np.flatnonzero(told.others == dataset)
-        rows |= zip(places.tolist(), adviser.expected([told.other[place] for place in places], str(dataset)),
+    for dataset in np.unique(asked.others):
+        places = np.flatnonzero(asked.others == dataset)
+        rows |= zip(places.tolist(), adviser.expected([asked.other[place] for place in places], str(dataset)),
                     strict=True)
-    return np.stack([rows[place] for place in range(len(told.others))])
+    return np.stack([rows[place] for place in range(len(asked.others))])
 
 
-def _alone(scorer: Scorer, told: Sides, target: str, label: str) -> np.ndarray:
+def _alone(scorer: Scorer, asked: Sides, target: str, label: str) -> np.ndarray:
     """The scorer's own answers without a model of the dataset: 1 where its score of the target's side is higher."""
     def value(score: Score | None) -> float:
         return np.nan if score is None else score.value if label == "normalized" else score.percentile
 
-    own = np.array([value(one) for one in scorer.score(told.own, target)])
+    own = np.array([value(one) for one in scorer.score(asked.own, target)])
     other = np.empty(len(own))
-    for dataset in np.unique(told.others):
-        places = np.flatnonzero(told.others == dataset)
-        other[places] = [value(one) for one in scorer.score([told.other[place] for place in places], str(dataset))]
+    for dataset in np.unique(asked.others):
+        places = np.flatnonzero(asked.others == dataset)
+        other[places] = [value(one) for one in scorer.score([asked.other[place] for place in places], str(dataset))]
     return np.where(np.isnan(own) | np.isnan(other), 0.5, (own > other) + 0.5 * (own == other))
 
 
@@ -269,5 +269,5 @@ def _check(config: Config) -> None:
 
 def _digest(config: Config) -> str:
     loop = config.loop
-    told = [loop.advisers, loop.policies, loop.keep, loop.outcomes, loop.resamples, config.advice.profile]
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:8]
+    settings = [loop.advisers, loop.policies, loop.keep, loop.outcomes, loop.resamples, config.advice.profile]
+    return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:8]

@@ -81,10 +81,10 @@ def _expected(pools: list[CurvePool], answers: Mapping[str, Mapping[int, list[Sc
     datasets, and the share of candidates in their 80 % interval."""
     reached, expected, inside, within = [], [], [], []
     for curves in pools:
-        told = [(final, given.score.accuracy) for final, given in
+        pairs = [(final, given.score.accuracy) for final, given in
                 zip(curves.accuracy[:, -1], answers[curves.pool.target][epoch], strict=True)
                 if given.score is not None and given.score.accuracy is not None]
-        own = np.array([(final, one.value, one.low <= final <= one.high) for final, one in told], float).reshape(-1, 3)
+        own = np.array([(final, one.value, one.low <= final <= one.high) for final, one in pairs], float).reshape(-1, 3)
         within += [explained(own[:, 0], own[:, 1])] if len(own) else []
         for column, part in zip((reached, expected, inside), own.T, strict=True):
             column += part.tolist()

@@ -42,12 +42,12 @@ def make_app(service: Service) -> FastAPI:
     def answer(content: object, status: int = 200) -> Response:
         return Response(json.dumps(_finite(content)), status, media_type="application/json")
 
-    def told(error: Exception, status: int) -> Response:
+    def in_words(error: Exception, status: int) -> Response:
         return answer({"error": " ".join(str(error).split())}, status)
 
     @app.exception_handler(PerfclfError)
     async def _refused(request: Request, error: PerfclfError) -> Response:
-        return told(error, 422)
+        return in_words(error, 422)
 
     @app.exception_handler(404)
     async def _missing(request: Request, error: Exception) -> Response:
@@ -121,8 +121,8 @@ def make_app(service: Service) -> FastAPI:
 def parsed(content: bytes, model: type[Body], most: int) -> Body:
     """The checked body; raises PerfclfError naming the first fault."""
     try:
-        told = json.loads(content.decode("utf-8"), parse_constant=_no_constant)
-        body = model.model_validate(told)
+        fields = json.loads(content.decode("utf-8"), parse_constant=_no_constant)
+        body = model.model_validate(fields)
     except UnicodeDecodeError as error:
         raise PerfclfError(f"the request is not text in UTF-8: {error.reason} at byte {error.start}") from error
     except ValidationError as error:
