@@ -1,4 +1,4 @@
-"""A key-value store on disk: one table of an SQLite file, which several processes may share."""
+"""A key-value store on disk: one table of an SQLite file, which several processes may share; a row has a checksum."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from nngpt_perfclf.databases import row_sum
 from nngpt_perfclf.types import PerfclfError
 
 _AT_ONCE = 500  # SQLite's limit on variables in one statement was 999 for long
@@ -15,14 +16,14 @@ _AT_ONCE = 500  # SQLite's limit on variables in one statement was 999 for long
 class KeyValueStore:
     """The `table` of `file`: a text called `key`, and the `columns` (name -> SQL type) that are kept by it. `wait`:
     seconds for another process's writing. The file and its folder are made. Every use raises PerfclfError, naming the
-    file, where it cannot be read or written."""
+    file, where it cannot be read or written, or holds another value than was written."""
 
     def __init__(self, file: Path, table: str, key: str, columns: Mapping[str, str], wait: float):
         self.file, self._wait = file, wait
-        self._select = f"SELECT {', '.join((key, *columns))} FROM {table} WHERE {key} IN "
-        self._into = f"INTO {table} VALUES ({', '.join('?' * (1 + len(columns)))})"
+        self._select = f"SELECT {', '.join((key, *columns))}, row_sum FROM {table} WHERE {key} IN "
+        self._into = f"INTO {table} VALUES ({', '.join('?' * (2 + len(columns)))})"
         file.parent.mkdir(parents=True, exist_ok=True)
-        kinds = (f"{key} TEXT PRIMARY KEY", *(f"{name} {kind}" for name, kind in columns.items()))
+        kinds = (f"{key} TEXT PRIMARY KEY", *(f"{name} {kind}" for name, kind in columns.items()), "row_sum INTEGER")
         with self._open() as database:
             database.execute("PRAGMA journal_mode=WAL")
             database.execute(f"CREATE TABLE IF NOT EXISTS {table} ({', '.join(kinds)})")
@@ -34,14 +35,18 @@ class KeyValueStore:
             for start in range(0, len(keys), _AT_ONCE):
                 batch = keys[start:start + _AT_ONCE]
                 rows = database.execute(f"{self._select}({', '.join('?' * len(batch))})", batch)
-                known |= {key: values for key, *values in rows}
+                for *row, written in rows:
+                    if row_sum(*row) != written:
+                        raise self._damaged("a value has another checksum")
+                    known[row[0]] = row[1:]
         return known
 
     def write(self, rows: Iterable[Sequence], replace: bool) -> None:
         """Keep these rows, a key and its values each; `replace`: in place of older ones of their keys, which stay
         otherwise."""
         with self._open() as database:
-            database.executemany(f"INSERT OR {'REPLACE' if replace else 'IGNORE'} {self._into}", rows)
+            database.executemany(f"INSERT OR {'REPLACE' if replace else 'IGNORE'} {self._into}",
+                                 ((*row, row_sum(*row)) for row in rows))
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
@@ -52,8 +57,8 @@ class KeyValueStore:
         except sqlite3.OperationalError as error:  # full disk, no right to write, locked for too long
             raise PerfclfError(f"the cache {self.file}: {error}") from error
         except sqlite3.Error as error:
-            raise self.damaged(str(error)) from error
+            raise self._damaged(str(error)) from error
 
-    def damaged(self, why: str) -> PerfclfError:
+    def _damaged(self, why: str) -> PerfclfError:
         """What to raise where the file holds something else than what was written."""
         return PerfclfError(f"the cache {self.file} is damaged, delete it: {why}")

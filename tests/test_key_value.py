@@ -44,4 +44,15 @@ def test_the_table_is_named_as_asked(tmp_path):
     kept = store(tmp_path)
     with closing(sqlite3.connect(kept.file)) as database:
         (made,) = database.execute("SELECT sql FROM sqlite_master WHERE type = 'table'").fetchone()
-    assert made == "CREATE TABLE kept (name TEXT PRIMARY KEY, seconds REAL, content BLOB)"
+    assert made == "CREATE TABLE kept (name TEXT PRIMARY KEY, seconds REAL, content BLOB, row_sum INTEGER)"
+
+
+@pytest.mark.parametrize("change", ["seconds = 0.2", "content = x'32'", "name = 'b'", "row_sum = NULL"])
+def test_a_value_that_was_changed_is_refused_by_the_name_of_the_file(tmp_path, change):
+    kept = store(tmp_path)
+    kept.write([("a", 1, b"1")], replace=False)
+    assert kept.read(["a"]) == {"a": [1.0, b"1"]}
+    with closing(sqlite3.connect(kept.file)) as database, database:
+        database.execute(f"UPDATE kept SET {change}")
+    with pytest.raises(PerfclfError, match=r"kept\.sqlite is damaged, delete it"):
+        kept.read(["a", "b"])

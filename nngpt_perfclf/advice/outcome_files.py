@@ -8,6 +8,7 @@ from pathlib import Path
 
 from nngpt_perfclf.advice.inputs import read_observation
 from nngpt_perfclf.console import say
+from nngpt_perfclf.databases import check
 from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Recipe
 
 # Datasets with their observations, and complaints about lines that hold none.
@@ -48,9 +49,10 @@ def _from_database(file: Path) -> Found:
     columns = "dataset, nn, epoch, accuracy, lr, momentum, batch, dropout, transform, code"
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            check(connection, file, "a run database of a loop")
             rows = connection.execute(f"SELECT {columns} FROM trial ORDER BY trial").fetchall()
     except sqlite3.DatabaseError as error:
-        raise PerfclfError(f"{file} is no run database of a loop: {str(error).splitlines()[0]}") from error
+        raise PerfclfError(f"{file} is not a run database of a loop: {str(error).splitlines()[0]}") from error
     return [(dataset, Observation(Candidate(name, code, Recipe(lr, momentum, batch, dropout, transform)), accuracy,
                                   epoch))
             for dataset, name, epoch, accuracy, lr, momentum, batch, dropout, transform, code in rows], []

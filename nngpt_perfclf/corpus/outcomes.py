@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nngpt_perfclf.databases import check
 from nngpt_perfclf.types import PerfclfError
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def _read(path: Path) -> pd.DataFrame:
         raise PerfclfError(f"no run database {path}, which corpus.outcomes names")
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
+            check(connection, path, "a run database of a loop")
             rows = pd.read_sql_query(f"SELECT {', '.join(COLUMNS)}, code FROM trial ORDER BY trial", connection)
     except (sqlite3.DatabaseError, pd.errors.DatabaseError) as error:
         raise PerfclfError(f"{path} is not a run database of a loop: {str(error).splitlines()[0]}") from error

@@ -17,30 +17,25 @@ from pathlib import Path
 
 import numpy as np
 
-from nngpt_perfclf.files import torn
+from nngpt_perfclf import databases
 from nngpt_perfclf.gate.decision import Decision, key_of
 from nngpt_perfclf.gate.quality import LOOKED_BACK, Quality
 from nngpt_perfclf.gate.threshold import WINDOW
 from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Recipe
 
-IN_MEMORY = ":memory:"
-WAIT = 30.0  # seconds for another process's transaction
-APPLICATION, VERSION = 0x6E706761, 1  # mark the file as a gate's, and the layout of its tables
 BROKEN, UNDECIDED, FIRST, EXPLORED, SCORED = "broken", "undecided", "first", "explored", "scored"
 WITH_SCORE = (FIRST, EXPLORED, SCORED)
 _WITH_SCORE = f"kind IN {WITH_SCORE}"
 _SCHEMA = f"""
 CREATE TABLE stream (target TEXT PRIMARY KEY, balance REAL NOT NULL DEFAULT 0, hit_rate REAL, correlation REAL,
-    warning TEXT NOT NULL DEFAULT '');
+    warning TEXT NOT NULL DEFAULT '', row_sum INTEGER);
 CREATE TABLE decision (id INTEGER PRIMARY KEY, target TEXT NOT NULL, candidate TEXT NOT NULL, name TEXT NOT NULL,
     adviser TEXT NOT NULL, kind TEXT NOT NULL, score REAL, tie REAL NOT NULL, threshold REAL, train INTEGER NOT NULL,
-    reason TEXT NOT NULL, decided REAL NOT NULL, UNIQUE (target, candidate));
+    reason TEXT NOT NULL, decided REAL NOT NULL, row_sum INTEGER, UNIQUE (target, candidate));
 CREATE INDEX recent ON decision (target, adviser, id) WHERE {_WITH_SCORE};
 CREATE TABLE outcome (number INTEGER PRIMARY KEY, target TEXT NOT NULL, candidate TEXT NOT NULL, name TEXT NOT NULL,
     code BLOB NOT NULL, recipe TEXT NOT NULL, accuracy REAL, epoch INTEGER NOT NULL, reported REAL NOT NULL,
-    UNIQUE (target, candidate));
-PRAGMA application_id = {APPLICATION};
-PRAGMA user_version = {VERSION};
+    row_sum INTEGER, UNIQUE (target, candidate));
 """
 
 
@@ -62,8 +57,7 @@ class Record:
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._process = 0
-        with self._guard():
-            self._open()
+        self._open()
 
     def __getstate__(self) -> dict:
         self._check_movable()
@@ -81,7 +75,7 @@ class Record:
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """No other thread or process decides or reports meanwhile; all of it is written, or nothing."""
-        with self._lock, self._guard():
+        with self._lock, databases.named(self.file, "the gate's file"):
             connection = self._open()
             connection.execute("BEGIN IMMEDIATE")
             try:
@@ -182,7 +176,7 @@ class Record:
         return self._all("SELECT coalesce(max(id), 0) FROM decision")[0][0]
 
     def _all(self, query: str, *values: object) -> list[tuple]:
-        with self._lock, self._guard():
+        with self._lock, databases.named(self.file, "the gate's file"):
             return self._open().execute(query, values).fetchall()
 
     def _open(self) -> sqlite3.Connection:
@@ -190,53 +184,14 @@ class Record:
         if self._connection is None or self._process != os.getpid():
             if self._connection is not None:
                 self._check_movable()
-            self._connection, self._process = _connected(self.file), os.getpid()
+            self._connection = databases.connect(self.file, _SCHEMA, "a gate's file", isolation_level=None,
+                                                 check_same_thread=False)
+            self._process = os.getpid()
         return self._connection
 
     def _check_movable(self) -> None:
         if self.file is None:
             raise PerfclfError("a gate without a file cannot go to another process: give it file=…")
-
-    @contextmanager
-    def _guard(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            message = " ".join(str(error).split())[:200]
-            raise PerfclfError(f"the gate's file {self.file or IN_MEMORY}: {message}") from error
-
-
-def _connected(file: Path | None) -> sqlite3.Connection:
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
-    connection = sqlite3.connect(file or IN_MEMORY, timeout=WAIT, isolation_level=None, check_same_thread=False)
-    try:
-        connection.execute("PRAGMA journal_mode=WAL")
-        # Safe against a killed process; a power failure may cost the last decisions, not the file.
-        connection.execute("PRAGMA synchronous=NORMAL")
-        connection.execute("BEGIN IMMEDIATE")
-        if not connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]:
-            for statement in _SCHEMA.strip().split(";\n"):
-                connection.execute(statement)
-        connection.commit()
-        _check(connection, file)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _check(connection: sqlite3.Connection, file: Path | None) -> None:
-    """Raise PerfclfError for the database of another program, of another version, or a damaged one."""
-    header = [connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("application_id", "user_version")]
-    if header[0] != APPLICATION:
-        raise PerfclfError(f"{file} is not a gate's file but another database")
-    if header[1] != VERSION:
-        raise PerfclfError(f"{file} was written by another version (layout {header[1]}): name another file")
-    if file is not None and torn(file):
-        raise PerfclfError(f"{file} is damaged: it was cut off")
-    if (fault := connection.execute("PRAGMA quick_check(1)").fetchone()[0]) != "ok":
-        raise PerfclfError(f"{file} is damaged: {' '.join(fault.split())}")
 
 
 def _text(words: str) -> str:

@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from nngpt_perfclf import databases
 from nngpt_perfclf.config import Config, to_dict
-from nngpt_perfclf.files import torn
 from nngpt_perfclf.tasks import load_task
 from nngpt_perfclf.types import Candidate, Interval, Outcome, PerfclfError, Recipe, Score
 
@@ -28,18 +28,20 @@ WHERE = ("executor", "workers", "gpus")
 WORLD = ("task", "epoch", "label", "seed", "datasets", "template", "code_only_template", "code_view", "code_tokens",
          "corpus", "split", "model")
 _SCHEMA = """
-CREATE TABLE IF NOT EXISTS run (id INTEGER PRIMARY KEY CHECK (id = 1), kind TEXT, task TEXT, metric TEXT,
-    epoch INTEGER, world TEXT, fingerprint TEXT, config TEXT, started REAL, finished REAL);
-CREATE TABLE IF NOT EXISTS proposal (target TEXT, seed INTEGER, position INTEGER, name TEXT, code TEXT, recipe TEXT,
-    meta TEXT, PRIMARY KEY (target, seed, position));
-CREATE TABLE IF NOT EXISTS score (adviser TEXT, target TEXT, candidate TEXT, value REAL, percentile REAL, low REAL,
+CREATE TABLE run (id INTEGER PRIMARY KEY CHECK (id = 1), kind TEXT, task TEXT, metric TEXT,
+    epoch INTEGER, world TEXT, fingerprint TEXT, config TEXT, started REAL, finished REAL,
+    row_sum INTEGER);
+CREATE TABLE proposal (target TEXT, seed INTEGER, position INTEGER, name TEXT, code TEXT, recipe TEXT,
+    meta TEXT, row_sum INTEGER, PRIMARY KEY (target, seed, position));
+CREATE TABLE score (adviser TEXT, target TEXT, candidate TEXT, value REAL, percentile REAL, low REAL,
     high REAL, decided INTEGER, further TEXT, reason TEXT, seconds REAL, broken INTEGER,
-    PRIMARY KEY (adviser, target, candidate));
-CREATE TABLE IF NOT EXISTS decision (search TEXT, seed INTEGER, name TEXT, position INTEGER, kept INTEGER, score REAL,
-    reason TEXT, PRIMARY KEY (search, seed, name));
-CREATE TABLE IF NOT EXISTS outcome (target TEXT, candidate TEXT, name TEXT, accuracy REAL, seconds REAL,
-    failure TEXT, trained REAL, code TEXT, recipe TEXT, PRIMARY KEY (target, candidate));
-CREATE VIEW IF NOT EXISTS trial AS
+    row_sum INTEGER, PRIMARY KEY (adviser, target, candidate));
+CREATE TABLE decision (search TEXT, seed INTEGER, name TEXT, position INTEGER, kept INTEGER, score REAL,
+    reason TEXT, row_sum INTEGER, PRIMARY KEY (search, seed, name));
+CREATE TABLE outcome (target TEXT, candidate TEXT, name TEXT, accuracy REAL, seconds REAL,
+    failure TEXT, trained REAL, code TEXT, recipe TEXT, row_sum INTEGER,
+    PRIMARY KEY (target, candidate));
+CREATE VIEW trial AS
     SELECT run.task AS task, target AS dataset, run.metric AS metric, name AS nn, run.epoch AS epoch, accuracy,
            seconds AS duration, recipe ->> 'lr' AS lr, recipe ->> 'momentum' AS momentum, recipe ->> 'batch' AS batch,
            recipe ->> 'dropout' AS dropout, recipe ->> 'transform' AS transform,
@@ -72,22 +74,8 @@ class RunDatabase:
     """One loop's record. The view `trial` gives what local training found, as rows of the corpus with their code."""
 
     def __init__(self, file: Path, config: Config):
-        file.parent.mkdir(parents=True, exist_ok=True)
         self.file = file
-        try:
-            self._connection = sqlite3.connect(file, timeout=30)
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            # Safe against a killed process; a power failure may cost the last events, not the file.
-            self._connection.execute("PRAGMA synchronous=NORMAL")
-            self._connection.executescript(_SCHEMA)
-            fault = self._connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-        except sqlite3.OperationalError as error:  # full disk, no right to write, locked for too long
-            raise PerfclfError(f"the run database {file}: {error}") from error
-        except sqlite3.DatabaseError as error:
-            raise PerfclfError(f"{file} is not a run database: {error}") from error
-        fault = "it was cut off" if torn(file) else fault
-        if fault != "ok":
-            raise PerfclfError(f"{file} is damaged: {' '.join(fault.split())}")
+        self._connection = databases.connect(file, _SCHEMA, "a run database")
         self._begin(config)
 
     def __enter__(self) -> RunDatabase:
@@ -167,10 +155,7 @@ class RunDatabase:
 
     def _begin(self, config: Config) -> None:
         world, content = world_of(config), json.dumps(to_dict(config), default=str)
-        try:
-            known = self._connection.execute("SELECT world FROM run").fetchall()
-        except sqlite3.OperationalError as error:
-            raise PerfclfError(f"{self.file} was written by another version: give another out=FOLDER") from error
+        known = self._all("SELECT world FROM run")
         if not known:
             task = load_task(config.task)
             self._insert("run", [(1, config.loop.kind, task.task, task.metric, config.epoch, world,
@@ -201,7 +186,7 @@ class RunDatabase:
         """One transaction. A row that stands already is an error: nothing is done twice."""
         if rows:
             with self._guard(), self._connection:
-                self._connection.executemany(f"INSERT INTO {table} VALUES ({', '.join('?' * len(rows[0]))})", rows)
+                self._connection.executemany(f"INSERT INTO {table} VALUES ({'?, ' * len(rows[0])}NULL)", rows)
 
 
 def fingerprint(config: Config) -> str:

@@ -48,7 +48,7 @@ def test_a_missing_file_and_one_that_is_no_database_are_one_clear_error(tmp_path
     with pytest.raises(PerfclfError, match="no file of outcomes"):
         read_outcomes(tmp_path / "none.jsonl", 1)
     (tmp_path / "x.sqlite").write_text("no database")
-    with pytest.raises(PerfclfError, match="no run database"):
+    with pytest.raises(PerfclfError, match="not a run database"):
         read_outcomes(tmp_path / "x.sqlite", 1)
 
 

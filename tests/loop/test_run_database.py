@@ -68,7 +68,7 @@ def test_a_later_command_may_try_more_on_the_same_candidates(tmp_path):
 def test_what_another_version_wrote_is_refused(tmp_path):
     with closing(sqlite3.connect(tmp_path / FILE)) as old, old:
         old.execute("CREATE TABLE run (id INTEGER, fingerprint TEXT)")
-    with pytest.raises(PerfclfError, match="written by another version"):
+    with pytest.raises(PerfclfError, match="another version wrote it"):
         RunDatabase(tmp_path / FILE, load_config())
 
 
