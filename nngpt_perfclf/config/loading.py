@@ -53,7 +53,7 @@ def load_config(file: str | Path | None = None, overrides: list[str] | tuple[str
     if values is not None:
         layers.append(values)
     if file is not None:
-        layers.append(_read(Path(file)))
+        layers.append(_from_file(Path(file)))
     pairs = [_split(word) for word in overrides]
     layers += [load_choice("protocol", value) for key, value in pairs if key == "protocol"]
     # A protocol may itself pick a model; what the user picks is merged after it and wins.
@@ -102,6 +102,23 @@ def load_choice(group: str, name: str) -> dict:
 def to_dict(config: Config) -> dict:
     """The configuration as plain nested dicts, as it is recorded in run folders."""
     return asdict(config)
+
+
+def _from_file(path: Path) -> dict:
+    """The user's file; what is wrong in it is told with its name."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    content = _read(path)
+    try:
+        content = _with_groups(content)
+        _check_keys(content, Config, "")
+        OmegaConf.merge(_unlocked(Config), content)
+    except OmegaConfBaseException as error:
+        raise PerfclfError(f"{path}: {_reason(error)}") from error
+    except PerfclfError as error:
+        raise PerfclfError(f"{path}: {error}") from error
+    return content
 
 
 def _read(path: Path) -> dict:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
+from safetensors import SafetensorError
 
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.files import read_json, write_json
@@ -53,6 +56,19 @@ def save_adapter(network, folder: Path, score: dict, base: str) -> None:
     write_json(unfinished / "score.json", score)
     shutil.rmtree(folder, ignore_errors=True)
     unfinished.rename(folder)
+
+
+@contextmanager
+def writing_to(out: Path) -> Iterator[None]:
+    """What PyTorch and safetensors raise for a file that cannot be written becomes a PerfclfError with the folder."""
+    try:
+        yield
+    except SafetensorError as error:
+        raise PerfclfError(f"cannot write to {out}: {error}") from error
+    except RuntimeError as error:
+        if "PytorchStreamWriter" not in str(error) and "iostream error" not in str(error):
+            raise
+        raise PerfclfError(f"cannot write to {out}: {str(error).splitlines()[0]}") from error
 
 
 def _lora_state(network) -> dict[str, torch.Tensor]:

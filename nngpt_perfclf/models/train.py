@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,16 +12,14 @@ import numpy as np
 import pandas as pd
 import torch
 from datasets import Dataset
-from safetensors import SafetensorError
 from transformers import PrinterCallback, TrainerCallback
-from transformers.trainer_utils import get_last_checkpoint
 from trl import SFTConfig
 
 from nngpt_perfclf import processes
 from nngpt_perfclf.budget import Work, announcement, calibrating
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress, say
-from nngpt_perfclf.models.adapter import save_adapter, with_adapter
+from nngpt_perfclf.models.adapter import save_adapter, with_adapter, writing_to
 from nngpt_perfclf.models.device import resolve
 from nngpt_perfclf.models.encoder import prompt_tokens
 from nngpt_perfclf.models.language import LanguageModel
@@ -44,6 +41,7 @@ from nngpt_perfclf.tasks import question_of
 from nngpt_perfclf.types import PerfclfError, Question
 
 AT_ONCE = 64  # lessons whose neighbours are looked up together
+CHECKED = "checked"  # marks a checkpoint that is complete and was measured
 
 
 @dataclass(frozen=True)
@@ -75,25 +73,12 @@ def fine_tune(model: LanguageModel, builder: PromptBuilder, material: Material, 
                      f"{work.train:,.0f} tokens to learn from at {rates.train:,.0f} a second, "
                      f"{work.read:,.0f} to read on validation at {rates.read:,.0f}"))
     trainer = make_trainer(model, rows, config, out, [watch])
-    with _writing_to(out):
+    with writing_to(out):
         result = trainer.train(resume_from_checkpoint=checkpoint)
         watch.finish()
     return {"rows": len(rows), "labels": sum(len(lesson.pairs) for lesson in material.lessons),
             "steps": trainer.state.global_step, "loss": result.training_loss,
             "seconds": round(result.metrics["train_runtime"], 1), **watch.best}
-
-
-@contextmanager
-def _writing_to(out: Path) -> Iterator[None]:
-    """What PyTorch and safetensors raise for a file that cannot be written becomes a PerfclfError with the folder."""
-    try:
-        yield
-    except SafetensorError as error:
-        raise PerfclfError(f"cannot write to {out}: {error}") from error
-    except RuntimeError as error:
-        if "PytorchStreamWriter" not in str(error) and "iostream error" not in str(error):
-            raise
-        raise PerfclfError(f"cannot write to {out}: {str(error).splitlines()[0]}") from error
 
 
 def _work(rows: Sequence[dict], watch: Watch, material: Material, config: Config) -> Work:
@@ -235,8 +220,14 @@ class Watch(TrainerCallback):
             self._write({"step": state.global_step, "epoch": round(state.epoch, 4), "loss": float(logs["loss"])})
 
     def on_save(self, args, state, control, **_):
-        if not self.prompts or not state.is_world_process_zero:
+        if not state.is_world_process_zero:
             return
+        if self.prompts:
+            self._check(state)
+        (Path(args.output_dir) / f"checkpoint-{state.global_step}" / CHECKED).touch()
+
+    def _check(self, state) -> None:
+        """Measure on validation, and keep the adapter where it is the best so far."""
         self.model.network.eval()
         scores = self.model.score(self.prompts, self.config.advice.batch_tokens)
         log_odds = self.config.train.lm_weight * scores + self.offset
@@ -273,10 +264,12 @@ def _read_best(out: Path) -> dict:
 
 
 def _checkpoint(out: Path, config: Config) -> str | None:
-    found = get_last_checkpoint(str(out / "checkpoints")) if (out / "checkpoints").is_dir() else None
+    """The last checkpoint that is complete and was measured: a killed run leaves half of one."""
     if (out / "adapter").is_dir() and not config.resume:
         raise PerfclfError(f"{out} already holds a run: name another out=, or go on with resume=true")
-    return found if config.resume else None
+    found = [file.parent for file in (out / "checkpoints").glob(f"checkpoint-*/{CHECKED}")]
+    last = max(found, key=lambda folder: int(folder.name.partition("-")[2]), default=None)
+    return str(last) if config.resume and last else None
 
 
 def sft_config(config: Config, out: Path) -> SFTConfig:

@@ -138,7 +138,8 @@ def test_the_null_adviser_can_be_named_although_yaml_has_a_null(word):
 
 @pytest.mark.parametrize(("content", "word"), [
     (None, "no configuration file"), ("a: [", "not valid YAML"), ("- 1", "keys and values"), ("model: 3", "is a group"),
-    ("epohc: 2", "did you mean epoch")])
+    ("epohc: 2", r"mine\.yaml: .*did you mean epoch"), ("epoch: x", r"mine\.yaml: .*epoch"),
+    ("loop: locla", r"mine\.yaml: .*did you mean local")])
 def test_a_file_that_cannot_be_used_is_named_or_explained(tmp_path, content, word):
     file = tmp_path / "mine.yaml"
     if content is not None:

@@ -12,6 +12,7 @@ from safetensors import SafetensorError
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.models import train as training
+from nngpt_perfclf.models.adapter import writing_to
 from nngpt_perfclf.models.language import load
 from nngpt_perfclf.models.rows import Lesson, soft_labels
 from nngpt_perfclf.models.train import Material, build_rows, fine_tune
@@ -90,6 +91,8 @@ def test_a_stopped_run_goes_on_from_its_last_checkpoint(tiny_folder, tmp_path, m
     with pytest.raises(StopHereError):
         fine_tune(load(tiny_folder, precision="float32"), builder, material, config, stopped)
     monkeypatch.setattr(training.Watch, "on_step_end", real)
+    # What a full disk or a kill leaves: a checkpoint that is half written.
+    (stopped / "checkpoints" / "checkpoint-6").mkdir()
     model, config = load(tiny_folder, precision="float32"), replace(config, resume=True)
     resumed = fine_tune(model, builder, material, config, stopped)
     assert resumed["steps"] == whole["steps"]
@@ -156,5 +159,5 @@ def test_targets_say_who_won_and_how_clearly():
     (RuntimeError("shapes do not fit"), RuntimeError)])
 def test_a_full_disk_is_named_and_a_mistake_is_not_hidden(tmp_path, error, kind):
     with pytest.raises(kind, match="cannot write to" if kind is PerfclfError else "do not fit"):  # noqa: SIM117
-        with training._writing_to(tmp_path):
+        with writing_to(tmp_path):
             raise error
