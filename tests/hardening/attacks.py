@@ -18,7 +18,7 @@ from nngpt_perfclf.profiling.pool import Pool, Task
 from nngpt_perfclf.sandbox import process as sandbox
 from nngpt_perfclf.types import Candidate, Recipe
 
-SMALL = sandbox.Limits(seconds=8, memory=0.4, output=1 << 16)
+SMALL = sandbox.Limits(seconds=8, memory=0.8, output=1 << 16)
 LARGE = sandbox.Limits(seconds=180, memory=4)
 LUCK = 0.3  # no network that does not learn gets so far on 512 images of 8 or 10 classes
 

@@ -10,6 +10,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from nngpt_perfclf.config import load_config
+
+# The made-up networks cannot be built, and would all be broken.
+NOT_BUILT = load_config(overrides=["advice.profile=never"])
 FOLDER = Path(os.environ.get("HARDENING", ".hardening"))
 SHOWN_EVERY = 10.0  # seconds
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pandas as pd
+from cases import NOT_BUILT
 from little_world import SETTINGS, little_corpus, made_structures
 from loop_world import World
 from made_scorers import ByRate, candidate
@@ -159,7 +160,7 @@ def looped(folder: Path) -> object:
 
 
 def decide(folder: Path) -> None:
-    with Gate("svhn", adviser=ByRate(), file=folder / "gate.sqlite", keep=0.3) as gate:
+    with Gate("svhn", adviser=ByRate(), file=folder / "gate.sqlite", keep=0.3, config=NOT_BUILT) as gate:
         for place in range(CANDIDATES):
             one = candidate(place * 7919 % 1000 / 1000, place)
             if gate.should_train(one).train:
@@ -167,7 +168,7 @@ def decide(folder: Path) -> None:
 
 
 def decided(folder: Path) -> object:
-    with Gate("svhn", adviser=ByRate(), file=folder / "gate.sqlite", keep=0.3) as gate:
+    with Gate("svhn", adviser=ByRate(), file=folder / "gate.sqlite", keep=0.3, config=NOT_BUILT) as gate:
         rows = [(row["name"], row["train"], row["score"], row["threshold"]) for row in gate.record.decisions(0, 10**6)]
         return hashlib.sha256(repr((rows, gate.record.observations("svhn"))).encode()).hexdigest()
 
@@ -193,7 +194,7 @@ def prune_slowly(folder: Path) -> None:
         return moved(path, aim)
 
     with patch.object(Path, "rename", slow):
-        prune(load_config(), folder / "epoch" / "A0", "svhn", 0.5, asker=ask)
+        prune(NOT_BUILT, folder / "epoch" / "A0", "svhn", 0.5, asker=ask)
 
 
 def pruned(folder: Path) -> object:

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
-from cases import Cases
+from cases import NOT_BUILT, Cases
 from loop_world import make_candidates, score_for
 
 from nngpt_perfclf import rank
@@ -104,7 +104,7 @@ def by_loop(answer, folder: Path) -> list:
 
 
 def by_gate(answer, folder: Path) -> list:
-    with Gate("svhn", adviser=Rubbish(answer), file=folder / "gate.sqlite") as gate:
+    with Gate("svhn", adviser=Rubbish(answer), file=folder / "gate.sqlite", config=NOT_BUILT) as gate:
         decisions = gate.decide(make_candidates(COUNT))
     refused = [one for one in decisions if not one.train and one.score is None]
     assert not refused, "a candidate is refused without a score"
@@ -112,7 +112,7 @@ def by_gate(answer, folder: Path) -> list:
 
 
 def by_rank(answer, folder: Path) -> list:
-    rows = rank(make_candidates(COUNT), "svhn", Rubbish(answer))
+    rows = rank(make_candidates(COUNT), "svhn", Rubbish(answer), NOT_BUILT)
     assert not any(row.status == "broken" for row in rows), "a candidate is called broken"
     return rows
 
