@@ -14,9 +14,10 @@ from nngpt_perfclf import Candidate, Gate
 
 
 def optimize(study: optuna.Study, gate: Gate, candidate_of: Callable[[Trial], Candidate],
-             train: Callable[[Candidate], float], n_trained: int, n_asked: int = 1000) -> int:
+             train: Callable[[Candidate, Trial], float], n_trained: int, n_asked: int = 1000) -> int:
     """Run the study until `n_trained` candidates were trained or `n_asked` were proposed; returns how many were asked
-    about. `candidate_of` suggests a network and its recipe, `train` gives its accuracy in 0..1."""
+    about. `candidate_of` suggests a network and its recipe, `train` gives its accuracy in 0..1 or raises TrialPruned
+    where the study's pruner stops it."""
     asked = trained = 0
     while trained < n_trained and asked < n_asked:
         trial = study.ask()
@@ -27,8 +28,12 @@ def optimize(study: optuna.Study, gate: Gate, candidate_of: Callable[[Trial], Ca
         if not decision.train:
             study.tell(trial, state=TrialState.FAIL)
             continue
-        accuracy = train(candidate)
-        study.tell(trial, accuracy)
-        gate.report(candidate, accuracy)
         trained += 1
+        try:
+            accuracy = train(candidate, trial)
+        except optuna.TrialPruned:
+            study.tell(trial, state=TrialState.PRUNED)
+        else:
+            study.tell(trial, accuracy)
+            gate.report(candidate, accuracy)
     return asked

@@ -24,11 +24,12 @@ if TYPE_CHECKING:
     from nngpt_perfclf.advice.registry import load_advisor
     from nngpt_perfclf.gate.decision import Decision
     from nngpt_perfclf.gate.gate import Gate
+    from nngpt_perfclf.loop.early_stopping import EarlyStopping
 
 __version__ = "0.2.0"
-__all__ = ["Advice", "AdviserSpec", "Candidate", "Decision", "Gate", "Interval", "Observation", "Outcome",
-           "PerfclfError", "Question", "Ranked", "Recipe", "Score", "advise", "hookimpl", "load_advisor", "rank",
-           "score", "select"]
+__all__ = ["Advice", "AdviserSpec", "Candidate", "Decision", "EarlyStopping", "Gate", "Interval", "Observation",
+           "Outcome", "PerfclfError", "Question", "Ranked", "Recipe", "Score", "advise", "hookimpl", "load_advisor",
+           "rank", "score", "select"]
 
 
 def __getattr__(name: str):
@@ -49,4 +50,8 @@ def __getattr__(name: str):
         from nngpt_perfclf.gate.decision import Decision
 
         return Decision
+    if name == "EarlyStopping":
+        from nngpt_perfclf.loop.early_stopping import EarlyStopping
+
+        return EarlyStopping
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

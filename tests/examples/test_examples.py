@@ -33,6 +33,12 @@ def test_asking_from_python_answers_each_question(tmp_path):
     assert asked == [f"cifar-10 or {other}" for other in ("cifar-100", "mnist", "svhn")]
 
 
+def test_training_stops_early_in_a_plain_loop(tmp_path):
+    *trained, last = run(EXAMPLES / "stop_early.py", cwd=tmp_path).strip().splitlines()
+    assert len(trained) == 8
+    assert sum("after epoch 5" in line for line in trained) == int(last.split()[0]) < 8
+
+
 @pytest.fixture(scope="module")
 def demo(plan, tmp_path_factory):
     """The demo with a tiny model; its commands run in this process."""
