@@ -20,16 +20,18 @@ MODULE_OF = {"scikit-learn": "sklearn"}
 COME_ALONG = {"tokenizers"}
 BARE = textwrap.dedent("""
     import sys
-    from importlib.abc import MetaPathFinder
     from nngpt_perfclf.extras import EXTRAS
 
-    class Uninstalled(MetaPathFinder):
+    class Without:
         names = {module for modules in EXTRAS.values() for module in modules}
+        def __init__(self, finder):
+            self.finder = finder
         def find_spec(self, name, path=None, target=None):
-            if name.partition(".")[0] in self.names:
-                raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+            return None if name.partition(".")[0] in self.names else self.finder.find_spec(name, path, target)
+        def __getattr__(self, name):
+            return getattr(self.finder, name)
 
-    sys.meta_path.insert(0, Uninstalled())
+    sys.meta_path[:] = map(Without, sys.meta_path)
     from nngpt_perfclf.cli import main
     sys.exit(main(sys.argv[1:]))
 """)
