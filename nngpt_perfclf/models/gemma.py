@@ -13,6 +13,7 @@ import torch
 from torch.nn.functional import embedding, gelu, linear
 
 from nngpt_perfclf.files import read_json
+from nngpt_perfclf.models.agreement import shapes_of
 from nngpt_perfclf.models.reading import Group, attend_groups
 
 WEIGHTS, ADAPTER = "model.safetensors", "adapter_model.safetensors"
@@ -86,6 +87,10 @@ class Gemma:
     @property
     def window(self) -> int:
         return self.config["sliding_window"]
+
+    @property
+    def shapes(self) -> str:
+        return shapes_of(sorted(self.weights.items()), f"gemma {self.config}")
 
     def prefix(self, ids: Sequence[int]) -> list[tuple[torch.Tensor, torch.Tensor]]:
         kept: list[tuple[torch.Tensor, torch.Tensor]] = []

@@ -11,6 +11,7 @@ import torch
 from transformers import AttentionInterface
 from transformers.cache_utils import Cache
 
+from nngpt_perfclf.models.agreement import shapes_of
 from nngpt_perfclf.models.reading import Group, attend_groups
 from nngpt_perfclf.types import PerfclfError
 
@@ -36,6 +37,10 @@ class Hosted:
     @property
     def window(self) -> int | None:
         return getattr(self.causal.config, "sliding_window", None)
+
+    @property
+    def shapes(self) -> str:
+        return shapes_of(self.causal.named_parameters(), self.causal.config.to_json_string())
 
     def prefix(self, ids: Sequence[int]) -> list[tuple[torch.Tensor, torch.Tensor]]:
         decoder = self.causal.get_decoder()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ import torch
 
 from nngpt_perfclf import checksums
 from nngpt_perfclf.models import gemma
+from nngpt_perfclf.models.agreement import remembered
 from nngpt_perfclf.models.device import device_type, resolve
 from nngpt_perfclf.models.encoder import Asked, Encoder
 from nngpt_perfclf.models.reading import KEYS, TILES, Decoder, Group, agreed_tile, attention_agrees, prefix_of, read
@@ -106,17 +107,17 @@ class LanguageModel:
                 found += [(tries_of([questions[member]])[width][0], [member]) for member in members]
         return found
 
-    @torch.inference_mode()
     def _tile(self) -> int | None:
-        threads = torch.get_num_threads()
-        if threads not in self._agreed:
-            self._agreed[threads] = agreed_tile(self.decoder)
-        return self._agreed[threads]
+        return self._found(lambda: agreed_tile(self.decoder) or 0) or None
 
     def _attention_agrees(self, length: int, width: int, tile: int) -> bool:
-        key = (torch.get_num_threads(), length, width, tile)
+        return bool(self._found(lambda: attention_agrees(self.decoder, length, width, tile), length, width, tile))
+
+    @torch.inference_mode()
+    def _found(self, find: Callable[[], int], *asked: int) -> int:
+        key = (torch.get_num_threads(), *asked)
         if key not in self._agreed:
-            self._agreed[key] = attention_agrees(self.decoder, length, width, tile)
+            self._agreed[key] = remembered(find, self.decoder.shapes, asked)
         return self._agreed[key]
 
 

@@ -74,11 +74,12 @@ class Group:
 
 class Decoder(Protocol):
     """A causal language model without its output layer. `window`: tokens that a sliding layer sees, None where there is
-    no sliding layer."""
+    no sliding layer. `shapes`: a digest of what decides how its products are computed."""
 
     device: torch.device
     dtype: torch.dtype
     window: int | None
+    shapes: str
 
     def prefix(self, ids: Sequence[int]) -> Sequence[tuple[torch.Tensor, torch.Tensor]]:
         """The keys and values of the tokens by layer, each (heads, tokens, width); of a sliding layer the last ones."""
