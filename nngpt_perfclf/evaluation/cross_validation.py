@@ -8,8 +8,9 @@ networks of different folds may be more alike.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,9 @@ import pandas as pd
 from nngpt_perfclf.advice.pairwise import PairModel, fit_pair_model
 from nngpt_perfclf.advice.prior import PairPrior
 from nngpt_perfclf.advice.tree_models import DRAWS
+from nngpt_perfclf.budget import announcement, measured_rate
 from nngpt_perfclf.config import Config
-from nngpt_perfclf.console import progress
+from nngpt_perfclf.console import progress, say
 from nngpt_perfclf.evaluation.comparison import group_interval
 from nngpt_perfclf.evaluation.metrics import hits, rate
 from nngpt_perfclf.evaluation.predict import write_parquet
@@ -29,6 +31,7 @@ from nngpt_perfclf.run_folder import RunFolder, manifest
 from nngpt_perfclf.tasks import TaskData, folds_of_pairs, make_pairs, question_of
 from nngpt_perfclf.types import PerfclfError
 
+SAMPLE = (1000, 16_000)  # the least and the most pairs that trees are fitted on to measure how fast
 PRIOR, READS = "prior", ("code", "recipe", "both")
 # Label and trial of each side. The best trial's recipe was selected by its accuracy, so no predictor may read it.
 TARGETS = (("normalized", "random"), ("rank", "random"), ("normalized", "best"))
@@ -61,13 +64,13 @@ def cross_validate(config: Config) -> dict:
     def file_of(label: str, trial: str, reads: str, name: str) -> Path:
         return folder / f"{label}-{trial}-{reads}-{name}.parquet"
 
+    left = [(job, number) for number, name in enumerate(folds.names) for job in jobs
+            if not file_of(*job, name).is_file()]
+    say(announcement("cross-validation", folds.seconds(left),
+                     f"{len(left)} of {len(folds.names) * len(jobs)} tables of predictions, {len(folds.names)} folds"))
     with progress() as bar:
-        task = bar.add_task("folds", total=len(folds.names) * len(jobs))
-        for number, name in enumerate(folds.names):
-            for job in jobs:
-                if not file_of(*job, name).is_file():
-                    write_parquet(folds.predicted(*job, number), file_of(*job, name))
-                bar.advance(task)
+        for job, number in bar.track(left, description="folds"):
+            write_parquet(folds.predicted(*job, number), file_of(*job, folds.names[number]))
     table, by_fold, prior = [], [], None
     for label, trial, reads in jobs:
         row = {"label": label, "trial": trial, "predictor": PRIOR if reads == PRIOR else f"pairwise ({reads})"}
@@ -110,9 +113,31 @@ class _Folds:
         if reads == PRIOR:
             prior = PairPrior.fit(train)
             return test.assign(p_a=[prior(row.ds_a, row.ds_b) for row in test.itertuples()])
-        model = fit_pair_model(train, self.data, PairModel(None, (), reads))
+        model = self._fitted(train, reads)
         questions = [question_of(row, self.data.codes) for row in test.itertuples()]
         return test.assign(p_a=1 / (1 + np.exp(-model.log_odds(questions, self.data.datasets))))
+
+    def seconds(self, jobs: Sequence[tuple[tuple[str, str, str], int]]) -> float:
+        """About how long `predicted` takes for each (label, trial, reads) and fold of `jobs`, by the rows a second that
+        trees are fitted on in a sample."""
+        rates, found = {}, 0.0
+        for (label, trial, reads), number in jobs:
+            if reads == PRIOR:
+                continue
+            _, drawn = self.pairs(label, trial)
+            if reads not in rates:
+                rates[reads] = measured_rate(partial(self._sample, drawn, reads), *SAMPLE)
+            found += (~self.members[number](drawn)).sum() / rates[reads]
+        return float(found)
+
+    def _sample(self, pairs: pd.DataFrame, reads: str, rows: int) -> int:
+        """Fit trees on a sample of the pairs; how many it has."""
+        some = pairs.sample(min(rows, len(pairs)), random_state=self.data.config.seed)
+        self._fitted(some, reads)
+        return len(some)
+
+    def _fitted(self, pairs: pd.DataFrame, reads: str) -> PairModel:
+        return fit_pair_model(pairs, self.data, PairModel(None, (), reads))
 
     @lru_cache(maxsize=len(TARGETS))  # noqa: B019 - one object, which lives as long as cross-validation runs
     def pairs(self, label: str, trial: str) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -16,6 +16,7 @@ import pandas as pd
 
 from nngpt_perfclf.advice.language import recorded_config
 from nngpt_perfclf.advice.prior import PairPrior
+from nngpt_perfclf.budget import announcement
 from nngpt_perfclf.code_view import code_view
 from nngpt_perfclf.config import Config, ModelConfig
 from nngpt_perfclf.console import progress, say
@@ -64,12 +65,17 @@ def evaluate_generated(config: Config, run: str | None = None) -> dict:
         return finished
     prior = PairPrior.fit(train)
     prior_p = np.array([prior(row.ds_a, row.ds_b) for row in test.itertuples()])
-    tuner = FineTuner(config, model)
+    tuner, adapter = FineTuner(config, model), Path(run) / "adapter" if run else None
+    training = prompts_of(train, data.corpus.codes, config), train["better"].tolist()
+    asked = prompts_of(test, data.corpus.codes, config)
+    generations, tunings = _left(folder, config.evaluate.rounds)
+    say(announcement("evaluation", tuner.seconds(adapter, asked, generations, training, tunings),
+                     f"{generations} times {len(asked):,} answers of at most {config.evaluate.new_tokens} tokens, "
+                     f"{tunings} times {len(training[0]):,} rows to learn from"))
     figures = run_rounds(
-        config.evaluate.rounds, (prompts_of(train, data.corpus.codes, config), train["better"].tolist()),
-        prompts_of(test, data.corpus.codes, config), test["better"].tolist(),
+        config.evaluate.rounds, training, asked, test["better"].tolist(),
         metrics.hits(prior_p, (test["better"] == test["ds_a"]).to_numpy()), tuner.generate, tuner.fine_tune, folder,
-        Path(run) / "adapter" if run else None, config.evaluate.resamples, config.seed)
+        adapter, config.evaluate.resamples, config.seed)
     result = {"out": str(folder), "adviser": name, "template": config.template, **figures,
               "networks": test["nn"].nunique(), "ties": int(test["tie"].sum())}
     write_json(folder / RESULT, {**result, "record": record})
@@ -110,11 +116,26 @@ class FineTuner:
 
     def fine_tune(self, adapter: Path | None, prompts: Sequence[Prompt], answers: Sequence[str], out: Path) -> None:
         """Fine-tune on the answers with the configured loss and write the adapter into `out`, atomically."""
-        from nngpt_perfclf.models.train import teach
+        from nngpt_perfclf.models.teaching import teach
 
         teach(self._with(adapter), prompts, answers, self.config, out)
         self._adapter = out
         shutil.rmtree(out.with_name(f"{out.name}.run"), ignore_errors=True)
+
+    def seconds(self, adapter: Path | None, asked: Sequence[Prompt], generations: int,
+                training: tuple[Sequence[Prompt], Sequence[str]], tunings: int) -> float:
+        """How long so many rounds of generating and of fine-tuning take at most, from a few tokens and rows."""
+        from nngpt_perfclf.models.generation import BATCH, generation_seconds
+        from nngpt_perfclf.models.teaching import teaching_seconds
+
+        model, taken = self._with(adapter), 0.0
+        model.network.eval()
+        if generations:
+            batch = asked[:BATCH]
+            taken += generations * generation_seconds(model, batch, self.config.evaluate) * len(asked) / len(batch)
+        if tunings:
+            taken += tunings * teaching_seconds(model, *training, self.config)
+        return taken
 
     def _with(self, adapter: Path | None) -> LanguageModel:
         from nngpt_perfclf.models.adapter import with_adapter
@@ -187,7 +208,7 @@ def run_rounds(rounds: int, training: tuple[Sequence[Prompt], Sequence[str]], te
     hits: dict[str, list[np.ndarray]] = {mode: [] for mode in MODES}
     rows = []
     for number in range(rounds):
-        texts = _generated(out / f"round-{number:02d}.json", lambda: generate(adapter, test))  # noqa: B023
+        texts = _generated(_texts_of(out, number), lambda: generate(adapter, test))  # noqa: B023
         answers = {mode: [read_answer(text, prompt.options, mode) for text, prompt in zip(texts, test, strict=True)]
                    for mode in MODES}
         for mode in MODES:
@@ -199,7 +220,7 @@ def run_rounds(rounds: int, training: tuple[Sequence[Prompt], Sequence[str]], te
                      "unparsed_as_reference": sum(answer is None for answer in answers["reference"])})
         say(f"round {number}: {rows[-1]['accuracy']:.1%} of {len(test)} (majority baseline {rows[-1]['prior']:.1%})")
         if number + 1 < rounds:
-            tuned = out / f"adapter-{number + 1:02d}"
+            tuned = _adapter_of(out, number + 1)
             if not tuned.is_dir():
                 fine_tune(adapter, *training, tuned)
             adapter = tuned
@@ -209,6 +230,21 @@ def run_rounds(rounds: int, training: tuple[Sequence[Prompt], Sequence[str]], te
             "peak_high": spread["strict"]["peak_high"], "last": spread["strict"]["last"], "prior": prior["accuracy"],
             "prior_low": prior["low"], "prior_high": prior["high"],
             "peaks": [{"matching": mode, **spread[mode]} for mode in MODES], "rounds": rows}
+
+
+def _left(out: Path, rounds: int) -> tuple[int, int]:
+    """How many rounds still have to generate, and how many to fine-tune."""
+    return (sum(not _texts_of(out, number).is_file() for number in range(rounds)),
+            sum(not _adapter_of(out, number).is_dir() for number in range(1, rounds)))
+
+
+def _texts_of(out: Path, number: int) -> Path:
+    return out / f"round-{number:02d}.json"
+
+
+def _adapter_of(out: Path, number: int) -> Path:
+    """What the round learns on with; the first one has none of its own."""
+    return out / f"adapter-{number:02d}"
 
 
 def _generated(file: Path, generate: Callable[[], list[str]]) -> list[str]:

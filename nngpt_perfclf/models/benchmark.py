@@ -19,14 +19,14 @@ from trl import SFTConfig, SFTTrainer
 
 from nngpt_perfclf.budget import Rates, Work, announcement
 from nngpt_perfclf.code_view import code_view
-from nngpt_perfclf.config import Config, EvaluateConfig
+from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import say
 from nngpt_perfclf.corpus import load_corpus
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.models.adapter import with_adapter
 from nngpt_perfclf.models.device import instruction_set, matrix_rate, resolve, timed
 from nngpt_perfclf.models.encoder import prompt_tokens
-from nngpt_perfclf.models.generation import generate
+from nngpt_perfclf.models.generation import TOKENS, generation_seconds
 from nngpt_perfclf.models.language import LanguageModel, load, threads
 from nngpt_perfclf.models.rows import completion_row, option_row
 from nngpt_perfclf.models.throughput import reading_rate
@@ -40,7 +40,6 @@ NETWORK = "ResNet"  # a hand-written network whose view fills the budget of toke
 PEAK = 2048  # of the square matrices whose product is the machine's peak
 REPEATS = 3
 LONG = 60.0  # seconds after which a measurement is not repeated
-TOKENS = (4, 12)  # lengths of two short generations, from which a whole one is estimated
 PREFILL = (4, 512)  # rows and tokens of a reading whose FLOP/s are measured
 APART = 4  # questions asked one by one; they are all alike
 _TRAINED = 2.5  # a token that is trained on takes as long as so many that are read
@@ -72,7 +71,7 @@ def bench(config: Config, net: str | None = None) -> dict:
         together = _seconds(lambda: model.score(prompts))
         apart = _seconds(lambda: model.score(prompts[:APART], share=False), repeats=1) * len(prompts) / APART
         say("generating answers, as the reference does")
-        generated = generation_seconds(model, long, config) * len(prompts)
+        generated = generation_seconds(model, [long], config.evaluate) * len(prompts)
         say("reading, against a matrix product")
         peak, prefill = matrix_rate(model.network.dtype, PEAK, 10), prefill_rate(model)
         say("training, against TRL's defaults")
@@ -101,17 +100,6 @@ def expected_work(model: LanguageModel, prompts: Sequence[Prompt], long: Prompt,
     weights = sum(weight.numel() for weight in model.causal.get_decoder().parameters()) - table
     ours = every * config.train.batch * config.train.questions_per_code / len(prompts)
     return Work(read=read, train=STEPS * (ours + batch * one * (weights + table) / weights))
-
-
-def generation_seconds(model: LanguageModel, prompt: Prompt, config: Config) -> float:
-    """What the reference's generation takes for one prompt where it writes as many tokens as it may: the time of
-    reading and a few tokens, and that of each further one."""
-    def seconds(tokens: int) -> float:
-        return _seconds(lambda: _generate(model, prompt, replace(config.evaluate, new_tokens=tokens)), repeats=1)
-
-    short, long = map(seconds, TOKENS)
-    token = max(0.0, long - short) / (TOKENS[1] - TOKENS[0])
-    return short + token * max(0, config.evaluate.new_tokens - TOKENS[0])
 
 
 def prefill_rate(model: LanguageModel, rows: int = PREFILL[0], tokens: int = PREFILL[1]) -> float:
@@ -172,10 +160,6 @@ def _step_seconds(trainer: SFTTrainer) -> float:
 
 def _repeated(rows: list[dict], count: int) -> list[dict]:
     return [rows[at % len(rows)] for at in range(count)]
-
-
-def _generate(model: LanguageModel, prompt: Prompt, settings: EvaluateConfig) -> list[str]:
-    return generate(model, [prompt], settings.new_tokens, settings.temperature, settings.top_k, settings.top_p, batch=1)
 
 
 def _prompts(code: str, config: Config) -> list[Prompt]:

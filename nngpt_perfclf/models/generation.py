@@ -7,14 +7,20 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from nngpt_perfclf.models.device import timed
 from nngpt_perfclf.models.language import LanguageModel, pad
 
 if TYPE_CHECKING:
+    from nngpt_perfclf.config import EvaluateConfig
     from nngpt_perfclf.prompts import Prompt
 
 
+TOKENS = (4, 12)  # lengths of two short generations, from which the time of a whole one is estimated
+BATCH = 8  # prompts
+
+
 def generate(model: LanguageModel, prompts: Sequence[Prompt], new_tokens: int = 150, temperature: float = 0.8,
-             top_k: int = 70, top_p: float = 0.9, batch: int = 8, seed: int = 0,
+             top_k: int = 70, top_p: float = 0.9, batch: int = BATCH, seed: int = 0,
              progress: Callable[[int], None] | None = None) -> list[str]:
     """What the model writes after each prompt, at most `new_tokens` tokens, special tokens left out.
 
@@ -38,3 +44,12 @@ def generate(model: LanguageModel, prompts: Sequence[Prompt], new_tokens: int = 
         if progress:
             progress(len(ids))
     return texts
+
+
+def generation_seconds(model: LanguageModel, prompts: Sequence[Prompt], sampling: EvaluateConfig) -> float:
+    """How long `generate` takes for one batch of prompts where it writes as many tokens as it may: the time of reading
+    and a few tokens, and that of each further one."""
+    short, long = (timed(lambda tokens=tokens: generate(model, prompts, tokens, sampling.temperature, sampling.top_k,
+                                                        sampling.top_p))[1] for tokens in TOKENS)
+    token = max(0.0, long - short) / (TOKENS[1] - TOKENS[0])
+    return short + token * max(0, sampling.new_tokens - TOKENS[0])

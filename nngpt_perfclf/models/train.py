@@ -90,21 +90,6 @@ def _work(rows: Sequence[dict], watch: Watch, material: Material, config: Config
     return Work(read=checks, train=learned) + calibrating(material.calibration)
 
 
-def teach(model: LanguageModel, prompts: Sequence[Prompt], answers: Sequence[str], config: Config, out: Path) -> float:
-    """Train on given prompts and answers, as the paper's rounds do; the adapter is left in `out`. Gives the mean loss.
-
-    A model that has an adapter already learns on with it; otherwise it gets the configured one.
-    """
-    rows = [completion_row(model.encoder, prompt, answer, config.train.loss == "full", config.train.max_tokens)
-            for prompt, answer in zip(prompts, answers, strict=True)]
-    model = with_adapter(model, config)
-    trainer = make_trainer(model, rows, config, out.with_name(out.name + ".run"), [])
-    result = trainer.train()
-    if trainer.is_world_process_zero():
-        save_adapter(model.network, out, {}, config.model.name)
-    return result.training_loss
-
-
 def make_trainer(model: LanguageModel, rows: list[dict], config: Config, out: Path,
                  callbacks: list) -> CompletionTrainer:
     """TRL's trainer for the configured loss; raises PerfclfError where rows are lost on the way to it."""

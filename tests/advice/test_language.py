@@ -139,5 +139,4 @@ def test_the_pretrained_model_gives_the_same_answer_in_either_order_and_in_any_b
     advice = pretrained.advise_many(questions)
     assert pretrained.advise_many([question.swapped() for question in questions[::-1]]) == advice[::-1]
     assert (advice[0].better, advice[1].better) == ("mnist", "svhn")
-    alone = pretrained.advise_many(questions[:1])[0]
-    assert alone.probability == pytest.approx(advice[0].probability, abs=0.02), "bfloat16 rounds by the batch"
+    assert pretrained.advise_many(questions[:1]) == advice[:1]

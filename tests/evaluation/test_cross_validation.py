@@ -1,5 +1,6 @@
 """Cross-validation of the baselines on three datasets and twenty networks in near-duplicate pairs."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -11,6 +12,7 @@ from nngpt_perfclf.advice import trees
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.corpus import Corpus
 from nngpt_perfclf.evaluation import cross_validation
+from nngpt_perfclf.tasks import TaskData
 from nngpt_perfclf.types import PerfclfError
 
 
@@ -48,23 +50,37 @@ def test_each_pair_is_predicted_once_by_models_of_other_groups(world, tmp_path):
     assert all({nn, f"net-{int(nn[4:]) ^ 1}"} <= fold for fold in folds for nn in fold), "a near-duplicate crossed"
 
 
-def test_a_stopped_table_continues_and_a_finished_one_is_not_overwritten(world, tmp_path):
+def test_a_stopped_table_continues_and_a_finished_one_is_not_overwritten(world, tmp_path, capsys):
     first = cross_validation.cross_validate(world)
+    announced = re.compile(r"cross-validation takes about \d+ s on this machine: (\d+) of (\d+) tables")
+    assert announced.search(capsys.readouterr().err).groups() == ("10", "10")
     with pytest.raises(PerfclfError, match="already holds a table"):
         cross_validation.cross_validate(world)
     (tmp_path / "run" / "folds.json").unlink()
     (tmp_path / "run" / "rank-random-both-3.parquet").unlink()
     assert cross_validation.cross_validate(world) == first
+    assert announced.search(capsys.readouterr().err).groups() == ("1", "10")
+
+
+def test_the_time_is_that_of_the_rows_at_the_rate_of_a_sample(world, monkeypatch):
+    folds = cross_validation._Folds.of(TaskData.load(world))
+    jobs = [(("rank", "random", reads), number) for reads in ("prior", "both") for number in (0, 1)]
+    _, drawn = folds.pairs("rank", "random")
+    rows = sum((~folds.members[number](drawn)).sum() for number in (0, 1))
+    monkeypatch.setattr(cross_validation, "measured_rate", lambda fit, least, most: fit(least) / 8)
+    assert folds.seconds(jobs) == pytest.approx(8 * rows / len(drawn))
+    assert folds.seconds(jobs[:2]) == 0
 
 
 def test_a_fold_of_a_dataset_trains_without_it_and_the_prior_has_no_opinion(world, monkeypatch):
+    """The sample that is timed first is of all pairs, and its trees predict nothing."""
     trained, fit = [], cross_validation.fit_pair_model
     monkeypatch.setattr(cross_validation, "fit_pair_model",
                         lambda pairs, *more: trained.append(pairs) or fit(pairs, *more))
     result = cross_validation.cross_validate(replace(world, split=replace(world.split, by="dataset")))
     rows = {(row["fold"], row["predictor"]): row for row in result["folds"]}
     assert [row["n"] for row in result["table"]] == [120, 120], "each pair is in two folds"
-    for pairs, dataset in zip(trained, ("cifar-10", "mnist", "svhn"), strict=True):
+    for pairs, dataset in zip(trained[-3:], ("cifar-10", "mnist", "svhn"), strict=True):
         assert dataset not in {*pairs["ds_a"], *pairs["ds_b"]}
         assert rows[dataset, "prior"]["accuracy"] == 0.5
         assert rows[dataset, "pairwise (both)"]["n"] == 40

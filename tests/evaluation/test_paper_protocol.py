@@ -1,6 +1,7 @@
 """The paper's protocol: its settings, its rows, its rounds, and the spread of the best round."""
 
 import json
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -160,16 +161,21 @@ def test_a_stopped_run_repeats_no_finished_round(tmp_path):
     assert found["rounds"][:2] == first["rounds"]
 
 
-def test_the_verb_follows_the_protocol_with_a_tiny_model_and_resumes(tiny_folder, tmp_path, monkeypatch):
+def test_the_verb_follows_the_protocol_with_a_tiny_model_and_resumes(tiny_folder, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("NNGPT_PERFCLF_HOME", str(tmp_path / "home"))
     replace_corpus(monkeypatch, corpus())
     words = ["protocol=paper", f"model={tiny_folder}", f"out={tmp_path / 'run'}", "evaluate.rounds=2",
              "evaluate.prompts=4", "evaluate.new_tokens=4", "evaluate.resamples=50", "train.labels_count=8",
              "train.accumulate=1", "train.precision=float32", "lora.layers=null", "lora.rank=2"]
     result = evaluate(load_config(overrides=words))
+    announced = re.compile(r"evaluation takes about \d+ s on this machine: (.*)\n")
+    assert announced.search(capsys.readouterr().err)[1] == (
+        "2 times 4 answers of at most 4 tokens, 1 times 8 rows to learn from")
     assert [row["round"] for row in result["rounds"]] == [0, 1]
     assert all(row["n"] == 4 for row in result["rounds"])
     assert (tmp_path / "run" / "adapter-01" / "adapter_model.safetensors").is_file()
     (tmp_path / "run" / "evaluation.json").unlink()
     (tmp_path / "run" / "round-01.json").unlink()
     assert evaluate(load_config(overrides=[*words, "resume=true"])) == result
+    assert announced.search(capsys.readouterr().err)[1] == (
+        "1 times 4 answers of at most 4 tokens, 0 times 8 rows to learn from")

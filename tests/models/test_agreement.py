@@ -23,18 +23,19 @@ def home(tmp_path, monkeypatch):
 def sought(monkeypatch):
     """What was looked for, in order."""
     found = []
-    for name in ("agreed_tile", "attention_agrees"):
-        def find(decoder, *asked, name=name, search=getattr(language, name)):
-            found.append((name, *asked))
-            return search(decoder, *asked)
 
-        monkeypatch.setattr(language, name, find)
+    def watch(name):
+        search = getattr(language, name)
+        monkeypatch.setattr(language, name, lambda decoder, *asked: found.append(name) or search(decoder, *asked))
+
+    watch("agreed_tile")
+    watch("attention_agrees")
     return found
 
 
 def test_a_process_that_is_started_later_does_not_find_it_out_again(tiny_folder, sought):
     answers = load(tiny_folder, precision="float32").score(PROMPTS)
-    assert [name for name, *_ in sought] == ["agreed_tile", "attention_agrees"]
+    assert sought == ["agreed_tile", "attention_agrees"]
     assert load(tiny_folder, precision="float32").score(PROMPTS).tolist() == answers.tolist()
     assert len(sought) == 2
 
