@@ -39,7 +39,8 @@ def teaching_seconds(model: LanguageModel, prompts: Sequence[Prompt], answers: S
     model = with_adapter(model, config)
 
     def learn(count: int) -> int:
-        inputs = trainer.data_collator(rows[:count]).to(model.network.device)
+        batch = trainer.data_collator(rows[:count])
+        inputs = {name: tensor.to(model.network.device) for name, tensor in batch.items()}
         with trainer.compute_loss_context_manager():
             trainer.compute_loss(model.network, inputs).backward()
         return sum(map(row_tokens, rows[:count]))
