@@ -16,6 +16,7 @@ from torch.nn import functional
 from trl import SFTTrainer
 
 from nngpt_perfclf.models.language import pad
+from nngpt_perfclf.types import PerfclfError
 
 
 class CompletionTrainer(SFTTrainer):
@@ -35,9 +36,16 @@ class CompletionTrainer(SFTTrainer):
         logits = hidden[:, :-1][counted].to(self.answers.dtype) @ self.answers.T
         loss = functional.cross_entropy(logits.float(), labels[counted], reduction="sum")
         if num_items_in_batch is None:
-            return loss / counted.sum()
+            return self.finite(loss / counted.sum())
         # The count covers all processes, whose gradients are averaged afterwards.
-        return loss * self.accelerator.num_processes / num_items_in_batch
+        return self.finite(loss * self.accelerator.num_processes / num_items_in_batch)
+
+    def finite(self, loss: torch.Tensor) -> torch.Tensor:
+        """The loss. Raises PerfclfError where it is not finite: transformers would log 0 and train on."""
+        if not torch.isfinite(loss):
+            raise PerfclfError(f"the loss is not finite at step {self.state.global_step}: lower train.lr or set "
+                               "train.precision=float32")
+        return loss
 
 
 class OptionsTrainer(CompletionTrainer):
@@ -48,7 +56,8 @@ class OptionsTrainer(CompletionTrainer):
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         scores = options_log_odds(model, self.causal, self.answers, inputs)
-        return functional.binary_cross_entropy_with_logits(self.lm_weight * scores + inputs["offset"], inputs["target"])
+        return self.finite(functional.binary_cross_entropy_with_logits(
+            self.lm_weight * scores + inputs["offset"], inputs["target"]))
 
 
 @contextmanager

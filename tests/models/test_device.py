@@ -9,7 +9,8 @@ from nngpt_perfclf.types import PerfclfError
 
 @pytest.fixture
 def measured(monkeypatch, tmp_path):
-    """A machine with given rates and an empty cache folder; counts how often it is measured."""
+    """A machine without a GPU, with given rates and an empty cache folder; counts how often it is measured."""
+    monkeypatch.setattr(device, "device_type", lambda: "cpu")
     monkeypatch.setenv("NNGPT_PERFCLF_HOME", str(tmp_path))
     calls = []
 

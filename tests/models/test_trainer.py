@@ -1,5 +1,6 @@
 """The output layer is computed at few positions only, and the loss stays what TRL's trainer computes."""
 
+import numpy as np
 import pytest
 import torch
 from datasets import Dataset
@@ -8,6 +9,7 @@ from trl import SFTConfig, SFTTrainer
 from nngpt_perfclf.models.rows import completion_row, option_row
 from nngpt_perfclf.models.trainer import CompletionTrainer, OptionsCollator, OptionsTrainer
 from nngpt_perfclf.prompts import Prompt
+from nngpt_perfclf.types import PerfclfError
 
 PROMPTS = [Prompt("Which?\n", code, f"{lead}{a} or {b}:\n", (a, b)) for code, lead, a, b in (
     ("conv\n", "lr-1 ", "mnist", "svhn"), ("conv\n", "", "cifar-10", "cifar-100"),
@@ -48,8 +50,6 @@ def test_the_gathered_loss_has_the_trainers_gradients(tiny, tmp_path):
 
 
 def test_questions_that_share_a_code_have_the_loss_of_questions_apart(tiny, tmp_path):
-    import numpy as np
-
     target, offset = np.array([1.0, 0.3]), np.array([0.5, -1.0])
     rows = [option_row(tiny.encoder, PROMPTS[:2], target, offset, 500),
             option_row(tiny.encoder, PROMPTS[2:], target, offset, 500)]
@@ -59,3 +59,16 @@ def test_questions_that_share_a_code_have_the_loss_of_questions_apart(tiny, tmp_
     odds = torch.tensor(tiny.score(PROMPTS)) + torch.tensor([*offset, *offset])
     expected = torch.nn.functional.binary_cross_entropy_with_logits(odds, torch.tensor([*target, *target]))
     assert loss.item() == pytest.approx(expected.item(), abs=1e-4)
+
+
+@pytest.mark.parametrize("kind", [OptionsTrainer, CompletionTrainer])
+def test_a_loss_that_is_not_finite_ends_the_training(tiny, tmp_path, kind):
+    if kind is OptionsTrainer:
+        row = option_row(tiny.encoder, PROMPTS[:1], np.array([1.0]), np.array([np.nan]), 500)
+        trained = trainer(kind, tiny, [row], tmp_path, OptionsCollator())
+    else:
+        row = completion_row(tiny.encoder, PROMPTS[0], PROMPTS[0].options[0], False, 500)
+        trained = trainer(kind, tiny, [row], tmp_path)
+        trained.answers = trained.answers * torch.nan
+    with pytest.raises(PerfclfError, match=r"not finite at step 0: lower train\.lr"):
+        trained.compute_loss(tiny.network, dict(trained.data_collator([row])))
