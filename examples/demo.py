@@ -20,7 +20,6 @@ from nngpt_perfclf import budget
 from nngpt_perfclf.budget import Rates, Work, between, in_words
 
 MINUTES = 14.0  # of the 15 that it may take: a measured rate is not exact
-REFERENCES = 6  # datasets that a candidate's target is compared with in the loop
 LABELS_A_STEP = 16  # at most: two codes with eight questions each
 # Seconds on two cores that do not depend on the model's speed.
 READING, PAIRS, LEARNING, ADVISING, MEASURING, LOOPING, REPORTING = 25.0, 20.0, 60.0, 10.0, 50.0, 40.0, 10.0
@@ -49,7 +48,7 @@ class Sizes:
                 Work(LEARNING) + budget.training(self.labels) + budget.checking(self.checks, 2)
                 + budget.calibrating(self.calibration),
                 Work(ADVISING) + budget.asking(1), Work(MEASURING) + budget.asking(self.held_out),
-                Work(LOOPING) + budget.ranking(self.candidates, REFERENCES), Work(REPORTING))
+                Work(LOOPING) + budget.ranking(self.candidates), Work(REPORTING))
 
     def seconds(self, rates: Rates, first: int = 0) -> float:
         """What the steps from number `first` on take at these rates."""
@@ -74,9 +73,11 @@ def steps(out: Path, sizes: Sizes, overrides: list[str]) -> list[tuple[str, tupl
          ("train", f"out={train}", f"train.labels_count={sizes.labels}", "train.labels=[normalized]", "train.batch=2",
           f"train.eval_samples={sizes.checks}", f"train.checkpoint_steps={once}",
           f"train.calibration_pairs={sizes.calibration}", *overrides)),
-        ("Ask about a network that is in no table", ("advise", str(network), "cifar-10", "svhn", f"adviser={train}")),
+        ("Ask about a network that is in no table",
+         ("advise", str(network), "cifar-10", "svhn", f"adviser={train}", "advice.profile=always")),
         (f"Measure it on {sizes.held_out:,} held-out pairs, beside the majority baseline",
-         ("evaluate", str(train), f"out={evaluation}", f"evaluate.pairs={sizes.held_out}")),
+         ("evaluate", str(train), f"out={evaluation}", f"evaluate.pairs={sizes.held_out}",
+          "advice.profile=always")),
         (f"An AutoML loop of {sizes.candidates} candidates that asks before it trains, and one that does not",
          ("loop", "loop=single", f"out={loop}", f"loop.candidates={sizes.candidates}", "loop.targets=[svhn]",
           "loop.keep=[0.5]", f"loop.advisers=[{train}]", "loop.policies=[nop,ask,random,oracle]")),

@@ -12,8 +12,9 @@ from typing import TypeVar
 T = TypeVar("T")
 Timed = Callable[[Callable[[], T]], tuple[T, float]]
 
-# Mean tokens of the default prompts over LEMUR's validation pairs.
-CODE, WITH_RECIPE, CODE_ONLY = 202, 62, 24
+# Mean tokens of the default prompts over LEMUR's validation pairs: a network, one side with a recipe and without.
+CODE, SIDE, CODE_ONLY_SIDE = 189, 27, 8
+BUILDING = 0.3  # seconds for a network, on two cores
 _CODES_QUESTIONS = 5  # labels of one code that are trained on together: up to 8, and many codes have fewer
 LEAST_CALIBRATION = 64  # pairs; with fewer the fitted weights vary by more than the model changes them
 _LABELS_A_PAIR = 4  # labels trained on for each calibration pair: so that calibration takes less time than training
@@ -46,27 +47,27 @@ class Work:
 
 def training(labels: int) -> Work:
     """Training on `labels` labels of the default prompts."""
-    return Work(train=labels * (CODE / _CODES_QUESTIONS + WITH_RECIPE))
+    return Work(labels / _CODES_QUESTIONS * BUILDING, train=labels * (CODE / _CODES_QUESTIONS + 2 * SIDE))
 
 
 def checking(pairs: int, times: int) -> Work:
-    """Asking about `pairs` pairs in one order, `times` times in the course of the training."""
-    return Work(read=times * pairs * (CODE + WITH_RECIPE))
+    """Asking about `pairs` pairs, `times` times in the course of the training."""
+    return Work(pairs * BUILDING, read=times * pairs * (CODE + 2 * SIDE))
 
 
 def calibrating(pairs: int) -> Work:
-    """Asking about `pairs` pairs in both orders, with recipes and without."""
-    return Work(read=pairs * (CODE + 2 * (WITH_RECIPE + CODE_ONLY)))
+    """Asking about `pairs` pairs, with recipes and without."""
+    return Work(pairs * BUILDING, read=pairs * (CODE + 2 * (SIDE + CODE_ONLY_SIDE)))
 
 
 def asking(pairs: int) -> Work:
-    """Asking about `pairs` pairs of different networks in both orders."""
-    return Work(read=pairs * (CODE + 2 * WITH_RECIPE))
+    """Asking about `pairs` pairs of different networks. Both orders of a pair have the same two sides."""
+    return Work(pairs * BUILDING, read=pairs * (CODE + 2 * SIDE))
 
 
-def ranking(candidates: int, references: int) -> Work:
-    """Comparing each candidate's target with `references` other datasets in both orders."""
-    return Work(read=candidates * (CODE + 2 * references * WITH_RECIPE))
+def ranking(candidates: int) -> Work:
+    """Scoring candidates: the configured label and the rank of each."""
+    return Work(candidates * BUILDING, read=candidates * (CODE + 2 * SIDE))
 
 
 def calibration_pairs(labels: int, most: int | None) -> int | None:

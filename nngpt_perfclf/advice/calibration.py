@@ -33,10 +33,9 @@ def calibration_table(config: Config, data: TaskData, label: str) -> pd.DataFram
 
 
 def calibrate(config: Config, out: Path, data: TaskData, weights: Mapping[str, Weights],
-              tables: Mapping[str, pd.DataFrame], every_source: bool = False) -> dict:
+              tables: Mapping[str, pd.DataFrame]) -> dict:
     """Fit the weights of all three sources on the pairs of each label, once asked with the recipes and once without,
-    and save them; returns the accuracy there (slightly optimistic, since the weights were fitted on these pairs).
-    `every_source`: also of the sources that had no weight in training."""
+    and save them; returns the accuracy there (slightly optimistic, since the weights were fitted on these pairs)."""
     started = time.perf_counter()
     adviser = load(replace(config, adviser=str(out), advice=replace(config.advice, answer_cache=False)))
     sets = [_Set(label, mode, *_asked(table, data, mode)) for label, table in tables.items() if len(table)
@@ -44,9 +43,7 @@ def calibrate(config: Config, out: Path, data: TaskData, weights: Mapping[str, W
     result, fitted = {}, {label: {} for label in tables}
     for one, (read, near) in zip(sets, _read(adviser, sets), strict=True):
         prior = PairPrior.fit(data.pairs(one.label, part="train"))
-        before = getattr(weights[one.label], one.mode)
-        used = [every_source or weight != 0 for weight in before]
-        found, figures = _fitted(one, read, near, prior, used)
+        found, figures = _fitted(one, read, near, prior)
         fitted[one.label][one.mode] = found
         result |= {f"validation_{one.label}_{one.mode}{name}": figure for name, figure in figures.items()}
     if processes.is_main():
@@ -88,18 +85,17 @@ def _read(adviser: LanguageAdviser, sets: Sequence[_Set]) -> list[tuple[np.ndarr
     return list(zip(np.split(read, ends), np.split(near, ends), strict=True))
 
 
-def _fitted(one: _Set, read: np.ndarray, near: np.ndarray, prior: PairPrior,
-            used: list[bool]) -> tuple[tuple[float, ...], dict]:
-    """The weights of the sources that are `used`, fitted on a set, and the accuracy there with and without the model
-    and by the model alone."""
+def _fitted(one: _Set, read: np.ndarray, near: np.ndarray, prior: PairPrior) -> tuple[tuple[float, ...], dict]:
+    """The weights of the sources, fitted on a set, and the accuracy there with and without the model and by the model
+    alone."""
     from nngpt_perfclf.models.rows import log_loss
 
     both = np.column_stack([read, known_evidence(prior, one.both_orders, near)])
     ab, ba = np.split(both, 2)
     evidence = (ab - ba) / 2
-    fitted = fit_weights(evidence, one.won, used)
+    fitted = fit_weights(evidence, one.won)
     log_odds = (evidence * fitted).sum(axis=1)
-    known = (evidence * fit_weights(evidence, one.won, [False, *used[1:]])).sum(axis=1)
+    known = (evidence * fit_weights(evidence, one.won, [False, True, True])).sum(axis=1)
     right = {"": log_odds, "_without_model": known, "_model_alone": evidence[:, 0]}
     return fitted, {**{name: accuracy(found, one.won) for name, found in right.items()}, "_n": len(one.questions),
                     "_log_loss": log_loss(log_odds, one.won), "_log_loss_without_model": log_loss(known, one.won)}

@@ -26,7 +26,7 @@ from nngpt_perfclf.advice.weights import Weights, fit_weights, save_weights
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
 from nngpt_perfclf.datasets import dataset_properties
-from nngpt_perfclf.prompts import find_template, templates
+from nngpt_perfclf.prompts import find_template
 from nngpt_perfclf.retrieval import Neighbours
 from nngpt_perfclf.run_folder import RunFolder, manifest
 from nngpt_perfclf.tasks import LABELS, TaskData, question_of
@@ -42,8 +42,8 @@ FITTED_ON = 4000  # training pairs that the offset's weights are fitted on
 
 def train(config: Config, out: Path) -> dict:
     """Fine-tune `config.model` on the training part, calibrate it on validation, leave a run folder that `load` opens:
-    run.json, log.jsonl, adapter/, prior.json, weights.json and, where the prompt or the offset needs it,
-    neighbours.npz.
+    run.json, log.jsonl, adapter/, prior.json, weights.json and neighbours.npz. Networks are built for templates that
+    show layers, unless ``advice.profile=never``.
     """
     from nngpt_perfclf.models import ensure_ready
     from nngpt_perfclf.models.language import load as load_model
@@ -54,6 +54,8 @@ def train(config: Config, out: Path) -> dict:
     if find_template(config.template).one_side and config.train.offset != "none":
         raise PerfclfError(f"template {config.template} asks about one side at a time: it is trained with "
                            "train.offset=none")
+    if config.advice.profile == "auto":
+        config = replace(config, advice=replace(config.advice, profile="always"))
     data = TaskData.load(config)
     groups = data.networks["group"].astype("category").cat.codes
     priors = {label: PairPrior.fit(data.pairs(label, part="train")) for label in LABELS}
@@ -77,7 +79,7 @@ def train(config: Config, out: Path) -> dict:
                             sum(map(len, calibration.values())))
         say(f"{sum(len(lesson.pairs) for lesson in lessons):,} labels about {len(lessons):,} codes")
         result = fine_tune(model, builder, material, config, out)
-        result |= calibrate(config, out, data, weights, calibration, builder.one_side)
+        result |= calibrate(config, out, data, weights, calibration)
     _note(config, out, data, status="done", result=result, computed_with=computed_with(model))
     return {"run": str(out), **result}
 
@@ -89,10 +91,7 @@ def _note(config: Config, out: Path, data: TaskData, **more) -> None:
 
 
 def _fit_neighbours(config: Config, out: Path, data: TaskData, groups: pd.Series) -> None:
-    known = templates()
-    shown = {*known[config.template].fields, *known[config.code_only_template].fields}
-    needed = known[config.template].one_side or {"near_a", "near_b"} & shown or config.train.offset == "near"
-    if not needed or (out / "neighbours.npz").is_file():
+    if (out / "neighbours.npz").is_file():
         return
     say("learning which recorded trials are near")
     sizes = {name: properties.size for name, properties in dataset_properties(config.datasets).items()}

@@ -53,8 +53,8 @@ class LanguageAdviser(Adviser):
         (n, 2). All questions about one code share its computation, whatever their labels. Where each side has a prompt
         of its own, the log-odds are the difference of the two."""
         near = self.builder.near(questions, labels)
-        prompts = self.builder.ask(questions, labels, near)
-        others = (self.builder.ask([question.swapped() for question in questions], labels, near[:, ::-1])
+        prompts = self.builder.ask(questions, labels)
+        others = (self.builder.ask([question.swapped() for question in questions], labels)
                   if self.builder.one_side else [])
         distinct = list(dict.fromkeys([*prompts, *others]))
         scores = dict(zip(distinct, self.model.score(distinct, self.batch_tokens, progress=progress), strict=True))
@@ -74,9 +74,8 @@ class LanguageAdviser(Adviser):
         some = some_networks(new, SAMPLE)
 
         def ask() -> int:
-            labels = [self.label] * len(some)
-            return prompt_tokens(map(self.model.encoder.asked,
-                                     self.builder.ask(some, labels, self.builder.near(some, labels))))
+            self.builder.near(some, [self.label] * len(some))
+            return prompt_tokens(map(self.model.encoder.asked, self.builder.ask(some, [self.label] * len(some))))
 
         tokens, seconds = timed(ask)
         return (seconds + tokens / reading_rate(self.model)) * len(new) / len(some)
@@ -118,7 +117,7 @@ class LanguageScorer(LanguageAdviser):
         builder = replace(self.builder, structures=built)
         labels = [self.label] * len(questions), ["rank"] * len(questions)
         near = builder.near(questions, labels[0])
-        prompts = [builder.ask(questions, label, near) for label in labels]
+        prompts = [builder.ask(questions, label) for label in labels]
         distinct = list(dict.fromkeys([*prompts[0], *prompts[1]]))
         found = dict(zip(distinct, self.model.score(distinct, self.batch_tokens), strict=True)) if distinct else {}
         read, ranks = (np.array([found[prompt] for prompt in own], float) for own in prompts)

@@ -14,7 +14,7 @@ from nngpt_perfclf.prompts import Prompt
 from nngpt_perfclf.tasks import LABELS, make_pairs
 from nngpt_perfclf.types import PerfclfError, Question
 
-DRAWS = 3
+DRAWS = 10  # of the trials of each pair: so many different recipes
 
 
 @dataclass(frozen=True)

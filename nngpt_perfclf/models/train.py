@@ -148,7 +148,7 @@ def ask_lessons(lessons: Sequence[Lesson], builder: PromptBuilder, material: Mat
     if builder.one_side:
         return _ask_sides(lessons, builder, questions, labels, by_code)
     near = builder.near(questions, labels, hidden)
-    prompts = builder.ask(questions, labels, near, by_code)
+    prompts = builder.ask(questions, labels, by_code)
     temperature = config.train.label_temperature
     return [(prompts[own], soft_labels(lesson.pairs, lesson.labels, temperature),
              material.offsets(questions[own], lesson.labels, near[own]))
@@ -158,9 +158,8 @@ def ask_lessons(lessons: Sequence[Lesson], builder: PromptBuilder, material: Mat
 def _ask_sides(lessons: Sequence[Lesson], builder: PromptBuilder, questions: Sequence[Question],
                labels: Sequence[str], by_code: Sequence[bool]) -> list[tuple]:
     """The same where each side has a prompt of its own: the targets are the sides' labels, without offset."""
-    nothing = np.full((len(questions), 2), np.nan)
-    first = builder.ask(questions, labels, nothing, by_code)
-    second = builder.ask([question.swapped() for question in questions], labels, nothing, by_code)
+    first = builder.ask(questions, labels, by_code)
+    second = builder.ask([question.swapped() for question in questions], labels, by_code)
     asked = []
     for lesson, own in zip(lessons, _places(lessons), strict=True):
         targets = side_labels(lesson.pairs, lesson.labels).T.ravel()

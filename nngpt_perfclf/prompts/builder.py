@@ -1,4 +1,4 @@
-"""From questions to prompts: the network's layers or code view, the recipes, what nearby recorded trials reached."""
+"""From questions to prompts: the network's layers or code view, the datasets, the recipes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from nngpt_perfclf.retrieval.neighbours import Neighbours
 
 GOALS = {"normalized": "score", "rank": "rank"}
-FIELDS = ("goal", "near_a", "near_b")  # that are known here, besides those of every question
+FIELDS = ("goal",)  # that are known here, besides those of every question
 
 # The built network of each code, for the images of `layers.SHAPES`; None where it could not be built.
 Structures = Callable[[Sequence[str]], "Sequence[Structure | None]"]
@@ -28,7 +28,7 @@ Structures = Callable[[Sequence[str]], "Sequence[Structure | None]"]
 @dataclass(frozen=True)
 class PromptBuilder:
     """How an adapter is asked, in training and afterwards: `template` for questions with recipes, `code_only` for those
-    without, `view` and `tokens` of the code view, the `datasets`' properties, the recorded trials near by, and the
+    without, `view` and `tokens` of the code view, the `datasets`' properties, the recorded trials for `near`, and the
     built networks, if any may be built: all others are shown by their code view."""
 
     template: Template
@@ -67,15 +67,15 @@ class PromptBuilder:
         column = np.repeat([list(GOALS).index(label) for label in labels], 2)
         return found[np.arange(len(sides)), column].reshape(-1, 2)
 
-    def ask(self, questions: Sequence[Question], labels: Sequence[str], near: np.ndarray,
+    def ask(self, questions: Sequence[Question], labels: Sequence[str],
             by_code: Sequence[bool] | None = None) -> list[Prompt]:
-        """One prompt for each question about the label (normalized or rank) named beside it; `near` as `near` gives.
-        With templates that ask about one side: about the question's first one. `by_code` (n,): which questions show the
-        code view even where the network could be built."""
+        """One prompt for each question about the label (normalized or rank) named beside it. With templates that ask
+        about one side: about the question's first one. `by_code` (n,): which questions show the code view even where
+        the network could be built."""
         by_code = by_code if by_code is not None else [False] * len(questions)
         layers = self._layers(questions, by_code)
-        return [self._prompt(question, label, there, None if hidden else layers.get(question.arch_code))
-                for question, label, there, hidden in zip(questions, labels, near, by_code, strict=True)]
+        return [self._prompt(question, label, None if hidden else layers.get(question.arch_code))
+                for question, label, hidden in zip(questions, labels, by_code, strict=True)]
 
     def prepare(self, codes: Sequence[str]) -> None:
         """Build these networks together, which costs less than building a few at a time."""
@@ -98,10 +98,7 @@ class PromptBuilder:
         return {code: layer_view(structure, self.tokens)
                 for code, structure in zip(codes, self.structures(codes), strict=True) if structure is not None}
 
-    def _prompt(self, question: Question, label: str, near: np.ndarray, layers: View | None) -> Prompt:
+    def _prompt(self, question: Question, label: str, layers: View | None) -> Prompt:
         template = self._form(question)
         view = layers if layers is not None and template.shows_layers else self.shown(question)
-        # A dataset without recorded trials gets a question mark, never a number.
-        near_a, near_b = ("?" if np.isnan(share) else f"{100 * share:.0f}" for share in near)
-        extra = dict(zip(FIELDS, (GOALS[label], near_a, near_b), strict=True))
-        return render(template, question, self.datasets, view, extra={name: extra[name] for name in template.extra})
+        return render(template, question, self.datasets, view, extra=dict.fromkeys(template.extra, GOALS[label]))

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from little_world import SETTINGS
+from little_world import SETTINGS, made_structure
 
-from nngpt_perfclf.advice import fine_tuning, load_advisor
+from nngpt_perfclf.advice import fine_tuning, language, load_advisor
 from nngpt_perfclf.advice.language import LanguageAdviser
 from nngpt_perfclf.advice.prior import PairPrior, load_prior
 from nngpt_perfclf.advice.weights import Weights, load_weights
@@ -16,7 +16,8 @@ from nngpt_perfclf.tasks import TaskData
 from nngpt_perfclf.types import Candidate, PerfclfError, Question, Recipe
 
 QUICK = [*SETTINGS, "train.labels_count=24", "train.eval_samples=6", "train.checkpoint_steps=2", "train.batch=2",
-         "train.precision=float32", "lora.rank=2", "advice.answer_cache=false"]
+         "train.precision=float32", "lora.rank=2", "advice.answer_cache=false", "advice.profile=never"]
+BOTH_SIDES = ["template=code_recipe", "code_only_template=code"]
 GOOD, WILD = (Recipe(lr, 0.9, 64, None, "norm_64_flip") for lr in (0.01, 0.9))
 
 
@@ -29,7 +30,7 @@ def trained(world, folder, model, *overrides):
 
 @pytest.fixture(scope="module")
 def run(world, tiny_folder, tmp_path_factory):
-    """Folder, result and configuration of a run with the default offset, the nearest recorded trials."""
+    """Folder, result and configuration of a run with the default templates, which ask about one side at a time."""
     folder = tmp_path_factory.mktemp("language") / "run"
     return folder, *trained(world, folder, tiny_folder)
 
@@ -68,7 +69,7 @@ def test_the_weights_of_all_three_sources_are_fitted_again_on_validation(run):
     assert weights.with_recipe[2] > 1, "the nearest trials count"
     assert all(weight >= 0 for weight in (*weights.with_recipe, *weights.code_only))
     untouched = load_weights(folder, "normalized", LanguageAdviser.sources)
-    assert untouched.with_recipe[0] == untouched.code_only[0] == 0.2, "label not trained: as in training"
+    assert untouched.with_recipe[0] == untouched.code_only[0] == 1.0, "label not trained: as in training"
 
 
 def test_the_run_folder_opens_as_an_adviser_that_answers_in_either_order(adviser, world):
@@ -92,35 +93,40 @@ def test_near_duplicates_of_a_question_do_not_answer_it_in_training(run, world):
     assert (shown != hidden).any()
 
 
-def test_a_source_that_was_not_used_in_training_stays_unused(world, tiny_folder, tmp_path):
-    templates = ("template=code_recipe", "code_only_template=code")
-    trained(world, tmp_path / "run", tiny_folder, "train.offset=prior", "train.labels_count=4", *templates)
-    assert not (tmp_path / "run" / "neighbours.npz").exists()
-    weights = [load_weights(tmp_path / "run", label, LanguageAdviser.sources) for label in ("rank", "normalized")]
-    assert [(one.with_recipe[2], one.code_only[2]) for one in weights] == [(0, 0), (0, 0)]
-    assert weights[1].with_recipe[1] == 1, "the prior counts as it is while training"
+@pytest.mark.parametrize("offset", ["prior", "near"])
+def test_what_is_known_before_reading_may_be_an_offset_in_training(world, tiny_folder, tmp_path, offset):
+    trained(world, tmp_path / "run", tiny_folder, f"train.offset={offset}", "train.labels_count=4", *BOTH_SIDES)
+    untouched = load_weights(tmp_path / "run", "normalized", LanguageAdviser.sources).with_recipe
+    if offset == "prior":
+        assert untouched == (1.0, 1.0, 0.0), "as it is while training"
+    else:
+        assert untouched[2] > 0, "the nearest trials of training pairs tell who won"
 
 
-def test_a_template_about_one_side_trains_a_scorer_whose_sources_are_all_weighed(world, tiny_folder, tmp_path):
-    sides = ("template=layers_recipe", "code_only_template=layers", "train.offset=none", "train.labels_count=8")
-    result, config = trained(world, tmp_path / "run", tiny_folder, *sides)
-    assert result["validation_rank_with_recipe"] > 0.75, "by the nearest recorded trials, which have no offset"
-    assert 0 <= result["validation_rank_with_recipe_model_alone"] <= 1
-    adviser = load_advisor(tmp_path / "run", config)
+def test_a_template_about_one_side_trains_a_scorer(adviser, world):
     good, wild = adviser.score([Candidate("", world.codes["net-0"], recipe) for recipe in (GOOD, WILD)], "svhn")
     assert good.value > wild.value
     assert adviser.profile == "never", "an adapter that was trained on code views is asked with them"
 
 
+def test_training_builds_the_networks_unless_it_must_not(world, tiny_folder, tmp_path, monkeypatch):
+    built = []
+    monkeypatch.setattr(language, "shown_structures",
+                        lambda codes: built.extend(codes) or [made_structure("nn.Conv2d(3, 8)")] * len(codes))
+    _, config = trained(world, tmp_path / "run", tiny_folder, "advice.profile=auto", "train.labels_count=4")
+    assert built
+    adviser = load_advisor(tmp_path / "run", config)
+    assert adviser.builder.structures is None, "pair questions read the text"
+    assert adviser.profile == "auto", "scoring builds"
+
+
 def test_a_template_about_one_side_has_no_offset(world, tiny_folder, tmp_path):
     with pytest.raises(PerfclfError, match="layers_recipe asks about one side at a time: it is trained with"):
-        trained(world, tmp_path / "run", tiny_folder, "template=layers_recipe", "code_only_template=layers",
-                "train.offset=near")
+        trained(world, tmp_path / "run", tiny_folder, "train.offset=near")
 
 
 def test_the_untrained_model_is_asked_as_it_is(tiny_folder, world):
-    config = load_config(overrides=[*QUICK, f"model={tiny_folder}", "template=code_recipe", "code_only_template=code",
-                                    "adviser=zero-shot"])
+    config = load_config(overrides=[*QUICK, f"model={tiny_folder}", *BOTH_SIDES, "adviser=zero-shot"])
     adviser = load_advisor("zero-shot", config)
     assert adviser.weights == Weights((1.0, 0.0, 0.0), (1.0, 0.0, 0.0))
     assert adviser.advise(world.codes["net-0"], "svhn", "cifar-10").better in ("svhn", "cifar-10")

@@ -21,7 +21,7 @@ class Near:
         return np.array(found) * (1 if not_in is None else -1)
 
 
-def builder(template="code_recipe_near", code_only="code_near", neighbours=None, structures=None):
+def builder(template="code_recipe", code_only="code", neighbours=None, structures=None):
     return PromptBuilder(find_template(template), find_template(code_only), "ast", 100, KNOWN, neighbours, structures)
 
 
@@ -33,24 +33,23 @@ def built(codes):
 def test_a_built_network_is_shown_by_its_layers_and_any_other_by_its_code_view():
     wide = CODE.replace("self.conv(x)", "nn.Conv2d(3, 32)(x)")
     questions = [Question(code, "mnist", "svhn", RECIPE, RECIPE) for code in (wide, CODE, wide)]
-    nothing = np.full((3, 2), np.nan)
     layers, view, hidden = builder("layers_recipe", "layers", structures=built).ask(
-        questions, ["rank"] * 3, nothing, [False, False, True])
+        questions, ["rank"] * 3, [False, False, True])
     assert layers.prefix.splitlines()[1:] == ["conv 32x64x64 864", "epoch 1"]
     assert view.prefix.startswith("= conv")
     assert hidden.prefix.startswith("= conv")
-    unbuilt = builder("layers_recipe", "layers").ask(questions, ["rank"] * 3, nothing)
+    unbuilt = builder("layers_recipe", "layers").ask(questions, ["rank"] * 3)
     assert [prompt.prefix for prompt in unbuilt] == [hidden.prefix, view.prefix, hidden.prefix]
 
 
 def test_a_template_about_one_side_asks_about_the_first_one_and_answers_high_or_low():
     question = Question(CODE, "mnist", "svhn", Recipe(lr=0.5), RECIPE)
     asking = builder("layers_recipe", "layers")
-    first, second = asking.ask([question, question.swapped()], ["rank", "normalized"], np.full((2, 2), np.nan))
+    first, second = asking.ask([question, question.swapped()], ["rank", "normalized"])
     assert first.question == "mnist: lr-0.3\nrank:\n"
     assert second.question == "svhn: lr-2.0 mom.9 batch64 drop.2 img64 flip norm\nscore:\n"
     assert first.options == second.options == ("high", "low")
-    unread, = asking.ask([question.without_recipes()], ["rank"], np.full((1, 2), np.nan))
+    unread, = asking.ask([question.without_recipes()], ["rank"])
     assert unread.question == "mnist\nrank:\n"
 
 
@@ -60,10 +59,9 @@ def test_templates_about_one_side_and_about_two_do_not_fit_together():
 
 
 def test_the_prompt_tells_both_sides_and_swaps_with_them():
-    asking, question = builder(neighbours=Near()), Question(CODE, "mnist", "svhn", Recipe(lr=0.5), RECIPE)
-    near = asking.near([question, question.swapped()], ["normalized"] * 2)
-    there, back = asking.ask([question, question.swapped()], ["normalized"] * 2, near)
-    assert there.question.startswith("mnist 25: lr-0.3\nsvhn ?: lr-2.0 mom.9 batch64 drop.2 img64 flip norm\n")
+    question = Question(CODE, "mnist", "svhn", Recipe(lr=0.5), RECIPE)
+    there, back = builder().ask([question, question.swapped()], ["normalized"] * 2)
+    assert there.question.startswith("mnist: lr-0.3\nsvhn: lr-2.0 mom.9 batch64 drop.2 img64 flip norm\n")
     assert there.question.splitlines()[:2] == back.question.splitlines()[1::-1]
     assert (there.prefix, there.options) == (back.prefix, back.options[::-1])
 
@@ -74,15 +72,16 @@ def test_the_label_decides_what_is_asked_and_what_was_reached_near_by():
     labels = ["normalized", "rank"]
     near = asking.near([question] * 2, labels)
     assert near[:, 0].tolist() == [0.25, 0.5]
-    score, rank = asking.ask([question] * 2, labels, near)
+    assert np.isnan(near[:, 1]).all()
+    score, rank = asking.ask([question] * 2, labels)
     assert "better score at epoch 1" in score.question
     assert "better rank at epoch 1" in rank.question
 
 
 def test_a_question_without_both_recipes_has_the_template_that_shows_none():
     partly = Question(CODE, "mnist", "svhn", RECIPE)
-    prompt, = builder().ask([partly], ["rank"], np.full((1, 2), np.nan))
-    assert prompt.question == "mnist ?\nsvhn ?\nbetter rank at epoch 1:\n"
+    prompt, = builder().ask([partly], ["rank"])
+    assert prompt.question == "mnist\nsvhn\n"
 
 
 def test_without_a_table_nothing_is_near_and_no_questions_have_no_answers():
@@ -101,7 +100,7 @@ def test_a_template_that_reads_no_code_shows_none():
     question = Question("class Net(:", "mnist", "svhn", RECIPE, RECIPE)
     asking = builder("metadata", "metadata")
     assert asking.shown(question) is None
-    assert asking.ask([question], ["rank"], np.full((1, 2), np.nan))[0].prefix == ""
+    assert asking.ask([question], ["rank"])[0].prefix == ""
 
 
 @pytest.mark.parametrize("names", [("normalized_accuracy", "code"), ("code_recipe", "normalized_accuracy")])
@@ -119,7 +118,7 @@ def test_a_template_with_a_field_that_nobody_knows_is_refused():
 @pytest.mark.parametrize("name", sorted(set(templates()) - {"normalized_accuracy"}))
 def test_every_other_built_in_template_can_be_asked(name):
     question = Question(CODE, "mnist", "svhn", RECIPE, RECIPE)
-    prompt, = builder(name, name).ask([question], ["normalized"], np.array([[0.5, np.nan]]))
+    prompt, = builder(name, name).ask([question], ["normalized"])
     assert prompt.question.endswith("\n")
     assert "{" not in prompt.prefix + prompt.question
     assert "nan" not in prompt.question

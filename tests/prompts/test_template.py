@@ -13,9 +13,8 @@ from nngpt_perfclf.prompts.template import FOLDER, LEVELS
 from nngpt_perfclf.types import PerfclfError, Question, Recipe
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "prompts"
-OURS = ("normalized_accuracy", "metadata", "code", "code_metadata", "code_recipe", "code_near", "code_recipe_near",
-        "layers", "layers_recipe")
-EXTRA = {"norm_a": 0.9174, "norm_b": 0.6, "goal": "score", "near_a": "61 43", "near_b": "?"}
+OURS = ("normalized_accuracy", "metadata", "code", "code_metadata", "code_recipe", "layers", "layers_recipe")
+EXTRA = {"norm_a": 0.9174, "norm_b": 0.6, "goal": "score"}
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 RECIPES = st.builds(
     Recipe, lr=st.none() | st.floats(1e-6, 1), momentum=st.none() | st.floats(0, 1),
