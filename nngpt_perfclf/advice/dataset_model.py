@@ -140,13 +140,13 @@ class DatasetModel:
 def percentiles_of(scores: Sequence[Score]) -> np.ndarray:
     """Where candidates are expected to rank, shape (n, BINS): a tenth of the probability below `low`, a tenth above
     `high`, the rest evenly on both sides of the expected percentile."""
-    edges = np.linspace(0, 1, BINS + 1)
-    rows = []
-    for score in scores:
-        points = np.maximum.accumulate([0.0, score.low, score.percentile, score.high, 1.0])
-        points = points + np.arange(5) * 1e-9  # an interpolation needs points that differ
-        rows.append(np.diff(np.interp(edges, points, [0.0, 0.1, 0.5, 0.9, 1.0])))
-    table = np.array(rows, float).reshape(-1, BINS)
+    points = np.array([(0.0, score.low, score.percentile, score.high, 1.0) for score in scores], float).reshape(-1, 5)
+    points = np.maximum.accumulate(points, axis=1) + np.arange(5) * 1e-9  # an interpolation needs points that differ
+    edges, levels = np.linspace(0, 1, BINS + 1), np.array([0.0, 0.1, 0.5, 0.9, 1.0])
+    part = (points[:, 1:4, None] <= edges).sum(axis=1)  # which of the four parts each edge is in
+    left, right = (np.take_along_axis(points, part + one, axis=1) for one in (0, 1))
+    share = np.clip((edges - left) / (right - left), 0, 1)
+    table = np.diff(levels[part] + share * (levels[part + 1] - levels[part]), axis=1)
     return table / np.maximum(table.sum(axis=1, keepdims=True), 1e-12)
 
 

@@ -116,8 +116,7 @@ class InformedAdviser:
             return scores
         shifts, left = corrections(self.similarity.place(*self.numbers(candidates, target)), known.points,
                                    known.residuals)
-        return [_shifted(score, float(shift), float(share), known.scale, len(known.residuals))
-                for score, shift, share in zip(scores, shifts, left, strict=True)]
+        return shifted(scores, shifts, left, known.scale, f"{len(known.residuals)} outcomes")
 
     def _known(self, dataset: str) -> _Known:
         if dataset not in self._learned:
@@ -145,14 +144,16 @@ class InformedAdviser:
         return _Known(model, points, residuals, _scale(np.array([score.value for _, score in usable]), ranks))
 
 
-def _shifted(score: Score, shift: float, left: float, scale: float, count: int) -> Score:
-    """The score moved by `shift` standard normal units of rank, its interval narrowed to the share `left` of the
-    variance."""
-    low, middle, high = _quantiles(np.array([score.low, score.percentile, score.high]))
-    narrowed = np.sqrt(left)
-    moved = [_NORMAL.cdf(middle + shift + narrowed * (end - middle)) for end in (low, middle, high)]
-    reason = f"{score.reason}; {count} outcomes move its percentile by {moved[1] - score.percentile:+.2f}"
-    return Score(score.value + scale * shift, moved[1], moved[0], moved[2], score.decided, reason)
+def shifted(scores: Sequence[Score], shifts: np.ndarray, left: np.ndarray, scale: float, why: str) -> list[Score]:
+    """The scores moved by `shifts` (n,) standard normal units of rank, their intervals narrowed to the shares `left`
+    (n,) of the variance. `scale`: of a score's value, for one such unit; `why`: what moves them."""
+    ends = _quantiles(np.array([(score.low, score.percentile, score.high) for score in scores]))
+    middle = ends[:, 1:2]
+    moved = middle + shifts[:, None] + np.sqrt(left)[:, None] * (ends - middle)
+    moved = np.array([_NORMAL.cdf(end) for end in moved.ravel().tolist()]).reshape(moved.shape)
+    return [Score(score.value + scale * shift, percentile, low, high, score.decided,
+                  f"{score.reason}; {why} move its percentile by {percentile - score.percentile:+.2f}")
+            for score, shift, (low, percentile, high) in zip(scores, shifts.tolist(), moved.tolist(), strict=True)]
 
 
 def _scale(values: np.ndarray, ranks: np.ndarray) -> float:
@@ -162,4 +163,5 @@ def _scale(values: np.ndarray, ranks: np.ndarray) -> float:
 
 
 def _quantiles(percentiles: np.ndarray) -> np.ndarray:
-    return np.array([_NORMAL.inv_cdf(float(share)) for share in np.clip(percentiles, _EDGE, 1 - _EDGE)])
+    cut = np.clip(percentiles, _EDGE, 1 - _EDGE)
+    return np.array([_NORMAL.inv_cdf(share) for share in cut.ravel().tolist()]).reshape(cut.shape)

@@ -83,4 +83,5 @@ def _kernel(first: tuple[np.ndarray, np.ndarray], second: tuple[np.ndarray, np.n
 
 
 def _squared_distances(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    return ((first[:, None] - second[None]) ** 2).sum(axis=2)
+    lengths = (first**2).sum(axis=1)[:, None] + (second**2).sum(axis=1)
+    return np.maximum(lengths - 2 * first @ second.T, 0)

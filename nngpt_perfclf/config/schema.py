@@ -118,6 +118,7 @@ class LoopConfig:
     inverse_temperature: float
     seen: int
     unseen_target: bool
+    known_networks: bool
     rounds: int
     time_limit: float
     memory_limit: float

@@ -11,10 +11,10 @@ from nngpt_perfclf.config import Config
 LABELS = ("normalized", "rank")
 
 
-def rows(found: Mapping[str, Mapping[str, np.ndarray]], groups: Sequence[str], weights: np.ndarray,
+def rows(found: Mapping[str, Mapping[str, np.ndarray]], units: Sequence[str], weights: np.ndarray,
          config: Config) -> list[dict]:
     """One row for each policy, number of outcomes, and target or ``all``. `found`: by target, what was measured;
-    `weights`: (bootstrap samples, groups)."""
+    `weights`: (bootstrap samples, units)."""
     table = []
     for policy in config.loop.policies:
         for count in config.loop.outcomes:
@@ -22,12 +22,13 @@ def rows(found: Mapping[str, Mapping[str, np.ndarray]], groups: Sequence[str], w
                 chosen = list(found.values()) if target == "all" else [found[target]]
                 row = {"policy": policy, "outcomes": count, "target": target}
                 for label in LABELS:
-                    row |= _pairs(chosen, f"{policy} {count} {label}", label, groups, weights)
+                    row |= _pairs(chosen, f"{policy} {count} {label}", label, units, weights)
+                row["normalized_lookup"] = _lookup(chosen, f"{policy} {count} lookup")
                 table.append(row | _pruning(chosen, f"{policy} {count} pruned", config))
     return table
 
 
-def _pairs(chosen: Sequence[Mapping[str, np.ndarray]], key: str, label: str, groups: Sequence[str],
+def _pairs(chosen: Sequence[Mapping[str, np.ndarray]], key: str, label: str, units: Sequence[str],
            weights: np.ndarray) -> dict:
     """Share of right answers with its interval, calibration error, and the share without a model of the dataset."""
     from nngpt_perfclf.evaluation.metrics import calibration_error, hits, reliability
@@ -38,7 +39,7 @@ def _pairs(chosen: Sequence[Mapping[str, np.ndarray]], key: str, label: str, gro
              for part, mask, side in zip(answers, known, won, strict=True)]
     count = np.concatenate([mask.sum(axis=0) for mask in known])
     total = np.concatenate(right)
-    of_pair = weights[:, np.searchsorted(groups, np.concatenate([one[f"groups {label}"] for one in chosen]))]
+    of_pair = weights[:, np.searchsorted(units, np.concatenate([one[f"units {label}"] for one in chosen]))]
     spread = (of_pair @ total) / np.maximum(of_pair @ count, 1)
     flat = np.concatenate([part[mask] for part, mask in zip(answers, known, strict=True)])
     flat_won = np.concatenate([np.broadcast_to(side, mask.shape)[mask]
@@ -49,6 +50,15 @@ def _pairs(chosen: Sequence[Mapping[str, np.ndarray]], key: str, label: str, gro
             **_interval(f"{label}_right", spread),
             f"{label}_calibration_error": calibration_error(reliability(flat, flat_won)),
             f"{label}_scores_alone": float(alone.mean())}
+
+
+def _lookup(chosen: Sequence[Mapping[str, np.ndarray]], key: str) -> float:
+    """Share of right answers of the baseline that reads neither code nor recipe."""
+    from nngpt_perfclf.evaluation.metrics import hits
+
+    right = [hits(one[key], np.broadcast_to(one["won normalized"], one[key].shape)) for one in chosen]
+    return float(np.nanmean(np.concatenate([part[~np.isnan(one[key])]
+                                            for part, one in zip(right, chosen, strict=True)])))
 
 
 def _pruning(chosen: Sequence[Mapping[str, np.ndarray]], key: str, config: Config) -> dict:

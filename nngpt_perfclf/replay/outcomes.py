@@ -1,10 +1,12 @@
 """What outcomes of an unknown dataset are worth: pairs right, calibration and regret by the number of outcomes that the
 adviser was told.
 
-Each target is left out of everything: trees, percentiles, curves of accuracies and scales are learned without it, and
-the networks of the held-out part are learned by no tree. Outcomes are those of candidates of the target's pool, chosen
-at random or by a loop that trains the better half of each generation. A pair whose network is among the observed ones
-is not counted.
+Each target is left out of everything: trees, percentiles, curves of accuracies and scales are learned without it.
+There are two protocols. By default the networks are new as well: pairs and candidates are of the held-out part. With
+`loop.known_networks` they are those of all networks, and what a network did on the other datasets is known.
+
+Outcomes are those of candidates of the target's pool, chosen at random or by a loop that trains the better half of each
+generation. A pair whose network is among the observed ones is not counted.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import hashlib
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,137 +23,72 @@ import numpy as np
 from nngpt_perfclf.advice import load_advisor
 from nngpt_perfclf.advice.adapters import Scorer
 from nngpt_perfclf.advice.dataset_model import chance_of_more
-from nngpt_perfclf.advice.informed import InformedAdviser, Numbers
+from nngpt_perfclf.advice.informed import InformedAdviser
 from nngpt_perfclf.advice.outcomes import informed_adviser
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import progress, say
 from nngpt_perfclf.files import write_json
 from nngpt_perfclf.loop.run_database import RunDatabase
 from nngpt_perfclf.replay import outcome_figures
-from nngpt_perfclf.replay.pools import Pool, load_replay
+from nngpt_perfclf.replay.outcome_world import LABELS, Sides, World
+from nngpt_perfclf.replay.pools import Pool
 from nngpt_perfclf.replay.regret import BOOTSTRAPS, weighted
+from nngpt_perfclf.replay.remembering import RememberedNumbers, Remembering
 from nngpt_perfclf.replay.unseen import adviser_without
 from nngpt_perfclf.run_folder import manifest
-from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Score
+from nngpt_perfclf.types import Observation, PerfclfError, Score
 
-LABELS = ("normalized", "rank")
 POLICIES = ("random", "ask")
-INTERVAL = "95 %: bootstrap of near-duplicate groups; does not cover the training of the advisers"
+INTERVAL = "95 %: bootstrap of {}; does not cover the training of the advisers"
 GENERATIONS = 10  # of each draw of outcomes, and of each bootstrap sample
-
-
-@dataclass(frozen=True)
-class Remembering:
-    """A scorer that is asked once about each candidate."""
-
-    scorer: Scorer
-    known: dict[tuple, Score | None] = field(default_factory=dict)
-
-    def score(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
-        keys = [(one.arch_code, one.recipe, target) for one in candidates]
-        new = list({key: one for key, one in zip(keys, candidates, strict=True) if key not in self.known}.items())
-        if new:
-            answers = self.scorer.score([one for _, one in new], target)
-            self.known.update(zip((key for key, _ in new), answers, strict=True))
-        return [self.known[key] for key in keys]
-
-
-@dataclass(frozen=True)
-class RememberedNumbers:
-    """The numbers that make candidates alike, read once for each candidate."""
-
-    numbers: Numbers
-    known: dict[tuple, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
-
-    def __call__(self, candidates: Sequence[Candidate], target: str) -> tuple[np.ndarray, np.ndarray]:
-        keys = [(one.arch_code, one.recipe, target) for one in candidates]
-        new = list({key: one for key, one in zip(keys, candidates, strict=True) if key not in self.known}.items())
-        if new:
-            rows = zip(*self.numbers([one for _, one in new], target), strict=True)
-            self.known.update(zip((key for key, _ in new), rows, strict=True))
-        recipes, networks = zip(*(self.known[key] for key in keys), strict=True)
-        return np.stack(recipes), np.stack(networks)
-
-
-@dataclass(frozen=True)
-class Sides:
-    """The pairs of one target and label: `own` and `other` candidates, the `others`' datasets, whether the target
-    `won`, and the pairs' networks `nn` and near-duplicate `groups`."""
-
-    own: list[Candidate]
-    other: list[Candidate]
-    others: np.ndarray
-    won: np.ndarray
-    nn: np.ndarray
-    groups: np.ndarray
 
 
 def measure_outcomes(config: Config, folder: Path, runs: RunDatabase) -> dict:
     """Measure every target; writes `loop.json`, and the answers of each target, so that a stopped run goes on with the
     next target. `runs` refuses a folder of another configuration."""
     _check(config)
-    from nngpt_perfclf.tasks import TaskData
-
-    replay = load_replay(config)
-    tables = {label: TaskData.load(replace(config, label=label)) for label in LABELS}
-    pairs = {label: data.pairs(label, part=config.evaluate.part, ties=False) for label, data in tables.items()}
-    codes = tables[LABELS[0]].codes
-    groups = sorted({*np.concatenate([pool.groups for pool in replay.pools.values()]),
-                     *(str(group) for table in pairs.values() for group in table["group"])})
-    weights = np.random.default_rng(config.seed).multinomial(len(groups), np.full(len(groups), 1 / len(groups)),
+    world = World.load(config)
+    units = world.units()
+    weights = np.random.default_rng(config.seed).multinomial(len(units), np.full(len(units), 1 / len(units)),
                                                              size=BOOTSTRAPS)
     files = {}
-    for target, pool in replay.pools.items():
+    for target in world.pools:
         files[target] = folder / f"{target}-{_digest(config)}.npz"
         if not files[target].is_file():
             say(f"measuring outcomes on {target}")
-            sides = {label: sides_of(table, target, codes) for label, table in pairs.items()}
-            found = _measured(config, folder, pool, sides, weights[:, np.searchsorted(groups, pool.groups)])
+            drawn = np.searchsorted(units, world.units_of(target))
+            found = _measured(config, folder, world, target, weights[:, drawn])
             with files[target].with_suffix(".new").open("wb") as file:
                 np.savez_compressed(file, **found)
             files[target].with_suffix(".new").replace(files[target])
-    rows = outcome_figures.rows({target: np.load(file) for target, file in files.items()}, groups, weights, config)
-    result = {"out": str(folder), "part": config.evaluate.part, "draws": config.loop.resamples,
-              "interval": INTERVAL, "outcomes": rows}
-    write_json(folder / "loop.json", manifest("loop", to_dict(config), replay.data, **result))
+    rows = outcome_figures.rows({target: np.load(file) for target, file in files.items()}, units, weights, config)
+    result = {"out": str(folder), "part": "all" if world.known else config.evaluate.part,
+              "draws": config.loop.resamples,
+              "interval": INTERVAL.format("networks" if world.known else "near-duplicate groups"), "outcomes": rows}
+    write_json(folder / "loop.json", manifest("loop", to_dict(config), world.data.fingerprint, **result))
     return result
 
 
-def sides_of(pairs, target: str, codes: Mapping[str, str]) -> Sides:
-    """The pairs with the dataset `target` of a table of pairs."""
-    from nngpt_perfclf.tasks import recipe_of
-
-    rows = pairs[(pairs["ds_a"] == target) | (pairs["ds_b"] == target)]
-    own, other, others = [], [], []
-    for row in rows.itertuples():
-        sides = {row.ds_a: "a", row.ds_b: "b"}
-        rest = row.ds_b if row.ds_a == target else row.ds_a
-        own.append(Candidate(row.nn, codes[row.nn], recipe_of(row, sides[target])))
-        other.append(Candidate(row.nn, codes[row.nn], recipe_of(row, sides[rest])))
-        others.append(rest)
-    return Sides(own, other, np.array(others), (rows["better"] == target).to_numpy(), rows["nn"].to_numpy(str),
-                 rows["group"].to_numpy(str))
-
-
-def _measured(config: Config, folder: Path, pool: Pool, sides: Mapping[str, Sides],
-              weights: np.ndarray) -> dict[str, np.ndarray]:
+def _measured(config: Config, folder: Path, world: World, target: str, weights: np.ndarray) -> dict[str, np.ndarray]:
     """The answers for one target. `weights`: (bootstrap samples, candidates of the pool)."""
     [adviser] = config.loop.advisers
-    run = Path(adviser_without(config, adviser, pool.target, folder))
+    pool, sides = world.pools[target], world.sides[target]
+    run = Path(adviser_without(config, adviser, target, folder))
     scorer = Remembering(load_advisor(run, replace(config, label=LABELS[0])))
     plain = informed_adviser(scorer, {}, replace(config, label=LABELS[0]), run)
     plain = replace(plain, numbers=RememberedNumbers(plain.numbers))
     started = time.perf_counter()
-    scorer.score(pool.candidates, pool.target)
+    scorer.score(pool.candidates, target)
     seconds = (time.perf_counter() - started) / len(pool.candidates)
     found = {}
     for label, asked in sides.items():
-        found |= {f"won {label}": asked.won, f"groups {label}": asked.groups,
-                  f"alone {label}": _alone(scorer, asked, pool.target, label)}
+        found |= {f"won {label}": asked.won, f"units {label}": asked.units,
+                  f"alone {label}": _alone(scorer, asked, target, label)}
         found[f"other {label}"] = _of_others(replace(plain, label=label), asked)
+    found["other lookup"] = np.array([world.best[target] * world.usual[name] for name in sides[LABELS[0]].others])
     with progress() as bar:
         for policy in config.loop.policies:
-            draws = bar.track(range(config.loop.resamples), description=f"outcomes on {pool.target}, {policy}")
+            draws = bar.track(range(config.loop.resamples), description=f"outcomes on {target}, {policy}")
             drawn = [_drawn(config, plain, pool, sides, found, policy, draw, weights, seconds) for draw in draws]
             for key in drawn[0]:
                 found[f"{policy} {key}"] = np.stack([one[key] for one in drawn])
@@ -174,12 +111,22 @@ def _drawn(config: Config, plain: InformedAdviser, pool: Pool, sides: Mapping[st
                                      known[f"other {label}"])
             chances[np.isin(asked.nn, list(trained))] = np.nan
             found[f"{count} {label}"] = chances
+            if label == LABELS[0]:
+                found[f"{count} lookup"] = _lookup(pool.accuracy[seen], known["other lookup"], np.isnan(chances))
         values = np.array([np.nan if one is None else one.value
                            for one in adviser.corrected(pool.candidates, pool.target)], float)
         left = np.setdiff1d(np.arange(len(values)), seen)
         found[f"{count} pruned"] = _pruned(config, pool, values, left, weights[draw::config.loop.resamples], rng,
                                            seconds)
     return found
+
+
+def _lookup(accuracies: np.ndarray, usual: np.ndarray, left_out: np.ndarray) -> np.ndarray:
+    """The baseline that reads neither code nor recipe: whether the mean outcome, as a share of the target's best
+    accuracy, which it is told, is above the mean of the other side's dataset. `usual` (pairs,): that mean times the
+    best accuracy; NaN for pairs that are `left_out`."""
+    answers = np.full(len(usual), 0.5) if not len(accuracies) else (accuracies.mean() > usual).astype(float)
+    return np.where(left_out, np.nan, answers)
 
 
 def _order(plain: InformedAdviser, pool: Pool, policy: str, count: int, size: int,
@@ -269,5 +216,6 @@ def _check(config: Config) -> None:
 
 def _digest(config: Config) -> str:
     loop = config.loop
-    settings = [loop.advisers, loop.policies, loop.keep, loop.outcomes, loop.resamples, config.advice.profile]
+    settings = [loop.advisers, loop.policies, loop.keep, loop.outcomes, loop.resamples, config.advice.profile,
+                loop.known_networks]
     return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:8]

@@ -95,8 +95,16 @@ def held_out_trials(config: Config, data: TaskData) -> pd.DataFrame:
     if config.split.by in ("pairs", "dataset"):
         raise PerfclfError(f"split.by={config.split.by} holds no network out, and a replay needs some that no "
                            "adviser has seen: use group, network or family")
-    trials = data.part(config.evaluate.part).join(data.networks["group"], on="nn")
-    return trials.drop_duplicates(["dataset", "nn", "trial"])  # a few are listed twice
+    return _each_once(data.part(config.evaluate.part), data)
+
+
+def all_trials(data: TaskData) -> pd.DataFrame:
+    """The trials of all networks with their group, none twice."""
+    return _each_once(data.trials, data)
+
+
+def _each_once(trials: pd.DataFrame, data: TaskData) -> pd.DataFrame:
+    return trials.join(data.networks["group"], on="nn").drop_duplicates(["dataset", "nn", "trial"])
 
 
 def pools_of(config: Config, data: TaskData, trials: pd.DataFrame) -> list[Pool]:

@@ -1,0 +1,89 @@
+"""What `replay.outcomes` asks about: the candidates and the pairs of each target."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from nngpt_perfclf.config import Config
+from nngpt_perfclf.replay.pools import Pool, all_trials, held_out_trials, pools_of
+from nngpt_perfclf.types import Candidate
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from nngpt_perfclf.tasks import TaskData
+
+LABELS = ("normalized", "rank")
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The pairs of one target and label: `own` and `other` candidates, the `others`' datasets, whether the target
+    `won`, the pairs' networks `nn`, and the `units` that a bootstrap draws."""
+
+    own: list[Candidate]
+    other: list[Candidate]
+    others: np.ndarray
+    won: np.ndarray
+    nn: np.ndarray
+    units: np.ndarray
+
+
+@dataclass(frozen=True)
+class World:
+    """`pools` by target, and the `sides` of the pairs by target and label; `best`: each dataset's best accuracy;
+    `usual`: its trials' mean normalized accuracy; `known`: whether the networks are known from other datasets."""
+
+    data: TaskData
+    pools: Mapping[str, Pool]
+    sides: Mapping[str, Mapping[str, Sides]]
+    best: Mapping[str, float]
+    usual: Mapping[str, float]
+    known: bool
+
+    @staticmethod
+    def load(config: Config) -> World:
+        """Of the held-out part, or with `loop.known_networks` of all networks. Raises PerfclfError as `pools_of`
+        does."""
+        from nngpt_perfclf.tasks import TaskData
+
+        data, known = TaskData.load(config), config.loop.known_networks
+        pools = pools_of(config, data, all_trials(data) if known else held_out_trials(config, data))
+        pairs = {label: data.pairs(label, part=None if known else config.evaluate.part, ties=False)
+                 for label in LABELS}
+        sides = {pool.target: {label: sides_of(table, pool.target, data.codes, "nn" if known else "group")
+                               for label, table in pairs.items()} for pool in pools}
+        by_dataset = data.trials.groupby("dataset")
+        return World(data, {pool.target: pool for pool in pools}, sides, by_dataset["accuracy"].max().to_dict(),
+                     by_dataset["norm"].mean().to_dict(), known)
+
+    def units_of(self, target: str) -> np.ndarray:
+        """What a bootstrap draws of the target's candidates: networks that are known, groups of those that are not."""
+        pool = self.pools[target]
+        return np.array([one.meta["nn"] for one in pool.candidates]) if self.known else pool.groups
+
+    def units(self) -> list[str]:
+        """All of them, in order."""
+        found = [self.units_of(target) for target in self.pools]
+        found += [sides.units for by_label in self.sides.values() for sides in by_label.values()]
+        return sorted(set(np.concatenate(found)))
+
+
+def sides_of(pairs: pd.DataFrame, target: str, codes: Mapping[str, str], unit: str = "group") -> Sides:
+    """The pairs with the dataset `target` of a table of pairs; `unit`: its column that a bootstrap draws."""
+    from nngpt_perfclf.tasks import recipe_of
+
+    rows = pairs[(pairs["ds_a"] == target) | (pairs["ds_b"] == target)]
+    own, other, others = [], [], []
+    for row in rows.itertuples():
+        sides = {row.ds_a: "a", row.ds_b: "b"}
+        rest = row.ds_b if row.ds_a == target else row.ds_a
+        own.append(Candidate(row.nn, codes[row.nn], recipe_of(row, sides[target])))
+        other.append(Candidate(row.nn, codes[row.nn], recipe_of(row, sides[rest])))
+        others.append(rest)
+    return Sides(own, other, np.array(others), (rows["better"] == target).to_numpy(), rows["nn"].to_numpy(str),
+                 rows[unit].to_numpy(str))
