@@ -116,7 +116,7 @@ class InformedAdviser:
             return scores
         shifts, left = corrections(self.similarity.place(*self.numbers(candidates, target)), known.points,
                                    known.residuals)
-        return shifted(scores, shifts, left, known.scale, f"{len(known.residuals)} outcomes")
+        return shifted(scores, shifts, left, known.scale, [f"{len(known.residuals)} outcomes"] * len(scores))
 
     def _known(self, dataset: str) -> _Known:
         if dataset not in self._learned:
@@ -138,22 +138,25 @@ class InformedAdviser:
         model = prior.updated(expected, accuracies)
         if not usable:
             return _Known(model, (np.zeros((0, 1)), np.zeros((0, 1))), np.zeros(0), 1.0)
-        ranks = _quantiles(expected @ MIDDLES)
-        residuals = _quantiles(model.percentiles_of(np.full_like(expected, 1 / expected.shape[1]), accuracies)) - ranks
+        ranks = normal_quantiles(expected @ MIDDLES)
+        reached = model.percentiles_of(np.full_like(expected, 1 / expected.shape[1]), accuracies)
+        residuals = normal_quantiles(reached) - ranks
         points = self.similarity.place(*self.numbers([entry.candidate for entry, _ in usable], dataset))
         return _Known(model, points, residuals, _scale(np.array([score.value for _, score in usable]), ranks))
 
 
-def shifted(scores: Sequence[Score], shifts: np.ndarray, left: np.ndarray, scale: float, why: str) -> list[Score]:
+def shifted(scores: Sequence[Score], shifts: np.ndarray, left: np.ndarray, scale: float,
+            why: Sequence[str]) -> list[Score]:
     """The scores moved by `shifts` (n,) standard normal units of rank, their intervals narrowed to the shares `left`
-    (n,) of the variance. `scale`: of a score's value, for one such unit; `why`: what moves them."""
-    ends = _quantiles(np.array([(score.low, score.percentile, score.high) for score in scores]))
+    (n,) of the variance. `scale`: of a score's value, for one such unit; `why` (n,): what moves each."""
+    ends = normal_quantiles(np.array([(score.low, score.percentile, score.high) for score in scores]))
     middle = ends[:, 1:2]
     moved = middle + shifts[:, None] + np.sqrt(left)[:, None] * (ends - middle)
     moved = np.array([_NORMAL.cdf(end) for end in moved.ravel().tolist()]).reshape(moved.shape)
     return [Score(score.value + scale * shift, percentile, low, high, score.decided,
-                  f"{score.reason}; {why} move its percentile by {percentile - score.percentile:+.2f}")
-            for score, shift, (low, percentile, high) in zip(scores, shifts.tolist(), moved.tolist(), strict=True)]
+                  f"{score.reason}; {cause} move its percentile by {percentile - score.percentile:+.2f}")
+            for score, shift, cause, (low, percentile, high) in zip(scores, shifts.tolist(), why, moved.tolist(),
+                                                                     strict=True)]
 
 
 def _scale(values: np.ndarray, ranks: np.ndarray) -> float:
@@ -162,6 +165,7 @@ def _scale(values: np.ndarray, ranks: np.ndarray) -> float:
     return float((centred @ (values - values.mean()) + _PRIOR_TRIALS) / (centred @ centred + _PRIOR_TRIALS))
 
 
-def _quantiles(percentiles: np.ndarray) -> np.ndarray:
+def normal_quantiles(percentiles: np.ndarray) -> np.ndarray:
+    """Percentiles in 0..1, of any shape, in standard normal units; the ends are cut."""
     cut = np.clip(percentiles, _EDGE, 1 - _EDGE)
     return np.array([_NORMAL.inv_cdf(share) for share in cut.ravel().tolist()]).reshape(cut.shape)

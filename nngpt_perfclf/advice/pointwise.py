@@ -19,6 +19,8 @@ import numpy as np
 
 from nngpt_perfclf.advice.base import Adviser, check_dataset, note_on_recipes
 from nngpt_perfclf.advice.features import sides_of
+from nngpt_perfclf.advice.history import FILE as HISTORY
+from nngpt_perfclf.advice.history import History
 from nngpt_perfclf.advice.run_folders import folder_of
 from nngpt_perfclf.advice.side_models import KINDS, SideAdviser, load_sides, train_sides
 from nngpt_perfclf.advice.structures import profiles_of, structures_of
@@ -34,11 +36,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass
 class PointwiseAdviser(Adviser):
-    """`by_profile` judges networks that were built, `by_text` all others; `profile`: auto, always or never."""
+    """`by_profile` judges networks that were built, `by_text` all others; `profile`: auto, always or never; `history`:
+    what recorded networks reached, which moves their scores."""
 
     by_profile: SideAdviser | None = None
     by_text: SideAdviser | None = None
     profile: str = "auto"
+    history: History | None = None
 
     def evidence(self, questions: Sequence[Question]) -> np.ndarray:
         built = np.zeros(len(questions), bool)
@@ -65,7 +69,7 @@ class PointwiseAdviser(Adviser):
                 given = adviser.score([candidates[place] for place in places], target)
                 for (place, why), score in zip(places.items(), given, strict=True):
                     scores[place] = replace(score, reason=f"{score.reason}; {why}") if why else score
-        return scores
+        return scores if self.history is None else self.history.applied(scores, candidates, target)
 
     def note(self, question: Question) -> str:
         return note_on_recipes(question)
@@ -86,14 +90,15 @@ def load(config: Config) -> PointwiseAdviser:
         raise PerfclfError(f"{folder} was trained with advice.profile=never: ask it with advice.profile=never")
     found = {kind: load_sides(kind, config, folder / kind) for kind in _kinds(config)}
     by_profile, by_text = found.get("profile"), found["text"]
+    history = History.load(folder) if (folder / HISTORY).is_file() else None
     return PointwiseAdviser(folder.name, by_text.prior, by_text.datasets, config.advice.confidence,
-                            by_profile=by_profile, by_text=by_text, profile=config.advice.profile)
+                            by_profile=by_profile, by_text=by_text, profile=config.advice.profile, history=history)
 
 
 def train(config: Config, out: Path) -> dict:
     """Fit both kinds of trees, or with ``advice.profile=never`` those of the text alone; leave a run folder that `load`
-    opens, a sub-folder for each kind, and what outcomes are compared with: the recorded accuracies and the scales of
-    likeness."""
+    opens, a sub-folder for each kind, what outcomes are compared with (the recorded accuracies and the scales of
+    likeness), and the history of the networks that were learned from."""
     from nngpt_perfclf.advice.knowledge import leave_knowledge
     from nngpt_perfclf.tasks import TaskData
 
@@ -102,6 +107,8 @@ def train(config: Config, out: Path) -> dict:
             if name != "run"}
     data = TaskData.load(config)
     leave_knowledge(data, out)
+    by_text = load_sides("text", replace(config, label=config.train.labels[0]), out / "text")
+    History.fit(by_text, data.part("train"), data.codes).save(out)
     RunFolder(out).note(manifest(KIND, to_dict(config), data.fingerprint, status="done", result=figures))
     return {"run": str(out), **figures}
 

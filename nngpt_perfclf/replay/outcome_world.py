@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nngpt_perfclf.advice.history import History
+from nngpt_perfclf.advice.pointwise import PointwiseAdviser
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.replay.pools import Pool, all_trials, held_out_trials, pools_of
-from nngpt_perfclf.types import Candidate
+from nngpt_perfclf.types import Candidate, PerfclfError
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +62,14 @@ class World:
         by_dataset = data.trials.groupby("dataset")
         return World(data, {pool.target: pool for pool in pools}, sides, by_dataset["accuracy"].max().to_dict(),
                      by_dataset["norm"].mean().to_dict(), known)
+
+    def history(self, adviser: PointwiseAdviser, target: str) -> History:
+        """What all networks reached on the datasets other than the target. Raises PerfclfError for an adviser that
+        reads no history."""
+        if not isinstance(adviser, PointwiseAdviser):
+            raise PerfclfError("loop.known_networks measures pointwise: no other adviser reads a history")
+        trials = all_trials(self.data)
+        return History.fit(adviser.by_text, trials[trials["dataset"] != target], self.data.codes)
 
     def units_of(self, target: str) -> np.ndarray:
         """What a bootstrap draws of the target's candidates: networks that are known, groups of those that are not."""

@@ -74,7 +74,8 @@ def _measured(config: Config, folder: Path, world: World, target: str, weights: 
     [adviser] = config.loop.advisers
     pool, sides = world.pools[target], world.sides[target]
     run = Path(adviser_without(config, adviser, target, folder))
-    scorer = Remembering(load_advisor(run, replace(config, label=LABELS[0])))
+    alone = load_advisor(run, replace(config, label=LABELS[0]))
+    scorer = Remembering(replace(alone, history=world.history(alone, target)) if world.known else alone)
     plain = informed_adviser(scorer, {}, replace(config, label=LABELS[0]), run)
     plain = replace(plain, numbers=RememberedNumbers(plain.numbers))
     started = time.perf_counter()
