@@ -5,7 +5,8 @@ A trial's residual is how much better or worse it ranked than the adviser expect
 sum of an effect of the network on all datasets, one of the network on this dataset, and noise. All three are normal, so
 that the expected effect, and what is left of its variance, follow from the means of the residuals. Networks are
 recognised by the numbers of their text: comments, and names that are not counted, make no other network. The very trial
-that is asked about is no evidence.
+that is asked about is no evidence. Networks of large near-duplicate groups have no history: theirs says nothing about
+other datasets (covariance of residuals below 0.01), since the group itself was learned from.
 """
 
 from __future__ import annotations
@@ -28,9 +29,11 @@ from nngpt_perfclf.types import Candidate, Recipe, Score
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nngpt_perfclf.tasks import TaskData
+
 FILE = "history.npz"
 # Variances of the residuals, estimated with each recorded dataset left out in turn.
-NETWORK, NETWORK_ON_DATASET, NOISE = 0.05, 0.05, 0.5
+NETWORK, NETWORK_ON_DATASET, NOISE = 0.05, 0.1, 0.5
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,13 @@ class History:
     recipe: np.ndarray
     residual: np.ndarray
     scale: np.ndarray
+
+    @staticmethod
+    def of(scorer: Scorer, trials: pd.DataFrame, data: TaskData) -> History:
+        """From those of the `trials` whose networks are in small near-duplicate groups."""
+        groups = trials["nn"].map(data.networks["group"])
+        small = data.networks["group"].value_counts() <= data.config.split.largest_held_out
+        return History.fit(scorer, trials[groups.map(small)], data.codes)
 
     @staticmethod
     def fit(scorer: Scorer, trials: pd.DataFrame, codes: Mapping[str, str]) -> History:

@@ -108,7 +108,7 @@ def train(config: Config, out: Path) -> dict:
     data = TaskData.load(config)
     leave_knowledge(data, out)
     by_text = load_sides("text", replace(config, label=config.train.labels[0]), out / "text")
-    History.fit(by_text, data.part("train"), data.codes).save(out)
+    History.of(by_text, data.part("train"), data).save(out)
     RunFolder(out).note(manifest(KIND, to_dict(config), data.fingerprint, status="done", result=figures))
     return {"run": str(out), **figures}
 

@@ -69,7 +69,7 @@ class World:
         if not isinstance(adviser, PointwiseAdviser):
             raise PerfclfError("loop.known_networks measures pointwise: no other adviser reads a history")
         trials = all_trials(self.data)
-        return History.fit(adviser.by_text, trials[trials["dataset"] != target], self.data.codes)
+        return History.of(adviser.by_text, trials[trials["dataset"] != target], self.data)
 
     def units_of(self, target: str) -> np.ndarray:
         """What a bootstrap draws of the target's candidates: networks that are known, groups of those that are not."""

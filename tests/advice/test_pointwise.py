@@ -14,8 +14,13 @@ CODE = "class Net: pass"  # in the little world, what has no convolution cannot 
 
 
 @pytest.fixture(scope="module")
-def adviser(runs, world):
+def experienced(runs, world):
     return load_advisor(runs["pointwise"], world.config)
+
+
+@pytest.fixture(scope="module")
+def adviser(experienced):
+    return replace(experienced, history=None)
 
 
 @pytest.fixture
@@ -35,6 +40,15 @@ def test_a_network_that_can_be_built_is_judged_by_its_profile_and_any_other_by_i
 def test_without_profiles_every_network_is_judged_by_its_text(adviser, built):
     never = replace(adviser, profile="never")
     assert "judged by its text" in never.score([Candidate("b", built, GOOD)], "svhn")[0].reason
+
+
+def test_what_a_learned_network_reached_moves_its_score_and_no_other(experienced, adviser, world):
+    learned = world.networks.index[world.networks["part"] == "train"][0]
+    asked = [Candidate("learned", world.codes[learned], GOOD), Candidate("new", CODE, GOOD)]
+    (moved, new), (before, _) = experienced.score(asked, "svhn"), adviser.score(asked, "svhn")
+    assert moved.percentile != before.percentile
+    assert "recorded trials of this network" in moved.reason
+    assert new == adviser.score(asked, "svhn")[1]
 
 
 def test_pair_advice_reads_the_text_unless_profiles_are_always_wanted(adviser, built):

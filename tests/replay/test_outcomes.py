@@ -1,5 +1,6 @@
 """What outcomes of an unknown dataset are worth, measured in a little world in which the learning rate decides."""
 
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,7 @@ from nngpt_perfclf.advice import trees
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.loop.run_database import FILE, RunDatabase
 from nngpt_perfclf.replay import outcomes
+from nngpt_perfclf.replay.outcome_world import World
 from nngpt_perfclf.simulate import run_loop
 from nngpt_perfclf.tasks import TaskData
 from nngpt_perfclf.tasks.task import load_task
@@ -93,3 +95,27 @@ def test_what_cannot_be_measured_is_one_clear_line(words, complaint, tmp_path):
     config = load_config(None, [*WORDS, *words])
     with RunDatabase(tmp_path / FILE, config) as runs, pytest.raises(PerfclfError, match=complaint):
         outcomes.measure_outcomes(config, tmp_path, runs)
+
+
+def test_networks_that_are_known_from_other_datasets_are_counted_too(world, measured, tmp_path):
+    shutil.copytree(measured[0] / "without", tmp_path / "without")
+    known = replace(world, out=str(tmp_path), loop=replace(world.loop, known_networks=True, policies=("random",)))
+    result = run_loop(known)
+    [row] = rows(result, outcomes=10, target="mnist")
+    [strict] = rows(measured[1], policy="random", outcomes=10, target="mnist")
+    assert result["part"] == "all"
+    assert row["normalized_n"] > 2 * strict["normalized_n"]
+    assert row["normalized_right"] > 0.8
+
+
+def test_a_lookup_that_reads_neither_code_nor_recipe_learns_that_mnist_is_easy(measured):
+    [before] = rows(measured[1], policy="random", outcomes=0, target="mnist")
+    [after] = rows(measured[1], policy="random", outcomes=10, target="mnist")
+    assert before["normalized_lookup"] == 0.5
+    assert after["normalized_lookup"] > 0.52
+
+
+def test_an_adviser_that_reads_no_history_cannot_be_measured_on_known_networks(world):
+    found = World.load(replace(world, loop=replace(world.loop, known_networks=True)))
+    with pytest.raises(PerfclfError, match="measures pointwise"):
+        found.history(object(), "mnist")
