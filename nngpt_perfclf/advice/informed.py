@@ -25,7 +25,9 @@ from nngpt_perfclf.types import Advice, Candidate, Interval, Observation, Questi
 
 _NORMAL = NormalDist()
 _EDGE = 0.01  # how near to 0 and 1 a percentile may come, so that its normal quantile is finite
-_PRIOR_TRIALS = 5.0  # that the assumed scale of the scores weighs as much as
+# How much a score's value grows for one unit of rank, in the training trials of `pointwise`, and how many trials this
+# assumption weighs as much as.
+_PRIOR_SCALE, _PRIOR_TRIALS = 2.9, 5.0
 
 # The numbers that make candidates alike: of their recipes (n, r) and of their networks (n, c).
 Numbers = Callable[[Sequence[Candidate], str], tuple[np.ndarray, np.ndarray]]
@@ -114,8 +116,10 @@ class InformedAdviser:
     def _corrected(self, scores: list[Score], candidates: list[Candidate], target: str, known: _Known) -> list[Score]:
         if not len(known.residuals):
             return scores
+        # A percentile is relative to the dataset's trials: that all outcomes were better than expected moves none.
+        common = known.residuals.mean() if self.label == "rank" else 0.0
         shifts, left = corrections(self.similarity.place(*self.numbers(candidates, target)), known.points,
-                                   known.residuals)
+                                   known.residuals - common)
         return shifted(scores, shifts, left, known.scale, [f"{len(known.residuals)} outcomes"] * len(scores))
 
     def _known(self, dataset: str) -> _Known:
@@ -137,7 +141,7 @@ class InformedAdviser:
                  else DatasetModel.unknown(self.curves, self.datasets[dataset].classes))
         model = prior.updated(expected, accuracies)
         if not usable:
-            return _Known(model, (np.zeros((0, 1)), np.zeros((0, 1))), np.zeros(0), 1.0)
+            return _Known(model, (np.zeros((0, 1)), np.zeros((0, 1))), np.zeros(0), _PRIOR_SCALE)
         ranks = normal_quantiles(expected @ MIDDLES)
         reached = model.percentiles_of(np.full_like(expected, 1 / expected.shape[1]), accuracies)
         residuals = normal_quantiles(reached) - ranks
@@ -160,9 +164,10 @@ def shifted(scores: Sequence[Score], shifts: np.ndarray, left: np.ndarray, scale
 
 
 def _scale(values: np.ndarray, ranks: np.ndarray) -> float:
-    """How much a score's value grows for one unit of rank: a regression, shrunk towards 1."""
+    """How much a score's value grows for one unit of rank: a regression, shrunk towards what is usual."""
     centred = ranks - ranks.mean()
-    return float((centred @ (values - values.mean()) + _PRIOR_TRIALS) / (centred @ centred + _PRIOR_TRIALS))
+    explained = centred @ (values - values.mean()) + _PRIOR_SCALE * _PRIOR_TRIALS
+    return float(explained / (centred @ centred + _PRIOR_TRIALS))
 
 
 def normal_quantiles(percentiles: np.ndarray) -> np.ndarray:

@@ -55,7 +55,7 @@ class World:
 
         data, known = TaskData.load(config), config.loop.known_networks
         pools = pools_of(config, data, all_trials(data) if known else held_out_trials(config, data))
-        pairs = {label: data.pairs(label, part=None if known else config.evaluate.part, ties=False)
+        pairs = {label: _sampled(data.pairs(label, part=None if known else config.evaluate.part, ties=False), config)
                  for label in LABELS}
         sides = {pool.target: {label: sides_of(table, pool.target, data.codes, "nn" if known else "group")
                                for label, table in pairs.items()} for pool in pools}
@@ -81,6 +81,12 @@ class World:
         found = [self.units_of(target) for target in self.pools]
         found += [sides.units for by_label in self.sides.values() for sides in by_label.values()]
         return sorted(set(np.concatenate(found)))
+
+
+def _sampled(pairs: pd.DataFrame, config: Config) -> pd.DataFrame:
+    """`evaluate.pairs` of them, or all."""
+    count = config.evaluate.pairs
+    return pairs if count is None or count >= len(pairs) else pairs.sample(count, random_state=config.seed)
 
 
 def sides_of(pairs: pd.DataFrame, target: str, codes: Mapping[str, str], unit: str = "group") -> Sides:

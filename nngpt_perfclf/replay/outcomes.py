@@ -218,5 +218,5 @@ def _check(config: Config) -> None:
 def _digest(config: Config) -> str:
     loop = config.loop
     settings = [loop.advisers, loop.policies, loop.keep, loop.outcomes, loop.resamples, config.advice.profile,
-                loop.known_networks]
+                loop.known_networks, config.evaluate.pairs]
     return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:8]
