@@ -39,8 +39,8 @@ def check(file: Path) -> None:
         lines = [None]
     if None in lines:
         raise PerfclfError(f"{sums} is damaged: it holds no SHA-256 sums")
-    known = {found[2]: found[1] for found in lines}
-    if file.name in known and known[file.name] != _sum(file):
+    recorded = {found[2]: found[1] for found in lines}
+    if file.name in recorded and recorded[file.name] != _sum(file):
         raise PerfclfError(f"{file} is damaged: its SHA-256 sum is not the one in {FILE}")
 
 

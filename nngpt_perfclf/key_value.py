@@ -30,7 +30,7 @@ class KeyValueStore:
 
     def read(self, keys: Sequence[str]) -> dict[str, list]:
         """The values of those of the keys that are kept."""
-        known = {}
+        values = {}
         with self._open() as database:
             for start in range(0, len(keys), _AT_ONCE):
                 batch = keys[start:start + _AT_ONCE]
@@ -38,8 +38,8 @@ class KeyValueStore:
                 for *row, written in rows:
                     if row_sum(*row) != written:
                         raise self._damaged("a value has another checksum")
-                    known[row[0]] = row[1:]
-        return known
+                    values[row[0]] = row[1:]
+        return values
 
     def write(self, rows: Iterable[Sequence], replace: bool) -> None:
         """Keep these rows, a key and its values each; `replace`: in place of older ones of their keys, which stay

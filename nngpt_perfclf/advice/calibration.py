@@ -41,11 +41,11 @@ def calibrate(config: Config, out: Path, data: TaskData, weights: Mapping[str, W
     sets = [_Set(label, mode, *_asked(table, data, mode)) for label, table in tables.items() if len(table)
             for mode in MODES]
     result, fitted = {}, {label: {} for label in tables}
-    for one, (read, near) in zip(sets, _read(adviser, sets), strict=True):
-        prior = PairPrior.fit(data.pairs(one.label, part="train"))
-        found, figures = _fitted(one, read, near, prior)
-        fitted[one.label][one.mode] = found
-        result |= {f"validation_{one.label}_{one.mode}{name}": figure for name, figure in figures.items()}
+    for pair_set, (read, near) in zip(sets, _read(adviser, sets), strict=True):
+        prior = PairPrior.fit(data.pairs(pair_set.label, part="train"))
+        found, figures = _fitted(pair_set, read, near, prior)
+        fitted[pair_set.label][pair_set.mode] = found
+        result |= {f"validation_{pair_set.label}_{pair_set.mode}{name}": figure for name, figure in figures.items()}
     if processes.is_main():
         save_weights({**weights, **{label: Weights(**modes) for label, modes in fitted.items() if modes}},
                      LanguageAdviser.sources, out)
@@ -76,26 +76,27 @@ def _asked(table: pd.DataFrame, data: TaskData, mode: str) -> tuple[list[Questio
 def _read(adviser: LanguageAdviser, sets: Sequence[_Set]) -> list[tuple[np.ndarray, np.ndarray]]:
     """Of each set, what the model and the nearest trials say in both orders. All sets are read together: questions
     about one code, under any label and in any mode, share its computation."""
-    questions = [question for one in sets for question in one.both_orders]
-    labels = [one.label for one in sets for _ in one.both_orders]
+    questions = [question for pair_set in sets for question in pair_set.both_orders]
+    labels = [pair_set.label for pair_set in sets for _ in pair_set.both_orders]
     with progress() as bar:
         task = bar.add_task("calibration", total=len(questions))
         read, near = adviser.read(questions, labels, lambda done: bar.advance(task, done))
-    ends = np.cumsum([len(one.both_orders) for one in sets])[:-1]
+    ends = np.cumsum([len(pair_set.both_orders) for pair_set in sets])[:-1]
     return list(zip(np.split(read, ends), np.split(near, ends), strict=True))
 
 
-def _fitted(one: _Set, read: np.ndarray, near: np.ndarray, prior: PairPrior) -> tuple[tuple[float, ...], dict]:
+def _fitted(pair_set: _Set, read: np.ndarray, near: np.ndarray, prior: PairPrior) -> tuple[tuple[float, ...], dict]:
     """The weights of the sources, fitted on a set, and the accuracy there with and without the model and by the model
     alone."""
     from nngpt_perfclf.models.rows import log_loss
 
-    both = np.column_stack([read, known_evidence(prior, one.both_orders, near)])
+    both = np.column_stack([read, known_evidence(prior, pair_set.both_orders, near)])
     ab, ba = np.split(both, 2)
     evidence = (ab - ba) / 2
-    fitted = fit_weights(evidence, one.won)
+    fitted = fit_weights(evidence, pair_set.won)
     log_odds = (evidence * fitted).sum(axis=1)
-    known = (evidence * fit_weights(evidence, one.won, [False, True, True])).sum(axis=1)
-    right = {"": log_odds, "_without_model": known, "_model_alone": evidence[:, 0]}
-    return fitted, {**{name: accuracy(found, one.won) for name, found in right.items()}, "_n": len(one.questions),
-                    "_log_loss": log_loss(log_odds, one.won), "_log_loss_without_model": log_loss(known, one.won)}
+    without_model = (evidence * fit_weights(evidence, pair_set.won, [False, True, True])).sum(axis=1)
+    right = {"": log_odds, "_without_model": without_model, "_model_alone": evidence[:, 0]}
+    return fitted, {**{name: accuracy(found, pair_set.won) for name, found in right.items()},
+                    "_n": len(pair_set.questions), "_log_loss": log_loss(log_odds, pair_set.won),
+                    "_log_loss_without_model": log_loss(without_model, pair_set.won)}

@@ -74,7 +74,7 @@ def aim_of(epoch: int) -> int:
     if not 1 <= epoch <= EPOCHS[-1]:
         raise PerfclfError(f"epoch={epoch}: accuracies are predicted for epochs 1 to {EPOCHS[-1]}, of which trials are "
                            "recorded")
-    return min(one for one in EPOCHS if one >= epoch)
+    return min(recorded for recorded in EPOCHS if recorded >= epoch)
 
 
 def fit_step(seen: np.ndarray, later: np.ndarray, weights: np.ndarray) -> Step:

@@ -57,7 +57,7 @@ def fit_curves(data: TaskData, scorer: Scorer) -> tuple[CurveModel, dict[int, Cu
     Steps from seen epochs are fitted on the training part; those from epoch 0, and how much the scorer counts, on the
     validation part, whose networks the scorer has not learned from. Raises PerfclfError where trials are too few.
     """
-    classes = {name: known.classes for name, known in data.datasets.items()}
+    classes = {name: properties.classes for name, properties in data.datasets.items()}
     curves = _Curves(data.curves(EPOCHS).join(_expected(data, scorer)).reset_index(), data, classes)
     recorded = {epoch: Curves.fit(curves.part("train", epoch).rename(columns={epoch: "accuracy"}), classes)
                 for epoch in EPOCHS}

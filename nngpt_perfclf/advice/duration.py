@@ -19,14 +19,14 @@ def expected_seconds(adviser: object, questions: Sequence[Question]) -> float:
         return 0.0
     if isinstance(adviser, StackAdviser):
         return sum(expected_seconds(part, questions) for part in adviser.parts)
-    known = adviser.reading_seconds(questions) if isinstance(adviser, Adviser) else None
-    return _by_sample(adviser, questions) if known is None else known
+    stated = adviser.reading_seconds(questions) if isinstance(adviser, Adviser) else None
+    return _by_sample(adviser, questions) if stated is None else stated
 
 
 def _by_sample(adviser: object, questions: Sequence[Question]) -> float:
     def ask(networks: int) -> int:
-        some = some_networks(questions, networks)
-        both_orders(adviser, some)
-        return len(some)
+        sample = some_networks(questions, networks)
+        both_orders(adviser, sample)
+        return len(sample)
 
     return len(questions) / measured_rate(ask, _LEAST, _LARGEST)

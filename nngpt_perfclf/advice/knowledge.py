@@ -21,7 +21,7 @@ SAMPLE = 4_000  # trials that the scales are taken from
 
 def leave_knowledge(data: TaskData, out: Path) -> None:
     """Write the recorded accuracies of each dataset and the scales of likeness, both of the training part."""
-    Curves.fit(data.part("train"), {name: known.classes for name, known in data.datasets.items()}).save(out)
+    Curves.fit(data.part("train"), {name: properties.classes for name, properties in data.datasets.items()}).save(out)
     scales_of(data).save(out)
 
 

@@ -67,18 +67,18 @@ class LanguageAdviser(Adviser):
         from nngpt_perfclf.models.throughput import reading_rate
 
         both = [asked for question in questions for asked in (question, question.swapped())]
-        known = self.cache.read(both) if self.cache else {}
-        new = [question for question in dict.fromkeys(both) if question not in known]
+        cached = self.cache.read(both) if self.cache else {}
+        new = [question for question in dict.fromkeys(both) if question not in cached]
         if not new:
             return 0.0
-        some = some_networks(new, SAMPLE)
+        sample = some_networks(new, SAMPLE)
 
         def ask() -> int:
-            self.builder.near(some, [self.label] * len(some))
-            return prompt_tokens(map(self.model.encoder.asked, self.builder.ask(some, [self.label] * len(some))))
+            self.builder.near(sample, [self.label] * len(sample))
+            return prompt_tokens(map(self.model.encoder.asked, self.builder.ask(sample, [self.label] * len(sample))))
 
         tokens, seconds = timed(ask)
-        return (seconds + tokens / reading_rate(self.model)) * len(new) / len(some)
+        return (seconds + tokens / reading_rate(self.model)) * len(new) / len(sample)
 
     def check(self, question: Question) -> None:
         """As `Adviser.check`; code that parses but is too tangled to be shown cannot be asked about either."""

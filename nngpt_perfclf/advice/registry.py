@@ -32,19 +32,19 @@ def find_spec(folder_or_name: str | Path) -> AdviserSpec:
 
     Raises PerfclfError for an unknown or renamed name and for a folder that holds no adviser.
     """
-    known, name = specs(), str(folder_or_name)
-    if name in known:
-        return known[name]
+    by_name, name = specs(), str(folder_or_name)
+    if name in by_name:
+        return by_name[name]
     if Path(name).is_dir():
         kind = RunFolder(Path(name)).manifest.get("kind")
-        for spec in known.values():
+        for spec in by_name.values():
             if spec.run_kind == kind:
                 return spec
-        kinds = ", ".join(spec.run_kind for spec in known.values() if spec.train is not None)
+        kinds = ", ".join(spec.run_kind for spec in by_name.values() if spec.train is not None)
         raise PerfclfError(f"{name} holds a run of kind {kind!r}, not an adviser ({kinds})")
     if fate := fate_of("adviser", name):
         raise PerfclfError(f"adviser {name!r} was {fate}")
-    raise PerfclfError(f"no adviser {name!r}{did_you_mean(name, known) or ';'} known: {', '.join(known)}, "
+    raise PerfclfError(f"no adviser {name!r}{did_you_mean(name, by_name) or ';'} known: {', '.join(by_name)}, "
                        "or a run folder")
 
 

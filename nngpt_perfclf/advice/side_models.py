@@ -59,11 +59,11 @@ class SideModel(TreeModel):
         place, but for `without`. Trees cannot extrapolate from the few datasets that they know, and what most of them
         agree on holds for others too."""
         names = [name for name in self.datasets if name != without] or self.datasets
-        known = dataset_rows([("", name, None) for name in names], datasets, self.datasets)
+        learned_rows = dataset_rows([("", name, None) for name in names], datasets, self.datasets)
 
         def mean(rows: np.ndarray) -> np.ndarray:
-            there = [np.hstack([np.tile(row, (len(rows), 1)), rows[:, known.shape[1]:]]) for row in known]
-            return self.forest.predict(np.vstack(there)).reshape(len(known), -1).mean(axis=0)
+            there = [np.hstack([np.tile(row, (len(rows), 1)), rows[:, learned_rows.shape[1]:]]) for row in learned_rows]
+            return self.forest.predict(np.vstack(there)).reshape(len(learned_rows), -1).mean(axis=0)
 
         return self._predicted(sides, datasets, mean)
 

@@ -39,14 +39,14 @@ def shown_structures(codes: Sequence[str]) -> list[Structure | None]:
 
 
 def _looked_up(keys: Sequence[tuple[str, Shapes]]) -> list[Profile]:
-    known = _memory()
-    new = [key for key in dict.fromkeys(keys) if key not in known]
-    if len(known) + len(new) > REMEMBERED:
-        known.clear()
+    profiles = _memory()
+    new = [key for key in dict.fromkeys(keys) if key not in profiles]
+    if len(profiles) + len(new) > REMEMBERED:
+        profiles.clear()
         new = list(dict.fromkeys(keys))
     if new:
-        known.update(_answers(new))
-    return [known[key] for key in keys]
+        profiles.update(_answers(new))
+    return [profiles[key] for key in keys]
 
 
 def _answers(keys: Sequence[tuple[str, Shapes]]) -> dict[tuple[str, Shapes], Profile]:

@@ -49,8 +49,8 @@ def fit_weights(evidence: np.ndarray, first_won: np.ndarray, used: Sequence[bool
     Each pair counts in both orders. Raises PerfclfError where there is no pair.
     """
     evidence = np.asarray(evidence, float)
-    known = np.isfinite(evidence).all(axis=1)
-    rows, won = evidence[known], np.asarray(first_won, bool)[known]
+    finite = np.isfinite(evidence).all(axis=1)
+    rows, won = evidence[finite], np.asarray(first_won, bool)[finite]
     if not len(rows):
         raise PerfclfError("calibration: no validation pairs with an opinion")
     weights, kept = np.zeros(rows.shape[1]), np.ones(rows.shape[1], bool) if used is None else np.array(used, bool)

@@ -97,8 +97,8 @@ class Phrases(Notation):
         for argument in arguments:
             before = len(items)
             if isinstance(argument, ast.Starred):
-                known = self.known_list(argument.value)
-                items += [f"*{self(argument.value)}"] if known is None else known
+                elements = self.known_list(argument.value)
+                items += [f"*{self(argument.value)}"] if elements is None else elements
             elif isinstance(argument, ast.Call) and self._called(argument.func) == "OrderedDict":
                 items += self._ordered(argument)
             else:
@@ -121,10 +121,10 @@ class Phrases(Notation):
         return self.items(node.elts) if isinstance(node, ast.List | ast.Tuple) else None
 
     def _arguments(self, positional: list[ast.expr], keywords: list[ast.keyword]) -> tuple[list[str], dict[str, str]]:
-        return [self(one) for one in positional], {word.arg or "**": self(word.value) for word in keywords}
+        return [self(argument) for argument in positional], {word.arg or "**": self(word.value) for word in keywords}
 
     def _written(self, positional: list[ast.expr], keywords: list[ast.keyword], order: list[str] = ()) -> str:
-        texts = [self(one) for one in positional]
+        texts = [self(argument) for argument in positional]
         self.defined.spend(len(order) * (1 + len(keywords)) // 16)
         for word in keywords:
             if word.arg in ("inplace", "device", "dtype", "training"):
@@ -176,8 +176,8 @@ class Phrases(Notation):
         self.defined.spend(len(items or ()) // 16)
         if items and part.isdigit() and int(part) < len(items) and not any(item[:1] == "*" for item in items):
             return items[int(part)]
-        known = {("in", "1"): "cin", ("out", "0"): "n", ("prm", "dropout"): "p"}
-        return known.get((whole, part), f"{whole}.{part}" if whole == "prm" else f"{whole}[{part}]")
+        canonical = {("in", "1"): "cin", ("out", "0"): "n", ("prm", "dropout"): "p"}
+        return canonical.get((whole, part), f"{whole}.{part}" if whole == "prm" else f"{whole}[{part}]")
 
     def _call(self, node: ast.Call) -> str:
         called = self._called(node.func)

@@ -104,8 +104,8 @@ class Notation:
     def _compare(self, node: ast.Compare) -> str:
         if len(node.ops) == 1 and (worked := _compared(self(node.left), node.ops[0], self(node.comparators[0]))):
             return worked
-        pairs = zip(node.ops, node.comparators, strict=True)
-        return self._operand(node.left) + "".join(_OPERATORS[type(sign)] + self._operand(one) for sign, one in pairs)
+        return self._operand(node.left) + "".join(_OPERATORS[type(sign)] + self._operand(operand)
+                                                  for sign, operand in zip(node.ops, node.comparators, strict=True))
 
     def _ifexp(self, node: ast.IfExp) -> str:
         return f"{self._operand(node.body)} if {self._operand(node.test)} else {self._operand(node.orelse)}"
@@ -137,13 +137,13 @@ class Notation:
         return f"({self.name(node.target.id)}={self(node.value)})"
 
     def _listcomp(self, node: ast.ListComp) -> str:
-        loops = "".join(self._comprehension(one) for one in node.generators)
+        loops = "".join(self._comprehension(generator) for generator in node.generators)
         return f"[{self(node.elt)}{loops}]"
 
     _generatorexp = _setcomp = _listcomp
 
     def _dictcomp(self, node: ast.DictComp) -> str:
-        loops = "".join(self._comprehension(one) for one in node.generators)
+        loops = "".join(self._comprehension(generator) for generator in node.generators)
         return f"{{{self(node.key)}:{self(node.value)}{loops}}}"
 
     def _comprehension(self, node: ast.comprehension) -> str:
@@ -155,9 +155,9 @@ def _compared(left: str, sign: ast.cmpop, right: str) -> str:
     """1 or 0 for a comparison of two plain constants, "" for any other."""
     both = (left, right)
     if isinstance(sign, ast.Eq | ast.NotEq | ast.Is | ast.IsNot) and "None" in both and left != right:
-        plain = all(re.fullmatch(r"None|\d+|[(\[].*[)\]]|[A-Z]\w+", one) for one in both)
+        plain = all(re.fullmatch(r"None|\d+|[(\[].*[)\]]|[A-Z]\w+", side) for side in both)
         return "" if not plain else "0" if isinstance(sign, ast.Eq | ast.Is) else "1"
-    if not all(re.fullmatch(r"None|\d{1,9}", one) for one in both):
+    if not all(re.fullmatch(r"None|\d{1,9}", side) for side in both):
         return ""
     if isinstance(sign, ast.Eq | ast.NotEq | ast.Is | ast.IsNot):
         return str(int((left == right) == isinstance(sign, ast.Eq | ast.Is)))

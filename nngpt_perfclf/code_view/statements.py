@@ -27,7 +27,8 @@ class Writer:
     def __init__(self, function: ast.FunctionDef, defined: Definitions, attributes: Attributes, contract: bool) -> None:
         self.function, self.attributes = function, attributes
         names = parameters(function)
-        static = any(isinstance(one, ast.Name) and one.id == "staticmethod" for one in function.decorator_list)
+        static = any(isinstance(decorator, ast.Name) and decorator.id == "staticmethod"
+                     for decorator in function.decorator_list)
         method = bool(attributes.stores or attributes.loads or names[:1] == ["self"]) and not static
         bound, names = (names[0], names[1:]) if method and names else ("", names)
         self.phrases = Phrases(defined, assigned(function), attributes, bound, of_data=function.name == "forward")
@@ -58,7 +59,7 @@ class Writer:
         ordered = [*given.posonlyargs, *given.args]
         optional = ordered[len(ordered) - len(given.defaults):]
         pairs = [*zip(optional, given.defaults, strict=True), *zip(given.kwonlyargs, given.kw_defaults, strict=True)]
-        defaults = {one.arg: value for one, value in pairs if value is not None}
+        defaults = {parameter.arg: value for parameter, value in pairs if value is not None}
         written = self.phrases.name(name)
         return f"{written}={self.phrases(defaults[name])}" if name in defaults else written
 
@@ -128,7 +129,7 @@ class Writer:
                 return self._block(node.body)
         if not isinstance(node, ast.For | ast.While | ast.FunctionDef):
             return []
-        known = self._settled(node)
+        settled = self._settled(node)
         match node:
             case ast.For():
                 over = self.phrases.over(node.iter)
@@ -141,7 +142,7 @@ class Writer:
                 names = ",".join(self.phrases.name(name) for name in parameters(node))
                 head = f"def {self.phrases.name(node.name)}({names})"
         lines = self._inner(node.body)
-        return [*known, *headed(head, lines)] if lines else known
+        return [*settled, *headed(head, lines)] if lines else settled
 
     def _settled(self, node: ast.stmt) -> list[str]:
         """Lines that say the known values of the variables which a loop or branch is about to change."""
@@ -157,9 +158,9 @@ class Writer:
         """Those of the names whose value is known, in the order in which they got it."""
         if not any(name in self.phrases.values or name in self.phrases.lists for name in names):
             return []
-        known = [*self.phrases.values, *self.phrases.lists]
-        self.phrases.defined.spend(len(known) // 16)
-        return [name for name in known if name in names]
+        bound = [*self.phrases.values, *self.phrases.lists]
+        self.phrases.defined.spend(len(bound) // 16)
+        return [name for name in bound if name in names]
 
     def _straight(self, node: ast.stmt, body: list[ast.stmt]) -> list[str]:
         """A body that surely runs: its statements count as the function's own."""
@@ -177,12 +178,12 @@ class Writer:
         if test in ("0", "1"):
             body = node.body if test == "1" else node.orelse
             return self._straight(node, body) if self.straight else self._block(body)
-        known = self._settled(node) if self.straight else []
+        settled = self._settled(node) if self.straight else []
         lines, otherwise = self._inner(node.body), self._inner(node.orelse)
         if not lines and otherwise:
-            return [*known, *headed(f"if not ({test})", otherwise)]
+            return [*settled, *headed(f"if not ({test})", otherwise)]
         both = [*(headed(f"if {test}", lines) if lines else []), *(headed("else", otherwise) if otherwise else [])]
-        return [*known, *both]
+        return [*settled, *both]
 
     def _assign(self, target: ast.expr, value: ast.expr) -> list[str]:
         if isinstance(target, ast.Attribute):
@@ -220,14 +221,15 @@ class Writer:
         return [] if text == written else [f"{written}={text}"]
 
     def _unpack(self, target: ast.Tuple | ast.List, value: ast.expr) -> list[str]:
-        names = [one.id if isinstance(one, ast.Name) else None for one in target.elts]
+        names = [element.id if isinstance(element, ast.Name) else None for element in target.elts]
         if isinstance(value, ast.Tuple) and len(value.elts) == len(names):
-            return [line for one, part in zip(target.elts, value.elts, strict=True) for line in self._assign(one, part)]
+            return [line for element, part in zip(target.elts, value.elts, strict=True)
+                    for line in self._assign(element, part)]
         whole = self.phrases(value)
         if whole in ("in", "out") and all(names) and self.straight:
-            known = {("in", 1): "cin", ("out", 0): "n"}
+            canonical = {("in", 1): "cin", ("out", 0): "n"}
             for place, name in enumerate(names):
-                self.phrases.values[name] = known.get((whole, place), f"{whole}[{place}]")
+                self.phrases.values[name] = canonical.get((whole, place), f"{whole}[{place}]")
             return []
         return [f"{','.join(map(self.phrases, target.elts))}={whole}"]
 

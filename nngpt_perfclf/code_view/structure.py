@@ -56,7 +56,7 @@ def _strip(tree: ast.Module) -> None:
         for name in ("body", "orelse", "finalbody"):
             inner = getattr(node, name, None)
             if isinstance(inner, list):
-                setattr(node, name, [kept for one in inner if (kept := _unannotated(one)) is not None])
+                setattr(node, name, [kept for statement in inner if (kept := _unannotated(statement)) is not None])
 
 
 def _unannotated(node: ast.stmt) -> ast.stmt | None:
@@ -122,12 +122,12 @@ def _network(defined: Definitions) -> str | None:
 
 
 def _class_block(node: ast.ClassDef, defined: Definitions, is_network: bool) -> Block:
-    methods = {one.name: one for one in node.body if isinstance(one, ast.FunctionDef)}
+    methods = {method.name: method for method in node.body if isinstance(method, ast.FunctionDef)}
     reached = _reached(methods)
     bases = [name for base in node.bases for name in names_used(base) if name in defined.classes]
     attributes = Attributes([methods[name] for name in reached], keep_all=bool(bases) or "forward" not in methods)
     attributes |= {name: [text] for name, text in defined.members[node.name].items() if attributes.stores[name] == 0}
-    defined.methods = {name: parameters(one)[1:] for name, one in methods.items()}
+    defined.methods = {name: parameters(method)[1:] for name, method in methods.items()}
     lines, signature, mentioned = [], "", set(_ENTRIES)
     while name := next((name for name in reached if short(name) in mentioned or "forward" not in methods), None):
         reached.remove(name)
@@ -140,7 +140,7 @@ def _class_block(node: ast.ClassDef, defined: Definitions, is_network: bool) -> 
         else:
             lines += headed(f"def {short(name)}({writer.signature})", body) if body else []
         mentioned |= _words(body)
-    uses = [one for method in methods.values() for one in _used_in_order(method, defined) if one != node.name]
+    uses = [used for method in methods.values() for used in _used_in_order(method, defined) if used != node.name]
     uses = dict.fromkeys([*bases, *(name for name in uses if short(name) in mentioned)])
     if not is_network:
         inherited = f"<{','.join(map(short, bases))}" if bases else ""
@@ -176,7 +176,7 @@ def _reached(methods: dict[str, ast.FunctionDef]) -> list[str]:
         name = waiting.popleft()
         if name in methods and name not in reached and not boilerplate(name):
             reached[name] = True
-            waiting += [one.attr for one in ast.walk(methods[name]) if isinstance(one, ast.Attribute)]
+            waiting += [node.attr for node in ast.walk(methods[name]) if isinstance(node, ast.Attribute)]
     return list(reached)
 
 

@@ -44,7 +44,7 @@ def headed(head: str, lines: list[str]) -> list[str]:
 
 def names_used(node: ast.AST) -> list[str]:
     """The names that a piece of code reads, in order."""
-    return [one.id for one in ast.walk(node) if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Load)]
+    return [inner.id for inner in ast.walk(node) if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Load)]
 
 
 def fold_lines(lines: list[str]) -> list[str]:
@@ -63,24 +63,24 @@ def fold_lines(lines: list[str]) -> list[str]:
 def assigned(function: ast.FunctionDef) -> set[str]:
     """Every name that a function binds: variables, inner functions, parameters."""
     found = {function.name}
-    for one in ast.walk(function):
-        match one:
+    for node in ast.walk(function):
+        match node:
             case ast.Name(ctx=ast.Store()):
-                found.add(one.id)
+                found.add(node.id)
             case ast.FunctionDef():
-                found.add(one.name)
+                found.add(node.name)
             case ast.arg():
-                found.add(one.arg)
+                found.add(node.arg)
     return found - {function.name}
 
 
 def changed(node: ast.stmt) -> set[str]:
     """Names that are assigned or grown anywhere within a statement."""
     found: set[str] = set()
-    for one in ast.walk(node):
-        if isinstance(one, ast.Name) and isinstance(one.ctx, ast.Store):
-            found.add(one.id)
-        elif isinstance(one, ast.Call) and isinstance(one.func, ast.Attribute) and one.func.attr in _GROWING \
-                and isinstance(one.func.value, ast.Name):
-            found.add(one.func.value.id)
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name) and isinstance(inner.ctx, ast.Store):
+            found.add(inner.id)
+        elif isinstance(inner, ast.Call) and isinstance(inner.func, ast.Attribute) and inner.func.attr in _GROWING \
+                and isinstance(inner.func.value, ast.Name):
+            found.add(inner.func.value.id)
     return found

@@ -86,17 +86,17 @@ def load_choice(group: str, name: str) -> dict:
     path = Path(name) if name.endswith(".yaml") else conf_folder() / group / f"{name}.yaml"
     if path.is_file():
         return _read(path)
-    known = choices(group)
+    names = choices(group)
     if group == "model":
         trainable = _trainable_advisers()
         if name in trainable:
             return {**_ADVISER, "name": name}
         if Path(name).is_dir():
             return {**_read(conf_folder() / "model" / "folder.yaml"), "name": Path(name).name, "location": name}
-        known += trainable
+        names += trainable
     if fate := fate_of(group, name):
         raise PerfclfError(f"{group} {name!r} was {fate}")
-    raise PerfclfError(f"unknown {group} {name!r}{did_you_mean(name, known)}; known: {', '.join(known)}")
+    raise PerfclfError(f"unknown {group} {name!r}{did_you_mean(name, names)}; known: {', '.join(names)}")
 
 
 def to_dict(config: Config) -> dict:

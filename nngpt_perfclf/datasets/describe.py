@@ -25,8 +25,8 @@ def command(config: Config, action: str, source: str, name: str | None = None) -
         raise PerfclfError("name the dataset, as in: dataset describe images/ --name mine")
     check_name(name)
     out = Path(config.out or f"{name}.yaml")
-    known = dataset_properties(out if out.is_file() else None)
-    if name in known:
+    described = dataset_properties(out if out.is_file() else None)
+    if name in described:
         raise PerfclfError(f"{name} is known already: give the dataset another name")
     found = properties_of(source, home() / "torchvision")
     before = out.read_text(encoding="utf-8") if out.is_file() else ""

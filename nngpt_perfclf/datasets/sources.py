@@ -72,10 +72,10 @@ def _of_torchvision(name: str, cache: Path) -> DatasetProperties:
     except ModuleNotFoundError as error:
         raise PerfclfError("torchvision:NAME needs torchvision, which is not installed: pip install torchvision, the "
                            "build that fits the installed torch") from error
-    known = {one.lower(): one for one in getattr(datasets, "__all__", dir(datasets))}
-    if name.lower() not in known:
-        raise PerfclfError(f"torchvision has no dataset {name!r}{did_you_mean(name, known.values()) or ''}")
-    kind = getattr(datasets, known[name.lower()])
+    names = {listed.lower(): listed for listed in getattr(datasets, "__all__", dir(datasets))}
+    if name.lower() not in names:
+        raise PerfclfError(f"torchvision has no dataset {name!r}{did_you_mean(name, names.values()) or ''}")
+    kind = getattr(datasets, names[name.lower()])
     takes = inspect.signature(kind).parameters
     wanted = {"train": True, "split": "train", "image_set": "train", "download": True}
     found = kind(str(cache), **{key: value for key, value in wanted.items() if key in takes})

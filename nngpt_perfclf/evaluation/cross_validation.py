@@ -132,9 +132,9 @@ class _Folds:
 
     def _sample(self, pairs: pd.DataFrame, reads: str, rows: int) -> int:
         """Fit trees on a sample of the pairs; how many it has."""
-        some = pairs.sample(min(rows, len(pairs)), random_state=self.data.config.seed)
-        self._fitted(some, reads)
-        return len(some)
+        sample = pairs.sample(min(rows, len(pairs)), random_state=self.data.config.seed)
+        self._fitted(sample, reads)
+        return len(sample)
 
     def _fitted(self, pairs: pd.DataFrame, reads: str) -> PairModel:
         return fit_pair_model(pairs, self.data, PairModel(None, (), reads))

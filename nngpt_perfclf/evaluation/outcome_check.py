@@ -49,7 +49,7 @@ def _check_unseen(name: str, file: Path) -> None:
     if not Path(name).is_dir():
         return
     learned = RunFolder(Path(name)).manifest.get("config", {}).get("corpus", {}).get("outcomes", [])
-    if file.resolve() in {Path(one).resolve() for one in learned}:
+    if file.resolve() in {Path(path).resolve() for path in learned}:
         raise PerfclfError(f"{name} was trained on {file}: check it on outcomes that it has not seen")
 
 

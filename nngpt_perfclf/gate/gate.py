@@ -52,8 +52,8 @@ class Gate:
         self.adviser = identity(adviser, config, seen)
         self.faults = BuildFaults(config)
         self.record = Record(None if file is None else Path(file))
-        for one in seen:
-            self.report(one.candidate, one.accuracy, one.epoch)
+        for outcome in seen:
+            self.report(outcome.candidate, outcome.accuracy, outcome.epoch)
 
     def __enter__(self) -> Gate:
         return self
@@ -71,8 +71,8 @@ class Gate:
 
     def decide(self, candidates: Sequence[Candidate]) -> list[Decision]:
         """One decision a candidate, as if they came one after the other; the adviser is asked about all at once."""
-        known = self.record.known(self.target, candidates)
-        new = list({key: candidate for candidate in candidates if (key := key_of(candidate)) not in known}.values())
+        decisions = self.record.known(self.target, candidates)
+        new = list({key: candidate for candidate in candidates if (key := key_of(candidate)) not in decisions}.values())
         if new:
             faults = self.faults(new, self.target)
             sound = [candidate for candidate, fault in zip(new, faults, strict=True) if fault is None]
@@ -80,8 +80,8 @@ class Gate:
             given = iter(scores)
             judged = [(candidate, fault, None if fault else next(given))
                     for candidate, fault in zip(new, faults, strict=True)]
-            known |= self._decided(judged, unscored)
-        return [known[key_of(candidate)] for candidate in candidates]
+            decisions |= self._decided(judged, unscored)
+        return [decisions[key_of(candidate)] for candidate in candidates]
 
     def report(self, candidate: Candidate, accuracy: float | None, epoch: int = 1) -> None:
         """What training the candidate gave: an `accuracy` in 0..1 after `epoch` epochs, or None where it failed. The
@@ -116,16 +116,16 @@ class Gate:
                  unscored: str) -> dict[str, Decision]:
         """Decide in one transaction; somebody else may have decided on some of them meanwhile."""
         with self.record.transaction():
-            known = self.record.known(self.target, [candidate for candidate, _, _ in judged])
+            earlier = self.record.known(self.target, [candidate for candidate, _, _ in judged])
             stream = _Stream(*self.record.recent(self.target, self.adviser), self.record.balance(self.target))
             warning, made = self.record.quality(self.target).warning, []
             for candidate, fault, score in judged:
-                if key_of(candidate) not in known:
+                if key_of(candidate) not in earlier:
                     entry = self._made(candidate, fault, score, unscored, stream)
                     made.append(_warned(entry, warning) if entry.kind in record.WITH_SCORE else entry)
                     stream = stream.after(entry, self.settings)
             self.record.add_decisions(self.target, self.adviser, made, stream.balance)
-        return known | {key_of(entry.candidate): entry.decision for entry in made}
+        return earlier | {key_of(entry.candidate): entry.decision for entry in made}
 
     def _made(self, candidate: Candidate, fault: str | None, score: Score | None, unscored: str,
               stream: _Stream) -> Made:

@@ -20,7 +20,7 @@ def identity(adviser: str | Path | object | None, config: Config | None, outcome
     name = _name(adviser, config)
     if not outcomes:
         return name
-    listing = repr([(key_of(one.candidate), one.accuracy, one.epoch) for one in outcomes])
+    listing = repr([(key_of(outcome.candidate), outcome.accuracy, outcome.epoch) for outcome in outcomes])
     return f"{name} after {len(outcomes)} outcomes ({hashlib.sha256(listing.encode()).hexdigest()[:12]})"
 
 

@@ -68,10 +68,10 @@ class Recent:
     @staticmethod
     def of(scores: np.ndarray, ties: np.ndarray, settings: Settings) -> Recent:
         """From `scores` (n, t), NaN: no score, and `ties` (n, t)."""
-        known = ~np.isnan(scores)
-        ages = np.cumsum(known[:, ::-1], axis=1)[:, ::-1] - 1  # in scored candidates
-        weights = np.where(known, 0.5 ** (ages / settings.half_life), 0.0)
-        total, values = weights.sum(axis=1), np.where(known, scores, 0.0)
+        scored = ~np.isnan(scores)
+        ages = np.cumsum(scored[:, ::-1], axis=1)[:, ::-1] - 1  # in scored candidates
+        weights = np.where(scored, 0.5 ** (ages / settings.half_life), 0.0)
+        total, values = weights.sum(axis=1), np.where(scored, scores, 0.0)
         mean = (weights * values).sum(axis=1) / np.maximum(total, 1e-12)
         squares = (weights * (values - mean[:, None]) ** 2).sum(axis=1)
         spread = np.sqrt(squares / np.where(total > 1.5, total - 1, 1.0))
@@ -83,8 +83,8 @@ class Recent:
         mine, my_tie = scores[:, None], ties[:, None]
         above = (self.scores > mine) | ((self.scores == mine) & (self.ties < my_tie))
         empirical = ((self.weights * above).sum(axis=1) + ties) / (self.total + 1)
-        known = self.spread > 0
-        tail = np.where(known, _normal_tail((scores - self.mean) / np.where(known, self.spread, 1.0)), ties)
+        has_spread = self.spread > 0
+        tail = np.where(has_spread, _normal_tail((scores - self.mean) / np.where(has_spread, self.spread, 1.0)), ties)
         return (self.total * empirical + self.normal * tail) / (self.total + self.normal)
 
     def threshold(self, at: float) -> float:

@@ -68,6 +68,6 @@ class EarlyStopping:
     def _rivals(self, others: Iterable[Candidate]) -> list[Candidate]:
         """Those that are still trained, and the best of those that came to the end."""
         others = list(others)
-        done = [one for one in others if self.epochs in one.seen]
-        return [*(one for one in others if self.epochs not in one.seen),
-                *([max(done, key=lambda one: one.seen[self.epochs])] if done else [])]
+        done = [other for other in others if self.epochs in other.seen]
+        best = max(done, key=lambda candidate: candidate.seen[self.epochs], default=None)
+        return [*(other for other in others if self.epochs not in other.seen), *([best] if best else [])]

@@ -25,9 +25,9 @@ def remembered(find: Callable[[], int], shapes: str, asked: tuple[int, ...]) -> 
     machine with as many threads."""
     store = KeyValueStore(home() / "device" / "agreement.sqlite", "agreement", "asked", {"found": "INTEGER"}, _WAIT)
     key = hashlib.sha256(f"{machine()} {shapes} {asked}".encode()).hexdigest()
-    known = store.read([key])
-    if key in known:
-        return known[key][0]
+    stored = store.read([key])
+    if key in stored:
+        return stored[key][0]
     found = find()
     store.write([(key, found)], replace=False)
     return found

@@ -93,13 +93,13 @@ def expected_work(model: LanguageModel, prompts: Sequence[Prompt], long: Prompt,
     """The tokens that `bench` reads and trains on, about. A generated token costs as much as `_TOKEN` that are read.
     TRL's defaults compute the whole vocabulary for each token and share no code."""
     asked = [model.encoder.asked(prompt) for prompt in prompts]
-    one, every = prompt_tokens(asked[:1]), prompt_tokens(asked)
+    first_prompt, all_prompts = prompt_tokens(asked[:1]), prompt_tokens(asked)
     generated = len(TOKENS) * prompt_tokens([model.encoder.asked(long)]) + _TOKEN * sum(TOKENS)
-    read = (REPEATS + 1) * (one + every + PREFILL[0] * PREFILL[1]) + APART * one + generated
+    read = (REPEATS + 1) * (first_prompt + all_prompts + PREFILL[0] * PREFILL[1]) + APART * first_prompt + generated
     batch, table = SFTConfig.per_device_train_batch_size, model.answers.numel()
     weights = sum(weight.numel() for weight in model.causal.get_decoder().parameters()) - table
-    ours = every * config.train.batch * config.train.questions_per_code / len(prompts)
-    return Work(read=read, train=STEPS * (ours + batch * one * (weights + table) / weights))
+    ours = all_prompts * config.train.batch * config.train.questions_per_code / len(prompts)
+    return Work(read=read, train=STEPS * (ours + batch * first_prompt * (weights + table) / weights))
 
 
 def prefill_rate(model: LanguageModel, rows: int = PREFILL[0], tokens: int = PREFILL[1]) -> float:
@@ -119,15 +119,15 @@ def training_rates(model: LanguageModel, prompts: Sequence[Prompt], config: Conf
     """(ours, TRL's): labels per second of optimiser steps on the same questions, ours sharing each code. The first step
     of each, which prepares more than it learns, counts only where it takes more than a minute: then it is the last."""
     size = config.train.questions_per_code
-    some = list(prompts[:size * (len(prompts) // size)])
+    used = list(prompts[:size * (len(prompts) // size)])
     model = with_adapter(model, config)
     with tempfile.TemporaryDirectory() as folder:
-        rows = [option_row(model.encoder, some[at:at + size], np.ones(size), np.zeros(size), config.train.max_tokens)
-                for at in range(0, len(some), size)]
+        rows = [option_row(model.encoder, used[at:at + size], np.ones(size), np.zeros(size), config.train.max_tokens)
+                for at in range(0, len(used), size)]
         options = replace(config, train=replace(config.train, loss="options", epochs=1.0, accumulate=1))
         ours = make_trainer(model, _repeated(rows, STEPS * config.train.batch), options, Path(folder), [])
         plain = [completion_row(model.encoder, prompt, prompt.options[0], False, config.train.max_tokens)
-                 for prompt in some]
+                 for prompt in used]
         bf16 = resolve(config.train.precision) == "bfloat16"
         defaults = SFTConfig(output_dir=folder, report_to=[], bf16=bf16, use_cpu=not torch.cuda.is_available(),
                              num_train_epochs=1, save_strategy="no", disable_tqdm=True,

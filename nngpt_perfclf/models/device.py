@@ -66,9 +66,9 @@ def rates() -> Rates:
     """Those of this processor, measured at first use and read from the cache folder later."""
     file = _file()
     if file.is_file():
-        known = read_json(file)
+        stored = read_json(file)
         try:
-            return Rates(float(known["float32"]), float(known["bfloat16"]))
+            return Rates(float(stored["float32"]), float(stored["bfloat16"]))
         except (KeyError, TypeError, ValueError) as error:
             raise PerfclfError(f"{file} is damaged: delete it, and the rates are measured again") from error
     found = measure_rates()

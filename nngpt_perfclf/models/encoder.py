@@ -34,7 +34,8 @@ class Asked:
 def prompt_tokens(asked: Iterable[Asked]) -> int:
     """The tokens to read for these questions, each prefix counted once."""
     questions = list(asked)
-    return sum(map(len, {one.prefix for one in questions})) + sum(len(one.question) for one in questions)
+    prefixes = {question.prefix for question in questions}
+    return sum(map(len, prefixes)) + sum(len(question.question) for question in questions)
 
 
 class Encoder:

@@ -183,8 +183,8 @@ def _repeated(states: torch.Tensor, times: int) -> torch.Tensor:
     """Key or value heads (1, heads, tokens, width), each as often as query heads use it."""
     if times == 1:
         return states
-    one, heads, tokens, width = states.shape
-    return states[:, :, None].expand(one, heads, times, tokens, width).reshape(one, heads * times, tokens, width)
+    batch, heads, tokens, width = states.shape
+    return states[:, :, None].expand(batch, heads, times, tokens, width).reshape(batch, heads * times, tokens, width)
 
 
 def _says(settings: dict, wanted: dict[str, tuple]) -> bool:

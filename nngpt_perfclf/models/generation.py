@@ -33,7 +33,7 @@ def generate(model: LanguageModel, prompts: Sequence[Prompt], new_tokens: int = 
     texts = []
     for start in range(0, len(prompts), batch):
         ids = [model.encoder.free(prompt) for prompt in prompts[start:start + batch]]
-        lengths = torch.tensor([len(one) for one in ids])
+        lengths = torch.tensor([len(prompt_ids) for prompt_ids in ids])
         tokens = pad(ids, left=True).to(model.network.device)
         mask = (torch.arange(tokens.shape[1]) >= tokens.shape[1] - lengths[:, None]).long().to(tokens.device)
         with torch.inference_mode():

@@ -84,8 +84,8 @@ class LanguageModel:
         """The log-odds of the questions, in the order given."""
         groups, ends, start = [], np.zeros(len(asked), int), 0
         by_prefix: dict[tuple[int, ...], list[int]] = {}
-        for place, one in enumerate(asked):
-            by_prefix.setdefault(one.prefix, []).append(place)
+        for place, question in enumerate(asked):
+            by_prefix.setdefault(question.prefix, []).append(place)
         decoder = self.decoder
         for ids, places in by_prefix.items():
             prefix = prefix_of(decoder, ids)
@@ -124,32 +124,34 @@ class LanguageModel:
 def option_logits(hidden: torch.Tensor, answers: torch.Tensor, asked: Sequence[Asked]) -> torch.Tensor:
     """Log-odds of the first option, shape (n,), from the hidden states (n, width) where the answers part: only the rows
     of the two tokens in question are multiplied, in float32."""
-    first = answers[torch.tensor([one.first for one in asked], device=answers.device)]
-    second = answers[torch.tensor([one.second for one in asked], device=answers.device)]
+    first = answers[torch.tensor([question.first for question in asked], device=answers.device)]
+    second = answers[torch.tensor([question.second for question in asked], device=answers.device)]
     return (hidden.float() * (first.float() - second.float())).sum(-1)
 
 
 def pad(sequences: Sequence[Sequence[int]], left: bool = False) -> torch.Tensor:
     """Token ids as one tensor, shape (n, longest), padded with 0 (always masked) on the right, or on the left."""
     longest = max(map(len, sequences))
-    filled = [[*[0] * (longest - len(one)), *one] if left else [*one, *[0] * (longest - len(one))] for one in sequences]
+    padding = [[0] * (longest - len(sequence)) for sequence in sequences]
+    filled = [[*zeros, *sequence] if left else [*sequence, *zeros]
+              for zeros, sequence in zip(padding, sequences, strict=True)]
     return torch.tensor(filled, dtype=torch.long)
 
 
 def _batches(asked: Sequence[Asked], tokens: int) -> Iterator[list[int]]:
     """Places of questions that are read in one pass, those with the same prefix together."""
     places: dict[tuple[int, ...], list[int]] = {}
-    for place, one in enumerate(asked):
-        places.setdefault(one.prefix, []).append(place)
+    for place, question in enumerate(asked):
+        places.setdefault(question.prefix, []).append(place)
     batch, size = [], 0
-    for some in places.values():
-        for place in some:
+    for group in places.values():
+        for place in group:
             batch.append(place)
             size += len(asked[place].question)
             if size >= tokens:
                 yield batch
                 batch, size = [], 0
-        size += len(asked[some[0]].prefix)
+        size += len(asked[group[0]].prefix)
     if batch:
         yield batch
 

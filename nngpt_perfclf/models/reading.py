@@ -51,7 +51,7 @@ class Group:
 
     def to(self, device: torch.device) -> Group:
         """Itself, with its indices on the device."""
-        self.rows, self.depths, self.first = (one.to(device) for one in (self.rows, self.depths, self.first))
+        self.rows, self.depths, self.first = (indices.to(device) for indices in (self.rows, self.depths, self.first))
         return self
 
     def mask(self, kept: int, sliding: bool, dtype: torch.dtype) -> torch.Tensor:
@@ -190,10 +190,10 @@ def _by_rows(left: torch.Tensor, right: torch.Tensor, group: Group) -> torch.Ten
     time; of the result the first occurrence of each node, (nodes, key heads, query heads of each, m)."""
     _, tokens, shared, each, inner = left.shape
     found = []
-    for some, matrix in zip(left.split(group.block), right.split(group.block), strict=True):
-        flat = some.permute(0, 2, 3, 1, 4).reshape(-1, each * tokens, inner)
+    for block, matrix in zip(left.split(group.block), right.split(group.block), strict=True):
+        flat = block.permute(0, 2, 3, 1, 4).reshape(-1, each * tokens, inner)
         product = torch.bmm(flat, matrix.reshape(-1, inner, matrix.shape[-1]))
-        found.append(product.view(len(some), shared, each, tokens, -1).permute(0, 3, 1, 2, 4).flatten(0, 1))
+        found.append(product.view(len(block), shared, each, tokens, -1).permute(0, 3, 1, 2, 4).flatten(0, 1))
     return torch.cat(found)[group.first]
 
 

@@ -78,11 +78,11 @@ def option_row(encoder: Encoder, prompts: Sequence[Prompt], target: np.ndarray, 
                longest: int) -> dict[str, list]:
     """One code and its questions as the OptionsCollator reads them; raises PerfclfError where a row is too long."""
     asked = [encoder.asked(prompt) for prompt in prompts]
-    if len({one.prefix for one in asked}) != 1:
+    if len({question.prefix for question in asked}) != 1:
         raise PerfclfError("questions of one row must share their prefix: does the template put the code first?")
-    _check_length(max(len(one.prefix) + len(one.question) for one in asked), longest)
-    return {"prefix": list(asked[0].prefix), "questions": [list(one.question) for one in asked],
-            "first": [one.first for one in asked], "second": [one.second for one in asked],
+    _check_length(max(len(question.prefix) + len(question.question) for question in asked), longest)
+    return {"prefix": list(asked[0].prefix), "questions": [list(question.question) for question in asked],
+            "first": [question.first for question in asked], "second": [question.second for question in asked],
             "target": target.tolist(), "offset": offset.tolist()}
 
 

@@ -49,7 +49,8 @@ def training_rate(model: LanguageModel, config: Config) -> float:
 
     def train(questions: int) -> int:
         prompts = [_prompts(code, min(size, questions)) for code in range(max(1, questions // size))]
-        rows = [option_row(model.encoder, some, np.ones(len(some)), np.zeros(len(some)), 10**6) for some in prompts]
+        rows = [option_row(model.encoder, lesson, np.ones(len(lesson)), np.zeros(len(lesson)), 10**6)
+                for lesson in prompts]
         inputs = {name: tensor.to(device) for name, tensor in OptionsCollator()(rows).items()}
         with torch.autocast(device.type, torch.bfloat16, enabled=precision == "bfloat16"):
             scores = options_log_odds(model.network, model.causal, model.answers, inputs)

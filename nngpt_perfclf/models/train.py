@@ -128,8 +128,8 @@ def lesson_rows(model: LanguageModel, prompts: list[Prompt], target: np.ndarray,
         # Questions with recipes and without are of two templates, which may frame the code differently.
         prefixes = [prompt.prefix for prompt in prompts]
         places = [[at for at, own in enumerate(prefixes) if own == prefix] for prefix in dict.fromkeys(prefixes)]
-        return [option_row(model.encoder, [prompts[at] for at in some], target[some], offset[some], longest)
-                for some in places]
+        return [option_row(model.encoder, [prompts[at] for at in members], target[members], offset[members], longest)
+                for members in places]
     return [completion_row(model.encoder, prompt, prompt.options[0 if aim >= 0.5 else 1],
                            config.train.loss == "full", longest)
             for prompt, aim in zip(prompts, target, strict=True)]

@@ -111,7 +111,7 @@ def _layout(root: Path) -> Layout:
     for layout in LAYOUTS:
         if (root / layout.file).is_file():
             return layout
-    raise PerfclfError(f"{root} is no NNGPT checkout: neither {' nor '.join(str(one.file) for one in LAYOUTS)}")
+    raise PerfclfError(f"{root} is no NNGPT checkout: neither {' nor '.join(str(layout.file) for layout in LAYOUTS)}")
 
 
 def _wanted(root: Path, layout: Layout) -> dict[Path, str]:

@@ -36,28 +36,30 @@ def judge(found: Sequence[Found], ask: Asker, rule: Rule, seed: int) -> dict[Pat
     Candidates are compared with those for the same dataset, by score. Those for datasets with few candidates are
     compared with each other, by expected percentile, which means the same on every dataset.
     """
-    verdicts = {one.folder: Verdict(False, Scored(None, 0.0, one.broken, broken=True), f"broken: {one.broken}")
-                for one in found if one.broken}
-    asked = [one for one in found if one.candidate is not None and one.target and not one.left and not one.broken]
+    verdicts = {entry.folder: Verdict(False, Scored(None, 0.0, entry.broken, broken=True), f"broken: {entry.broken}")
+                for entry in found if entry.broken}
+    asked = [entry for entry in found
+             if entry.candidate is not None and entry.target and not entry.left and not entry.broken]
     scored: dict[Path, Scored] = {}
-    for target, members in sorted(_by(asked, lambda one: one.target).items()):
-        scored |= zip((one.folder for one in members), ask([one.candidate for one in members], target), strict=True)
-    sound = _by([one for one in asked if not scored[one.folder].broken], lambda one: one.target)
+    for target, members in sorted(_by(asked, lambda entry: entry.target).items()):
+        answers = ask([member.candidate for member in members], target)
+        scored |= zip((member.folder for member in members), answers, strict=True)
+    sound = _by([entry for entry in asked if not scored[entry.folder].broken], lambda entry: entry.target)
     few = {target for target, members in sound.items() if len(members) < POOLED_BELOW}
-    groups = _by(asked, lambda one: "" if one.target in few and len(few) > 1 else one.target)
+    groups = _by(asked, lambda entry: "" if entry.target in few and len(few) > 1 else entry.target)
     for name, members in sorted(groups.items()):
-        given = [scored[one.folder] for one in members]
-        compared = given if name else [_by_percentile(one) for one in given]
-        decisions = decide(Ask(rule), [one.candidate for one in members], compared, seed)
-        verdicts |= {one.folder: Verdict(decision.kept, own, decision.reason or _silence(own))
-                     for one, own, decision in zip(members, given, decisions, strict=True)}
+        given = [scored[member.folder] for member in members]
+        compared = given if name else [_by_percentile(answer) for answer in given]
+        decisions = decide(Ask(rule), [member.candidate for member in members], compared, seed)
+        verdicts |= {member.folder: Verdict(decision.kept, own, decision.reason or _silence(own))
+                     for member, own, decision in zip(members, given, decisions, strict=True)}
     return verdicts
 
 
 def _by(found: Sequence[Found], key: Callable[[Found], str]) -> dict[str, list[Found]]:
     groups = defaultdict(list)
-    for one in found:
-        groups[key(one)].append(one)
+    for entry in found:
+        groups[key(entry)].append(entry)
     return groups
 
 

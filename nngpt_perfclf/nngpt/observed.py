@@ -27,10 +27,10 @@ def observed(epoch: Epoch, records: Path, evaluation: Evaluation, largest: int) 
     found: dict[str, dict[tuple, Observation]] = {}
     for target, seen in (*_in_records(records), *_in_folders(epoch, evaluation)):
         if seen.epoch == evaluation.epochs and 0 <= seen.accuracy <= 1:
-            known, key = found.setdefault(target, {}), (seen.candidate.arch_code, seen.candidate.recipe)
-            known.pop(key, None)
-            known[key] = seen
-    return {target: list(known.values())[-largest:] for target, known in found.items()} if largest else {}
+            observations, key = found.setdefault(target, {}), (seen.candidate.arch_code, seen.candidate.recipe)
+            observations.pop(key, None)
+            observations[key] = seen
+    return {target: list(observations.values())[-largest:] for target, observations in found.items()} if largest else {}
 
 
 def remembered(candidate: Candidate | None, epochs: int) -> dict:

@@ -85,29 +85,29 @@ def settings_of(words: Sequence[str], call: Callable) -> dict[str, object]:
     each of its default's type. As in NNGPT's own command line, ``--start_layer`` and ``--end_layer`` become the range
     `tune_layers`, and ``--num_cycles`` is `cycles`. Raises PerfclfError for a word that is no argument."""
     parameters = inspect.signature(call).parameters
-    known = {name: parameter.default for name, parameter in parameters.items()
+    defaults = {name: parameter.default for name, parameter in parameters.items()
              if parameter.kind is not inspect.Parameter.VAR_KEYWORD}
-    is_open = len(known) < len(parameters)
-    known |= {"start_layer": 0, "end_layer": 0} if "tune_layers" in known else {}
-    known |= {"num_cycles": known["cycles"]} if "cycles" in known else {}
+    is_open = len(defaults) < len(parameters)
+    defaults |= {"start_layer": 0, "end_layer": 0} if "tune_layers" in defaults else {}
+    defaults |= {"num_cycles": defaults["cycles"]} if "cycles" in defaults else {}
     settings: dict[str, object] = {}
     left = list(words)
     while left:
         name, equals, value = left.pop(0).partition("=")
         flag = name.removeprefix("--").removeprefix("no-").replace("-", "_")
-        if not name.startswith("--") or not (flag in known or is_open):
-            raise PerfclfError(f"NNGPT's main has no option {name}{did_you_mean(flag, known, '--')}")
+        if not name.startswith("--") or not (flag in defaults or is_open):
+            raise PerfclfError(f"NNGPT's main has no option {name}{did_you_mean(flag, defaults, '--')}")
         if name.startswith("--no-"):
             settings[flag] = False
-        elif not equals and (isinstance(known.get(flag), bool) or not left or left[0].startswith("--")):
+        elif not equals and (isinstance(defaults.get(flag), bool) or not left or left[0].startswith("--")):
             settings[flag] = True
         else:
-            settings[flag] = _typed(value if equals else left.pop(0), known.get(flag))
+            settings[flag] = _typed(value if equals else left.pop(0), defaults.get(flag))
     if layers := [settings.pop(name) for name in ("start_layer", "end_layer") if name in settings]:
         if len(layers) < 2:
             raise PerfclfError("--start_layer and --end_layer go together")
         settings["tune_layers"] = range(*layers)
-    if "cycles" in known and "num_cycles" in settings:
+    if "cycles" in defaults and "num_cycles" in settings:
         settings["cycles"] = settings.pop("num_cycles")
     return settings
 

@@ -37,21 +37,21 @@ def prune(config: Config, path: str | Path, target: str | None = None, keep: flo
     """
     evaluation = evaluation or Evaluation()
     epoch = open_epoch(path)
-    known = None if config.scorer == INSTALLED else dataset_properties(config.datasets)
-    if target is not None and known is not None and target not in known:
-        raise PerfclfError(f"--target {target} is no known dataset ({', '.join(sorted(known))}); for another one "
+    datasets = None if config.scorer == INSTALLED else dataset_properties(config.datasets)
+    if target is not None and datasets is not None and target not in datasets:
+        raise PerfclfError(f"--target {target} is no known dataset ({', '.join(sorted(datasets))}); for another one "
                            "give its properties in a file, datasets=FILE")
-    found = [_readable(epoch, folder, evaluation, target, known) for folder in epoch.folders()]
+    found = [_readable(epoch, folder, evaluation, target, datasets) for folder in epoch.folders()]
     records = Path(config.out) if config.out else epoch.records
     outcomes = {} if asker else observed(epoch, records, evaluation, config.nngpt.outcomes)
     asked = replace(config, epoch=evaluation.epochs)
     rule = rule_of(asked) if keep is None else replace(rule_of(asked), keep=keep)
     verdicts = judge(found, asker or _configured(asked, outcomes), rule, asked.seed)
-    rows = [_row(epoch, one, verdicts.get(one.folder)) for one in found]
-    moved = [one.folder for one, row in zip(found, rows, strict=True)
-             if row["decision"] == "pruned" and one.folder.parent == epoch.synth]
+    rows = [_row(epoch, entry, verdicts.get(entry.folder)) for entry in found]
+    moved = [entry.folder for entry, row in zip(found, rows, strict=True)
+             if row["decision"] == "pruned" and entry.folder.parent == epoch.synth]
     result = {"epoch": str(epoch.folder), "dry_run": dry_run, "asked": len(verdicts), **_counts(rows),
-              "outcomes": sum(len(outcomes.get(target, ())) for target in {one.target for one in found}),
+              "outcomes": sum(len(outcomes.get(target, ())) for target in {entry.target for entry in found}),
               "moved": len(moved), "candidates": rows}
     if dry_run or not verdicts:
         return result
@@ -81,13 +81,13 @@ def undo(path: str | Path, dry_run: bool = False) -> dict:
             "blocked": [folder.name for folder in blocked]}
 
 
-def _readable(epoch: Epoch, folder: Path, evaluation: Evaluation, target: str | None, known) -> Found:
+def _readable(epoch: Epoch, folder: Path, evaluation: Evaluation, target: str | None, datasets) -> Found:
     """The candidate in `folder`, left alone where its name stands on both sides or its dataset is unknown."""
     if epoch.collides(folder):
         return Found(folder, left=f"{folder.name} is in {epoch.synth.name} and in {epoch.pruned.name}: "
                                   "move one of the two away")
     found = read_folder(folder, evaluation, target)
-    if found.target and known is not None and found.target not in known:
+    if found.target and datasets is not None and found.target not in datasets:
         return left_alone(found, f"unknown dataset {found.target}: give its properties in a file, datasets=FILE")
     return found
 
@@ -110,20 +110,22 @@ def _configured(config: Config, outcomes: Mapping[str, Sequence[Observation]]) -
     return asker
 
 
-def _row(epoch: Epoch, one: Found, verdict: Verdict | None) -> dict:
+def _row(epoch: Epoch, entry: Found, verdict: Verdict | None) -> dict:
     score = verdict.scored.score if verdict else None
-    return {"candidate": one.folder.name, "target": one.target or None, "decision": _decision(epoch, one, verdict),
-            "broken": bool(verdict and verdict.scored.broken), "evaluated": one.evaluated,
+    return {"candidate": entry.folder.name, "target": entry.target or None,
+            "decision": _decision(epoch, entry, verdict),
+            "broken": bool(verdict and verdict.scored.broken), "evaluated": entry.evaluated,
             "score": score and round(score.value, 4), "percentile": score and score.percentile,
             "low": score and score.low, "high": score and score.high,
             "seconds": round(verdict.scored.seconds, 4) if verdict else 0.0,
-            "reason": one.left or ("evaluated already" if one.evaluated else "") or (verdict.reason if verdict else "")}
+            "reason": (entry.left or ("evaluated already" if entry.evaluated else "")
+                       or (verdict.reason if verdict else ""))}
 
 
-def _decision(epoch: Epoch, one: Found, verdict: Verdict | None) -> str:
-    if one.folder.parent == epoch.pruned and not one.left:
+def _decision(epoch: Epoch, entry: Found, verdict: Verdict | None) -> str:
+    if entry.folder.parent == epoch.pruned and not entry.left:
         return "pruned"
-    if one.evaluated or verdict is None:
+    if entry.evaluated or verdict is None:
         return "left"
     return "kept" if verdict.keep else "pruned"
 

@@ -21,8 +21,8 @@ def write_record(folder: Path, epoch: Epoch, adviser: str, keep: float | None, r
     from nngpt_perfclf import __version__
 
     places = {path.name: path for path in epoch.folders()}
-    rows = [{**row, "code": digest_of(places[row["candidate"]]), **remembered(one.candidate, epochs)}
-            for row, one in zip(result["candidates"], found, strict=True)]
+    rows = [{**row, "code": digest_of(places[row["candidate"]]), **remembered(entry.candidate, epochs)}
+            for row, entry in zip(result["candidates"], found, strict=True)]
     stamp = f"{epoch.folder.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     names = (f"{stamp}{'' if number == 0 else f'-{number}'}.json" for number in count())
     path = next(folder / name for name in names if not (folder / name).exists())

@@ -129,8 +129,8 @@ def _template(path: Path, key: str, entry: dict[str, Any]) -> NngptTemplate:
             raise PerfclfError(f"{path}: {key}: {name} must be a list of lines")
     inputs = entry.get("input_list")
     if not isinstance(inputs, list) or not all(
-            isinstance(one, dict) and isinstance(one.get("para"), str) and isinstance(one.get("value"), str)
-            for one in inputs):
+            isinstance(pair, dict) and isinstance(pair.get("para"), str) and isinstance(pair.get("value"), str)
+            for pair in inputs):
         raise PerfclfError(f"{path}: {key}: input_list must be a list of para and value")
     most = entry.get("nn_code_max_chars")
     if most is not None and type(most) is not int:

@@ -76,10 +76,10 @@ def _facts(module, request: dict, way: str, stage: Stage) -> dict:
     parameters = list(network.parameters())
     facts = {
         "status": "built", "way": way,
-        "parameters": sum(one.numel() for one in parameters),
-        "trainable": sum(one.numel() for one in parameters if one.requires_grad),
+        "parameters": sum(parameter.numel() for parameter in parameters),
+        "trainable": sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
         "executed": recorder.executed,
-        "buffers": sum(one.numel() for one in network.buffers()),
+        "buffers": sum(buffer.numel() for buffer in network.buffers()),
         "macs": recorder.macs // BATCH, "activations": recorder.activations // BATCH,
         "depth": recorder.depth, "shortest": end.shortest,
         "mean_depth": round(end.mean, 6), "log_paths": round(end.paths, 6), "receptive_field": recorder.receptive_field,

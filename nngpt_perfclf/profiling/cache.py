@@ -36,8 +36,8 @@ class ProfileCache:
     def read(self, tasks: Sequence[Task]) -> dict[Task, Answer]:
         """What is known of the tasks. That a package was missing is not: it may be installed by now."""
         keys = {key_of(task): task for task in tasks}
-        known = {keys[key]: _unpacked(*row) for key, row in self._store.read(list(keys)).items()}
-        return {task: answer for task, answer in known.items() if not answer.reason.startswith("ModuleNotFoundError")}
+        answers = {keys[key]: _unpacked(*row) for key, row in self._store.read(list(keys)).items()}
+        return {task: answer for task, answer in answers.items() if not answer.reason.startswith("ModuleNotFoundError")}
 
     def write(self, answers: Mapping[Task, Answer]) -> None:
         """Keep these answers, in place of older ones."""

@@ -46,7 +46,7 @@ def structure_from(found: dict) -> Structure:
         trace=_tuple(found.get("trace"), lambda step: _tuple(step, _count, 3, least=3), _TRACED),
         operators=_counts(found.get("operators")), kinds=_counts(found.get("kinds")),
         output=_tuple(found.get("output"), _count, _DIMENSIONS),
-        dropouts=_tuple(found.get("dropouts"), lambda one: _tuple(one, _number, _LAYERS), 2, least=2),
+        dropouts=_tuple(found.get("dropouts"), lambda rates: _tuple(rates, _number, _LAYERS), 2, least=2),
         setups=_tuple(found.get("setups"), _setup, 2, least=2))
 
 
@@ -121,8 +121,8 @@ def _text(value: object, most: int) -> str:
     return value
 
 
-def _choice(value: object, known: tuple[str, ...]) -> str:
-    if value not in known:
+def _choice(value: object, choices: tuple[str, ...]) -> str:
+    if value not in choices:
         raise ForgedError
     return value
 

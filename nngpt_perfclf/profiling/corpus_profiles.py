@@ -56,7 +56,7 @@ def measure(config: Config, count: int) -> dict:
     corpus = load_corpus(config)
     shapes = recorded_shapes(corpus, dataset_properties(config.datasets), load_task(config.task).task)
     drawn = shapes.drop_duplicates("nn").sample(count, random_state=config.seed)
-    tasks = [Task(corpus.codes[nn], one) for nn, one in zip(drawn["nn"], drawn["shapes"], strict=True)
+    tasks = [Task(corpus.codes[nn], shape) for nn, shape in zip(drawn["nn"], drawn["shapes"], strict=True)
              if fault_of(corpus.codes[nn]) is None]
     began = time.perf_counter()
     with Pool() as pool:
@@ -105,7 +105,7 @@ def recorded_shapes(corpus: Corpus, datasets: dict[str, DatasetProperties], task
     table = counted.sort_values("trials", ascending=False, kind="stable").groupby(
         ["nn", "shapes"], observed=True, sort=False).agg(dataset=("dataset", "first"), trials=("trials", "sum"))
     table = table.reset_index().sort_values(["nn", "trials"], ascending=[True, False], kind="stable")
-    of = pd.DataFrame([asdict(one) for one in table["shapes"]], index=table.index)
+    of = pd.DataFrame([asdict(shape) for shape in table["shapes"]], index=table.index)
     table = table.join(of).astype({"nn": str, "dataset": str})
     return table[table["nn"].isin(corpus.codes.keys())].reset_index(drop=True)
 
@@ -122,9 +122,9 @@ def profile_table(shapes: pd.DataFrame, codes: dict[str, str], cache: ProfileCac
         doing = bar.add_task("profiling networks", total=len(shapes))
         for start in range(0, len(shapes), _AT_ONCE):
             batch = shapes.iloc[start:start + _AT_ONCE]
-            asked = [(codes[nn], one) for nn, one in zip(batch["nn"], batch["shapes"], strict=True)]
+            asked = [(codes[nn], shape) for nn, shape in zip(batch["nn"], batch["shapes"], strict=True)]
             answers = answers_to(asked, cache=cache)
-            rows += [_row(answers[one], one[1]) for one in asked]
+            rows += [_row(answers[key], key[1]) for key in asked]
             bar.advance(doing, len(batch))
     return shapes.drop(columns="shapes").join(pd.DataFrame(rows, index=shapes.index))
 

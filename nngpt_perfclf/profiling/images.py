@@ -15,14 +15,14 @@ _PADDED = {"soft_pad": 800}
 _ORIGINAL = {"celeba-gender": (218, 178)}
 
 
-def shapes_of(recipe: Recipe, target: str, known: Mapping[str, DatasetProperties]) -> Shapes:
+def shapes_of(recipe: Recipe, target: str, datasets: Mapping[str, DatasetProperties]) -> Shapes:
     """The images that a network is trained with, and its classes; where the recipe does not resize, the dataset's own.
 
-    Raises PerfclfError for a dataset that is not `known`.
+    Raises PerfclfError for a dataset that is not one of `datasets`.
     """
-    if target not in known:
-        raise PerfclfError(f"unknown dataset {target!r}; known: {', '.join(sorted(known))}")
-    dataset = known[target]
+    if target not in datasets:
+        raise PerfclfError(f"unknown dataset {target!r}; known: {', '.join(sorted(datasets))}")
+    dataset = datasets[target]
     parts = transform_parts(recipe.transform or "")
     stated = parts.size or _PADDED.get(recipe.transform or "")
     height, width = (stated, stated) if stated else _ORIGINAL.get(target, (dataset.size, dataset.size))

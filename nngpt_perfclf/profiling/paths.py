@@ -44,11 +44,11 @@ def through_convolution(edge: Edge, kernel: Sequence[int], stride: Sequence[int]
     """After a convolution; `weighted`: its kernel is learned and not computed from the input."""
     edge = through_product(edge, weighted)
     kernel, stride, dilation = _two(kernel), _two(stride), _two(dilation)
-    step = tuple(one / by for one, by in zip(edge.step, stride, strict=True)) if transposed else edge.step
-    field = tuple(min(_FARTHEST, old + (size - 1) * apart * one)
-                  for old, size, apart, one in zip(edge.field, kernel, dilation, step, strict=True))
+    step = tuple(distance / by for distance, by in zip(edge.step, stride, strict=True)) if transposed else edge.step
+    field = tuple(min(_FARTHEST, old + (size - 1) * apart * distance)
+                  for old, size, apart, distance in zip(edge.field, kernel, dilation, step, strict=True))
     if not transposed:
-        step = tuple(min(_FARTHEST, one * by) for one, by in zip(step, stride, strict=True))
+        step = tuple(min(_FARTHEST, distance * by) for distance, by in zip(step, stride, strict=True))
     return replace(edge, field=field, step=step)
 
 

@@ -30,8 +30,8 @@ def profile(candidates: Sequence[Candidate], target: str, datasets: str | None =
     `datasets`: a file of further datasets. `limits`: of one network. Never raises for anything that a candidate's code
     does; raises PerfclfError for a dataset that is not known.
     """
-    known = dataset_properties(datasets)
-    asked = [(candidate.arch_code, shapes_of(candidate.recipe, target, known)) for candidate in candidates]
+    properties = dataset_properties(datasets)
+    asked = [(candidate.arch_code, shapes_of(candidate.recipe, target, properties)) for candidate in candidates]
     answers = answers_to(asked, limits)
     return [_under(candidate.recipe, profile_of(answers[code, shapes], shapes))
             for candidate, (code, shapes) in zip(candidates, asked, strict=True)]

@@ -48,7 +48,7 @@ class Recorder(TorchDispatchMode):
     def watch(self, network: torch.nn.Module, images: torch.Tensor):
         """Run the forward pass and return its result."""
         self._names = {id(module): name for name, module in network.named_modules()}
-        self._weights = {_storage(one): one.numel() for one in network.parameters()}
+        self._weights = {_storage(parameter): parameter.numel() for parameter in network.parameters()}
         self._edges[_storage(images)] = EDGE
         hooks = torch.nn.modules.module
         handles = [hooks.register_module_forward_pre_hook(self._enter), hooks.register_module_forward_hook(self._leave)]
@@ -93,8 +93,8 @@ class Recorder(TorchDispatchMode):
         if len(self.layers) >= MOST_LAYERS:
             self.layers_left_out += 1
             return
-        shown = next((one for one in _tensors([output])), None)
-        parameters = sum(one.numel() for one in module.parameters(recurse=whole))
+        shown = next(iter(_tensors([output])), None)
+        parameters = sum(parameter.numel() for parameter in module.parameters(recurse=whole))
         shape = [] if shown is None else list(shown.shape[1:])
         self.layers.append([self._names.get(id(module), ""), kind, shape, parameters, macs // self.batch])
 
@@ -139,7 +139,7 @@ class Recorder(TorchDispatchMode):
         if self._frames:
             self._frames[-1][1] += macs
 
-    def _passed(self, operator, args, inputs, edge, known: int, outputs):
+    def _passed(self, operator, args, inputs, edge, joined_edges: int, outputs):
         if operator in _CONVOLUTIONS and len(args) >= 9:
             weight, stride, dilation, transposed, groups = args[1], args[3], args[5], args[6], args[8]
             self._count_convolution(args[0], weight, stride, groups, transposed)
@@ -154,11 +154,11 @@ class Recorder(TorchDispatchMode):
         elif operator in _POOLS:
             edge = through_pool(edge, args[1], args[2] if len(args) > 2 and args[2] else args[1])
             self._trace(outputs[0], edge)
-        elif operator in _SUMS and known > 1 and inputs[0].shape == inputs[1].shape:
+        elif operator in _SUMS and joined_edges > 1 and inputs[0].shape == inputs[1].shape:
             self.kinds["op:skip_add"] += 1
-        elif operator in _GATES and known > 1:
+        elif operator in _GATES and joined_edges > 1:
             self.kinds["op:gate"] += 1
-        elif operator is _ATEN.cat and known > 1:
+        elif operator is _ATEN.cat and joined_edges > 1:
             self.kinds["op:concat"] += 1
         return edge
 

@@ -49,4 +49,4 @@ def dropouts_at(structure: Structure, recipe: Recipe) -> tuple[float, ...]:
     first, second = structure.dropouts
     if len(first) != len(second):
         return first
-    return tuple(at(recipe, one, other, "dropout") for one, other in zip(first, second, strict=True))
+    return tuple(at(recipe, *rates, "dropout") for rates in zip(first, second, strict=True))

@@ -38,7 +38,8 @@ def _numbers(optimizer: Optimizer) -> dict:
     return {"lr": max(rates, default=None), "momentum": _number(first.get("momentum")),
             "weight_decay": max((_number(group.get("weight_decay")) or 0.0 for group in groups), default=0.0),
             "beta1": _number(beta1), "beta2": _number(beta2), "nesterov": bool(first.get("nesterov", False)),
-            "groups": len(groups), "optimized": sum(one.numel() for group in groups for one in group["params"])}
+            "groups": len(groups),
+            "optimized": sum(parameter.numel() for group in groups for parameter in group["params"])}
 
 
 def _is_loss(thing: object) -> bool:
@@ -62,10 +63,10 @@ def _number(value: object) -> float | None:
 def _things(value: object, depth: int):
     """What lies in an attribute, and in the lists, tuples and dicts there; modules are not looked into."""
     if isinstance(value, dict) and depth <= _DEEPEST:
-        for one in list(value.values())[:_MOST]:
-            yield from _things(one, depth + 1)
+        for element in list(value.values())[:_MOST]:
+            yield from _things(element, depth + 1)
     elif isinstance(value, list | tuple) and depth <= _DEEPEST:
-        for one in value[:_MOST]:
-            yield from _things(one, depth + 1)
+        for element in value[:_MOST]:
+            yield from _things(element, depth + 1)
     else:
         yield value

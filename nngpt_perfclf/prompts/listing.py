@@ -63,12 +63,12 @@ def _shown(template: Template, config: Config) -> dict:
             "example": prompt.system + prompt.prefix + prompt.question, "options": list(prompt.options)}
 
 
-def _describe_nngpt(known: dict[str, NngptTemplate], name: str | None) -> dict:
+def _describe_nngpt(nngpt_templates: dict[str, NngptTemplate], name: str | None) -> dict:
     rows = [{"key": template.key, "columns": list(template.fields), "lines": len(template.config["prompt"]),
-             "code_cut_at": template.config.get("nn_code_max_chars")} for template in known.values()]
-    if name is not None and name not in known:
-        raise PerfclfError(f"unknown template {name!r}; the file has {', '.join(sorted(known))}")
-    template = known[name] if name is not None else next(iter(known.values()))
+             "code_cut_at": template.config.get("nn_code_max_chars")} for template in nngpt_templates.values()]
+    if name is not None and name not in nngpt_templates:
+        raise PerfclfError(f"unknown template {name!r}; the file has {', '.join(sorted(nngpt_templates))}")
+    template = nngpt_templates[name] if name is not None else next(iter(nngpt_templates.values()))
     row = dict(_EXAMPLE_ROW)
     for side, dataset in (("1", "cifar-10"), ("2", "svhn")):
         properties = dataset_properties()[dataset]

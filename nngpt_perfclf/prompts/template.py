@@ -14,6 +14,7 @@ from __future__ import annotations
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
+from itertools import chain
 from pathlib import Path
 
 from nngpt_perfclf.code_view.view import View
@@ -110,7 +111,7 @@ def templates(extra: Iterable[Template | str | Path] | None = None) -> dict[str,
 
     sources = registered("register_prompts") if extra is None else (FOLDER, *extra)
     found: dict[str, Template] = {}
-    for template in (one for source in sources for one in _load(source)):
+    for template in chain.from_iterable(map(_load, sources)):
         if template.name in found:
             raise PerfclfError(f"two prompt templates are named {template.name}; rename one")
         found[template.name] = template
@@ -119,11 +120,11 @@ def templates(extra: Iterable[Template | str | Path] | None = None) -> dict[str,
 
 def find_template(name: str) -> Template:
     """The registered template of this name; raises PerfclfError for an unknown one."""
-    known = templates()
-    if name not in known:
-        raise PerfclfError(f"unknown template {name!r}{did_you_mean(name, known) or ';'} known: "
-                           f"{', '.join(sorted(known))}")
-    return known[name]
+    by_name = templates()
+    if name not in by_name:
+        raise PerfclfError(f"unknown template {name!r}{did_you_mean(name, by_name) or ';'} known: "
+                           f"{', '.join(sorted(by_name))}")
+    return by_name[name]
 
 
 def load_template(path: str | Path) -> Template:

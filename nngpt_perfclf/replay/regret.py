@@ -39,7 +39,7 @@ def draw_generations(pools: Sequence[Pool], count: int, resamples: int, seed: in
     weights = rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)), size=BOOTSTRAPS)
     draws = {}
     for pool in pools:
-        plain = np.stack([pool.draw(count, seed + one) for one in range(resamples)])
+        plain = np.stack([pool.draw(count, seed + number) for number in range(resamples)])
         mine = weights[:, np.searchsorted(groups, pool.groups)]
         chosen = np.concatenate([plain, weighted(rng, np.repeat(mine, resamples, axis=0), count)])
         seeds = np.arange(seed, seed + len(chosen))
@@ -78,8 +78,8 @@ def summarise(measured: Mapping[str, np.ndarray]) -> dict[str, float | None]:
     """Each metric with the bounds of its 95 % interval, `<metric>_low` and `<metric>_high`."""
     row: dict[str, float | None] = {}
     for name, values in measured.items():
-        known = values[1:][~np.isnan(values[1:])]
-        low, high = np.percentile(known, [2.5, 97.5]) if len(known) else (np.nan, np.nan)
+        replicates = values[1:][~np.isnan(values[1:])]
+        low, high = np.percentile(replicates, [2.5, 97.5]) if len(replicates) else (np.nan, np.nan)
         row |= {key: None if np.isnan(value) else round(float(value), 4)
                 for key, value in ((name, values[0]), (f"{name}_low", low), (f"{name}_high", high))}
     return row
@@ -87,7 +87,7 @@ def summarise(measured: Mapping[str, np.ndarray]) -> dict[str, float | None]:
 
 def mean_over_targets(measured: Sequence[Mapping[str, np.ndarray]]) -> dict[str, np.ndarray]:
     """The mean of each metric over the targets, replicate by replicate."""
-    return {name: np.mean([one[name] for one in measured], axis=0) for name in measured[0]}
+    return {name: np.mean([figures[name] for figures in measured], axis=0) for name in measured[0]}
 
 
 def fit_inverse_temperature(draws: Mapping[str, Draws], policies: Mapping[str, Policy],
@@ -134,9 +134,9 @@ def weighted(rng: np.random.Generator, weights: np.ndarray, count: int) -> np.nd
 def by_block(values: np.ndarray, size: int) -> np.ndarray:
     """Means of consecutive blocks; NaN (no correlation in that generation) is left out."""
     blocks = values.reshape(-1, size)
-    known = ~np.isnan(blocks)
-    count = known.sum(axis=1)
-    return np.where(count > 0, np.where(known, blocks, 0).sum(axis=1) / np.maximum(count, 1), np.nan)
+    defined = ~np.isnan(blocks)
+    count = defined.sum(axis=1)
+    return np.where(count > 0, np.where(defined, blocks, 0).sum(axis=1) / np.maximum(count, 1), np.nan)
 
 
 def _spearman(a: np.ndarray, b: np.ndarray) -> np.ndarray:

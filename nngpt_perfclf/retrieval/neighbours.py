@@ -155,9 +155,9 @@ class Neighbours:
         """For each dataset its trials' scaled points, their squared lengths, labels and groups."""
         places = []
         for index in range(len(self.datasets)):
-            known = np.flatnonzero(self.dataset == index)
-            points = self._scaled(self.numbers[known], self.vectors[self.code[known]])
-            places.append((points, (points**2).sum(1), self.labels[known].astype(np.float32), self.group[known]))
+            rows = np.flatnonzero(self.dataset == index)
+            points = self._scaled(self.numbers[rows], self.vectors[self.code[rows]])
+            places.append((points, (points**2).sum(1), self.labels[rows].astype(np.float32), self.group[rows]))
         return places
 
     def _scaled(self, numbers: np.ndarray, vectors: np.ndarray) -> np.ndarray:

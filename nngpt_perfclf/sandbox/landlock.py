@@ -87,7 +87,7 @@ def rules(readable: Iterable[str], hidden: Iterable[str]) -> Iterator[tuple[str,
         path = waiting.pop()
         if path in kept:
             continue
-        holds_hidden = any(one.startswith(path + os.sep) for one in kept)
+        holds_hidden = any(hidden_path.startswith(path + os.sep) for hidden_path in kept)
         yield path, not holds_hidden
         if holds_hidden:
             # What a link points to is allowed at its own place, or not at all.

@@ -66,27 +66,27 @@ def make_app(service: Service) -> FastAPI:
         """The candidates, best first."""
         body = parsed(await request.body(), requests.RankBody, most)
         return answer({"target": body.target,
-                       "rows": await service.rank([one.candidate() for one in body.candidates], body.target)})
+                       "rows": await service.rank([entry.candidate() for entry in body.candidates], body.target)})
 
     @app.post("/gate", openapi_extra=body_of(requests.RankBody))
     async def gate(request: Request) -> Response:
         """One decision a candidate, in their order."""
         body = parsed(await request.body(), requests.RankBody, most)
         return answer({"target": body.target,
-                       "decisions": await service.gate([one.candidate() for one in body.candidates], body.target)})
+                       "decisions": await service.gate([entry.candidate() for entry in body.candidates], body.target)})
 
     @app.post("/advise", openapi_extra=body_of(requests.AdviseBody))
     async def advise(request: Request) -> Response:
         """One advice a question, in their order; null: no opinion."""
         body = parsed(await request.body(), requests.AdviseBody, most)
-        advice = await service.advise([one.question() for one in body.questions])
-        return answer({"advice": [one and asdict(one) for one in advice]})
+        advice = await service.advise([entry.question() for entry in body.questions])
+        return answer({"advice": [pair_advice and asdict(pair_advice) for pair_advice in advice]})
 
     @app.post("/outcomes", openapi_extra=body_of(requests.OutcomesBody))
     async def outcomes(request: Request) -> Response:
         """What candidates reached; the answer is how the target's gate has decided so far."""
         body = parsed(await request.body(), requests.OutcomesBody, most)
-        reached = [(one.candidate(), one.accuracy, one.epoch) for one in body.outcomes]
+        reached = [(outcome.candidate(), outcome.accuracy, outcome.epoch) for outcome in body.outcomes]
         return answer(await service.report(reached, body.target))
 
     @app.post("/v1/chat/completions", openapi_extra=body_of(requests.ChatBody))

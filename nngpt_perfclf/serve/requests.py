@@ -53,7 +53,7 @@ class QuestionBody(_Strict):
     epoch: StrictInt = 1
 
     def question(self) -> Question:
-        recipes = [one and one.recipe() for one in (self.recipe_a, self.recipe_b)]
+        recipes = [body and body.recipe() for body in (self.recipe_a, self.recipe_b)]
         return Question(self.arch_code, self.ds_a, self.ds_b, *recipes, self.epoch)
 
 

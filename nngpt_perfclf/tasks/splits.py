@@ -165,9 +165,9 @@ def _left_out(parts: pd.Series, test: pd.Series) -> pd.Series:
     return parts.replace("test", "train").where(~test, "test")
 
 
-def _check_left_out(split: SplitConfig, known: Collection[str]) -> None:
-    if split.left_out not in known:
-        raise PerfclfError(f"split.by={split.by} needs split.left_out, one of {', '.join(sorted(known))}; "
+def _check_left_out(split: SplitConfig, names: Collection[str]) -> None:
+    if split.left_out not in names:
+        raise PerfclfError(f"split.by={split.by} needs split.left_out, one of {', '.join(sorted(names))}; "
                            f"not {split.left_out}")
 
 

@@ -42,11 +42,11 @@ def load_task(name_or_path: str | Path, extra: Iterable[Task | str | Path] | Non
 
     sources = registered("register_tasks") if extra is None else (*BUILT_IN, *extra)
     tasks = [task if isinstance(task, Task) else read_task(Path(task)) for task in sources]
-    known = {task.name: task for task in tasks}
-    if name_or_path not in known:
-        raise PerfclfError(f"unknown task {str(name_or_path)!r}{did_you_mean(str(name_or_path), known)}; known: "
-                           f"{', '.join(sorted(known))}, or a .yaml file")
-    return known[name_or_path]
+    by_name = {task.name: task for task in tasks}
+    if name_or_path not in by_name:
+        raise PerfclfError(f"unknown task {str(name_or_path)!r}{did_you_mean(str(name_or_path), by_name)}; known: "
+                           f"{', '.join(sorted(by_name))}, or a .yaml file")
+    return by_name[name_or_path]
 
 
 def read_task(file: Path) -> Task:
