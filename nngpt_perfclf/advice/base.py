@@ -15,7 +15,7 @@ from nngpt_perfclf.code_view.parsing import parses
 from nngpt_perfclf.hints import did_you_mean
 from nngpt_perfclf.recipes import recipe_words
 from nngpt_perfclf.sandbox.words import printable
-from nngpt_perfclf.types import Advice, PerfclfError, Question
+from nngpt_perfclf.types import Advice, Candidate, PerfclfError, Question
 
 if TYPE_CHECKING:
     from nngpt_perfclf.advice.answer_cache import AnswerCache
@@ -174,6 +174,16 @@ def check_dataset(dataset: str, known: Mapping[str, DatasetProperties]) -> None:
         shown = printable(str(dataset), 100)
         raise PerfclfError(f"unknown dataset {shown!r}{did_you_mean(dataset, known) or ';'} known: "
                            f"{', '.join(sorted(known))}; describe another one in a file, datasets=FILE")
+
+
+def has_valid_recipe(candidate: Candidate) -> bool:
+    """Whether the candidate's recipe can be asked about; if not, why is logged."""
+    try:
+        recipe_words(candidate.recipe)
+    except PerfclfError as error:
+        _log.warning("no opinion: %s", error)
+        return False
+    return True
 
 
 def some_networks(questions: Sequence[Question], count: int) -> list[Question]:

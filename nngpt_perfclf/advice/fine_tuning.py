@@ -20,14 +20,13 @@ from nngpt_perfclf.advice.language import (
     load_untrained,
     prompt_builder,
 )
+from nngpt_perfclf.advice.nearest import FILE, fit_neighbours
 from nngpt_perfclf.advice.prior import PairPrior, save_priors
 from nngpt_perfclf.advice.run_folders import LANGUAGE_NAME
 from nngpt_perfclf.advice.weights import Weights, fit_weights, save_weights
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
-from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.prompts import find_template
-from nngpt_perfclf.retrieval import Neighbours
 from nngpt_perfclf.run_folder import RunFolder, manifest
 from nngpt_perfclf.tasks import LABELS, TaskData, question_of
 from nngpt_perfclf.types import AdviserSpec, PerfclfError, Question
@@ -62,7 +61,7 @@ def train(config: Config, out: Path) -> dict:
     out.mkdir(parents=True, exist_ok=True)
     with processes.main_first():
         save_priors(priors, out)
-        _fit_neighbours(config, out, data, groups)
+        _fit_neighbours(out, data)
     _note(config, out, data, status="training")
     builder = prompt_builder(out, config, config)
     weights = {label: _training_weights(config, builder, label, data, priors[label], groups) for label in LABELS}
@@ -90,13 +89,10 @@ def _note(config: Config, out: Path, data: TaskData, **more) -> None:
     processes.wait()
 
 
-def _fit_neighbours(config: Config, out: Path, data: TaskData, groups: pd.Series) -> None:
-    if (out / "neighbours.npz").is_file():
+def _fit_neighbours(out: Path, data: TaskData) -> None:
+    if (out / FILE).is_file():
         return
-    say("learning which recorded trials are near")
-    sizes = {name: properties.size for name, properties in dataset_properties(config.datasets).items()}
-    neighbours = Neighbours.fit(data.part("train"), data.codes, groups, sizes, config.seed)
-    neighbours.learn_metric(data.part("validation"), data.codes, config.seed).save(out / "neighbours.npz")
+    fit_neighbours(data).save(out / FILE)
 
 
 def _training_weights(config: Config, builder: PromptBuilder, label: str, data: TaskData, prior: PairPrior,

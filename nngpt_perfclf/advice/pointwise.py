@@ -10,14 +10,13 @@ be built, by its text. `advice.profile` says which: ``auto`` (scores by profiles
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from nngpt_perfclf.advice.base import Adviser, check_dataset, note_on_recipes
+from nngpt_perfclf.advice.base import Adviser, check_dataset, has_valid_recipe, note_on_recipes
 from nngpt_perfclf.advice.features import sides_of
 from nngpt_perfclf.advice.history import FILE as HISTORY
 from nngpt_perfclf.advice.history import History
@@ -25,13 +24,11 @@ from nngpt_perfclf.advice.run_folders import folder_of
 from nngpt_perfclf.advice.side_models import KINDS, SideAdviser, load_sides, train_sides
 from nngpt_perfclf.advice.structures import profiles_of, structures_of
 from nngpt_perfclf.config import Config, to_dict
-from nngpt_perfclf.recipes import recipe_words
 from nngpt_perfclf.run_folder import RunFolder, manifest
 from nngpt_perfclf.types import AdviserSpec, Candidate, PerfclfError, Question, Score
 
 KIND = "pointwise"
 _BY_TEXT = "judged by its text"
-_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -61,7 +58,7 @@ class PointwiseAdviser(Adviser):
         without properties."""
         check_dataset(target, self.datasets)
         scores: list[Score | None] = [None] * len(candidates)
-        valid = [place for place, candidate in enumerate(candidates) if _is_valid(candidate)]
+        valid = [place for place, candidate in enumerate(candidates) if has_valid_recipe(candidate)]
         by_text = self._judged_by_text([candidates[place] for place in valid], target)
         for adviser, wanted in ((self.by_profile, False), (self.by_text, True)):
             places = {place: why for place, why in zip(valid, by_text, strict=True) if (why is not None) == wanted}
@@ -115,15 +112,6 @@ def train(config: Config, out: Path) -> dict:
 
 def _kinds(config: Config) -> tuple[str, ...]:
     return ("text",) if config.advice.profile == "never" else tuple(KINDS)
-
-
-def _is_valid(candidate: Candidate) -> bool:
-    try:
-        recipe_words(candidate.recipe)
-    except PerfclfError as error:
-        _log.warning("no opinion: %s", error)
-        return False
-    return True
 
 
 SPECS = (AdviserSpec(KIND, load, train),)
