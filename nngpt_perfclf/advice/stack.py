@@ -15,6 +15,7 @@ from nngpt_perfclf.advice.base import Adviser
 from nngpt_perfclf.advice.prior import PairPrior, load_prior, save_priors
 from nngpt_perfclf.advice.registry import load_advisor, place_of, specs
 from nngpt_perfclf.advice.run_folders import common, folder_of
+from nngpt_perfclf.advice.tree_models import DRAWS
 from nngpt_perfclf.advice.weights import (
     MODES,
     Weights,
@@ -81,7 +82,7 @@ def train(config: Config, out: Path) -> dict:
         advisers = [load_advisor(part, replace(config, label=label)) for part in parts]
         priors[label] = PairPrior.fit(data.pairs(label, part="train"))
         stack = StackAdviser(KIND, priors[label], data.datasets, parts=advisers)
-        pairs = data.pairs(label, part="validation", ties=False)
+        pairs = data.pairs(label, DRAWS, "validation", ties=False)
         questions = [question_of(row, data.codes) for row in pairs.itertuples()]
         won, fitted = (pairs["better"] == pairs["ds_a"]).to_numpy(), {}
         for mode in MODES:

@@ -34,13 +34,13 @@ def run_folder(folder, kind):
 
 
 def test_the_built_in_advisers_are_registered_like_any_other():
-    assert list(specs()) == ["pretrained", "zero-shot", "pairwise", "pointwise", "stack", "curve", "prior",
-                             "null", "always-first"]
+    assert list(specs()) == ["pretrained", "zero-shot", "pairwise", "pointwise", "nearest", "stack", "curve",
+                             "prior", "null", "always-first"]
     trained = {name for name, spec in specs().items() if spec.train}
-    assert trained == {"pretrained", "pairwise", "pointwise", "stack", "curve"}
+    assert trained == {"pretrained", "pairwise", "pointwise", "nearest", "stack", "curve"}
 
 
-@pytest.mark.parametrize("name", ["pairwise", "pointwise", "prior", "null", "always-first"])
+@pytest.mark.parametrize("name", ["pairwise", "pointwise", "nearest", "stack", "prior", "null", "always-first"])
 def test_every_name_loads_an_adviser_of_that_name(name):
     assert load_advisor(name).name == name
 
@@ -67,7 +67,7 @@ def test_a_run_folder_is_opened_by_the_adviser_of_its_kind(tmp_path, plugin):
 
 
 def test_a_folder_that_holds_no_adviser_says_what_it_holds(tmp_path):
-    with pytest.raises(PerfclfError, match=r"'evaluation', not an adviser .*language, pairwise, pointwise, stack"):
+    with pytest.raises(PerfclfError, match=r"'evaluation', not an adviser .*language, pairwise, pointwise, nearest"):
         load_advisor(run_folder(tmp_path / "run", "evaluation"))
     with pytest.raises(PerfclfError, match=r"no run\.json"):
         load_advisor(tmp_path)

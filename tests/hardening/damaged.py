@@ -119,7 +119,7 @@ def advisers(folder: Path) -> list[Subject]:
     shutil.copytree(PRETRAINED, folder / "pretrained")
     config, found = load_config(overrides=["advice.profile=never", "advice.answer_cache=false"]), []
     question = Question(CODE, "svhn", "mnist", Recipe(lr=0.01, batch=64), Recipe(lr=0.01, batch=64))
-    for name in ("pairwise", "pointwise", "stack"):
+    for name in ("pairwise", "pointwise", "nearest", "stack"):
         run = folder / "pretrained" / name
 
         def read(run: Path = run) -> object:
