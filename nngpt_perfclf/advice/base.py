@@ -116,13 +116,13 @@ class Adviser:
     def _cached(self, questions: list[Question]) -> np.ndarray:
         if self.cache is None:
             return np.asarray(self.evidence(questions), float)
-        known = self.cache.read(questions)
-        new = [question for question in questions if question not in known]
+        evidence = self.cache.read(questions)
+        new = [question for question in questions if question not in evidence]
         if new:
             fresh = dict(zip(new, np.asarray(self.evidence(new), float).tolist(), strict=True))
             self.cache.write(fresh)
-            known |= fresh
-        return np.array([known[question] for question in questions], float)
+            evidence |= fresh
+        return np.array([evidence[question] for question in questions], float)
 
     def _advice(self, question: Question, log_odds: float) -> Advice | None:
         if np.isnan(log_odds):
@@ -154,11 +154,11 @@ def verdict(question: Question, log_odds: float) -> tuple[str, str, float]:
     return better, second if better == first else first, round(float(1 / (1 + np.exp(-abs(log_odds)))), DECIMALS)
 
 
-def check_question(question: Question, known: Mapping[str, DatasetProperties]) -> None:
+def check_question(question: Question, datasets: Mapping[str, DatasetProperties]) -> None:
     """Raise PerfclfError for no code, code too large or too deep to be read, the same dataset twice, a dataset without
     properties, an invalid recipe or epoch."""
     for dataset in (question.ds_a, question.ds_b):
-        check_dataset(dataset, known)
+        check_dataset(dataset, datasets)
     if question.ds_a == question.ds_b:
         raise PerfclfError(f"{question.ds_a} is asked against itself: name two datasets")
     for recipe in (question.recipe_a, question.recipe_b):
@@ -168,12 +168,12 @@ def check_question(question: Question, known: Mapping[str, DatasetProperties]) -
     parses(question.arch_code)
 
 
-def check_dataset(dataset: str, known: Mapping[str, DatasetProperties]) -> None:
+def check_dataset(dataset: str, datasets: Mapping[str, DatasetProperties]) -> None:
     """Raise PerfclfError for a dataset without properties."""
-    if dataset not in known:
+    if dataset not in datasets:
         shown = printable(str(dataset), 100)
-        raise PerfclfError(f"unknown dataset {shown!r}{did_you_mean(dataset, known) or ';'} known: "
-                           f"{', '.join(sorted(known))}; describe another one in a file, datasets=FILE")
+        raise PerfclfError(f"unknown dataset {shown!r}{did_you_mean(dataset, datasets) or ';'} known: "
+                           f"{', '.join(sorted(datasets))}; describe another one in a file, datasets=FILE")
 
 
 def has_valid_recipe(candidate: Candidate) -> bool:

@@ -144,7 +144,7 @@ def percentiles_of(scores: Sequence[Score]) -> np.ndarray:
     points = np.maximum.accumulate(points, axis=1) + np.arange(5) * 1e-9  # an interpolation needs points that differ
     edges, levels = np.linspace(0, 1, BINS + 1), np.array([0.0, 0.1, 0.5, 0.9, 1.0])
     part = (points[:, 1:4, None] <= edges).sum(axis=1)  # which of the four parts each edge is in
-    left, right = (np.take_along_axis(points, part + one, axis=1) for one in (0, 1))
+    left, right = (np.take_along_axis(points, part + offset, axis=1) for offset in (0, 1))
     share = np.clip((edges - left) / (right - left), 0, 1)
     table = np.diff(levels[part] + share * (levels[part + 1] - levels[part]), axis=1)
     return table / np.maximum(table.sum(axis=1, keepdims=True), 1e-12)

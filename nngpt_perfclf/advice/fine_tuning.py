@@ -107,8 +107,8 @@ def _training_weights(config: Config, builder: PromptBuilder, label: str, data: 
     pairs = pairs.sample(min(FITTED_ON, len(pairs)), random_state=config.seed)
     questions = [question_of(row, data.codes) for row in pairs.itertuples()]
     near = builder.near(questions, [label] * len(questions), pairs["nn"].map(groups).to_numpy())
-    known = known_evidence(prior, questions, near)
-    fitted = (lm_weight, *fit_weights(known, (pairs["better"] == pairs["ds_a"]).to_numpy()))
+    evidence = known_evidence(prior, questions, near)
+    fitted = (lm_weight, *fit_weights(evidence, (pairs["better"] == pairs["ds_a"]).to_numpy()))
     return Weights(fitted, fitted)
 
 
@@ -119,8 +119,8 @@ def _offsets(weights: dict[str, Weights], priors: dict[str, PairPrior]) -> Calla
         for label in dict.fromkeys(labels):
             own = np.array([name == label for name in labels])
             asked = [question for question, mine in zip(questions, own, strict=True) if mine]
-            known = known_evidence(priors[label], asked, near[own])
-            found[own] = (known * weights[label].with_recipe[1:]).sum(axis=1)
+            evidence = known_evidence(priors[label], asked, near[own])
+            found[own] = (evidence * weights[label].with_recipe[1:]).sum(axis=1)
         return found
 
     return offsets

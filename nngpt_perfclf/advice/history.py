@@ -64,11 +64,11 @@ class History:
         for dataset, rows in trials.groupby("dataset", observed=True):
             candidates = [Candidate(row.nn, codes[row.nn], recipe_of(row)) for row in rows.itertuples()]
             scores = scorer.score(candidates, str(dataset))
-            known = np.array([score is not None for score in scores], bool)
+            scored = np.array([score is not None for score in scores], bool)
             expected = normal_quantiles(np.array([score.percentile for score in scores if score is not None]))
             values = np.array([score.value for score in scores if score is not None])
-            parts.append((np.full(known.sum(), dataset, object), _networks(candidates)[known],
-                          _recipes(candidates)[known], normal_quantiles(rows["rank"].to_numpy()[known]) - expected,
+            parts.append((np.full(scored.sum(), dataset, object), _networks(candidates)[scored],
+                          _recipes(candidates)[scored], normal_quantiles(rows["rank"].to_numpy()[scored]) - expected,
                           _slope(expected, values)))
         datasets, network, recipe, residual = (np.concatenate([part[place] for part in parts]) for place in range(4))
         order = np.argsort(network, kind="stable")
@@ -101,8 +101,8 @@ class History:
             other_trials = ~own | (self.recipe[first:last] != _digest(repr(recipe)))
             dataset, residual, own = (part[other_trials] for part in (dataset, residual, own))
         mean, variance = 0.0, NETWORK
-        for one in set(dataset[~own].tolist()):
-            of = residual[dataset == one]
+        for other in set(dataset[~own].tolist()):
+            of = residual[dataset == other]
             mean, variance = _updated(mean, variance, of.mean(), NETWORK_ON_DATASET + NOISE / len(of))
         variance += NETWORK_ON_DATASET
         if own.any():
@@ -143,8 +143,8 @@ def _slope(ranks: np.ndarray, values: np.ndarray) -> float:
 
 def _networks(candidates: Sequence[Candidate]) -> np.ndarray:
     rows = text_rows([candidate.arch_code for candidate in candidates])
-    known: dict[bytes, int] = {}
-    return np.array([known[text] if text in known else known.setdefault(text, _digest(text))
+    digests: dict[bytes, int] = {}
+    return np.array([digests[text] if text in digests else digests.setdefault(text, _digest(text))
                      for text in (row.tobytes() for row in rows)], np.uint64)
 
 

@@ -44,7 +44,7 @@ class PointwiseAdviser(Adviser):
     def evidence(self, questions: Sequence[Question]) -> np.ndarray:
         built = np.zeros(len(questions), bool)
         if self.profile == "always":
-            found = [one is not None for one in structures_of(sides_of(questions), self.datasets)]
+            found = [structure is not None for structure in structures_of(sides_of(questions), self.datasets)]
             built = np.array(found, bool).reshape(-1, 2).all(axis=1)
         evidence = np.empty((len(questions), 1))
         for adviser, chosen in ((self.by_profile, built), (self.by_text, ~built)):

@@ -101,8 +101,8 @@ def train(config: Config, out: Path) -> dict:
 
 def _figures(label: str, mode: str, parts: Sequence[str], weights: Sequence[float], evidence: np.ndarray,
              won: np.ndarray) -> list[dict]:
-    known = np.isfinite(evidence).all(axis=1)
-    evidence, won = evidence[known], won[known]
+    finite = np.isfinite(evidence).all(axis=1)
+    evidence, won = evidence[finite], won[finite]
     together = (evidence * weights).sum(axis=1)
     rows = [*zip(parts, weights, evidence.T, strict=True), (KIND, None, together)]
     return [{"label": label, "mode": mode, "adviser": name, "weight": weight, "n": len(won),

@@ -33,19 +33,19 @@ def _pairs(chosen: Sequence[Mapping[str, np.ndarray]], key: str, label: str, uni
     """Share of right answers with its interval, calibration error, and the share without a model of the dataset."""
     from nngpt_perfclf.evaluation.metrics import calibration_error, hits, reliability
 
-    answers, won = [one[key] for one in chosen], [one[f"won {label}"] for one in chosen]
-    known = [~np.isnan(part) for part in answers]
+    answers, won = [measured[key] for measured in chosen], [measured[f"won {label}"] for measured in chosen]
+    answered = [~np.isnan(part) for part in answers]
     right = [np.where(mask, hits(part, np.broadcast_to(side, part.shape)), 0.0).sum(axis=0)
-             for part, mask, side in zip(answers, known, won, strict=True)]
-    count = np.concatenate([mask.sum(axis=0) for mask in known])
+             for part, mask, side in zip(answers, answered, won, strict=True)]
+    count = np.concatenate([mask.sum(axis=0) for mask in answered])
     total = np.concatenate(right)
-    of_pair = weights[:, np.searchsorted(units, np.concatenate([one[f"units {label}"] for one in chosen]))]
+    of_pair = weights[:, np.searchsorted(units, np.concatenate([measured[f"units {label}"] for measured in chosen]))]
     spread = (of_pair @ total) / np.maximum(of_pair @ count, 1)
-    flat = np.concatenate([part[mask] for part, mask in zip(answers, known, strict=True)])
+    flat = np.concatenate([part[mask] for part, mask in zip(answers, answered, strict=True)])
     flat_won = np.concatenate([np.broadcast_to(side, mask.shape)[mask]
-                               for side, mask in zip(won, known, strict=True)])
-    alone = np.concatenate([np.where(side, one[f"alone {label}"], 1 - one[f"alone {label}"])
-                            for one, side in zip(chosen, won, strict=True)])
+                               for side, mask in zip(won, answered, strict=True)])
+    alone = np.concatenate([np.where(side, measured[f"alone {label}"], 1 - measured[f"alone {label}"])
+                            for measured, side in zip(chosen, won, strict=True)])
     return {f"{label}_n": len(count), f"{label}_right": total.sum() / count.sum(),
             **_interval(f"{label}_right", spread),
             f"{label}_calibration_error": calibration_error(reliability(flat, flat_won)),
@@ -56,15 +56,16 @@ def _lookup(chosen: Sequence[Mapping[str, np.ndarray]], key: str) -> float:
     """Share of right answers of the baseline that reads neither code nor recipe."""
     from nngpt_perfclf.evaluation.metrics import hits
 
-    right = [hits(one[key], np.broadcast_to(one["won normalized"], one[key].shape)) for one in chosen]
-    return float(np.nanmean(np.concatenate([part[~np.isnan(one[key])]
-                                            for part, one in zip(right, chosen, strict=True)])))
+    right = [hits(measured[key], np.broadcast_to(measured["won normalized"], measured[key].shape))
+             for measured in chosen]
+    return float(np.nanmean(np.concatenate([part[~np.isnan(measured[key])]
+                                            for part, measured in zip(right, chosen, strict=True)])))
 
 
 def _pruning(chosen: Sequence[Mapping[str, np.ndarray]], key: str, config: Config) -> dict:
     """Mean regret and time saved at each share to keep, with intervals; each bootstrap sample belongs to one draw."""
-    plain = np.mean([one[key][:, 0].mean(axis=0) for one in chosen], axis=0)
-    samples = np.mean([one[key][:, 1:].reshape(-1, *one[key].shape[2:]) for one in chosen], axis=0)
+    plain = np.mean([measured[key][:, 0].mean(axis=0) for measured in chosen], axis=0)
+    samples = np.mean([measured[key][:, 1:].reshape(-1, *measured[key].shape[2:]) for measured in chosen], axis=0)
     row = {}
     for place, share in enumerate(config.loop.keep):
         for number, name in enumerate((f"regret_{share:g}", f"saved_{share:g}")):

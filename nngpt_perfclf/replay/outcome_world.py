@@ -38,14 +38,15 @@ class Sides:
 @dataclass(frozen=True)
 class World:
     """`pools` by target, and the `sides` of the pairs by target and label; `best`: each dataset's best accuracy;
-    `usual`: its trials' mean normalized accuracy; `known`: whether the networks are known from other datasets."""
+    `usual`: its trials' mean normalized accuracy; `known_networks`: whether the networks are known from other
+    datasets."""
 
     data: TaskData
     pools: Mapping[str, Pool]
     sides: Mapping[str, Mapping[str, Sides]]
     best: Mapping[str, float]
     usual: Mapping[str, float]
-    known: bool
+    known_networks: bool
 
     @staticmethod
     def load(config: Config) -> World:
@@ -53,15 +54,15 @@ class World:
         does."""
         from nngpt_perfclf.tasks import TaskData
 
-        data, known = TaskData.load(config), config.loop.known_networks
-        pools = pools_of(config, data, all_trials(data) if known else held_out_trials(config, data))
-        pairs = {label: _sampled(data.pairs(label, part=None if known else config.evaluate.part, ties=False), config)
-                 for label in LABELS}
-        sides = {pool.target: {label: sides_of(table, pool.target, data.codes, "nn" if known else "group")
+        data, known_networks = TaskData.load(config), config.loop.known_networks
+        part = None if known_networks else config.evaluate.part
+        pools = pools_of(config, data, all_trials(data) if known_networks else held_out_trials(config, data))
+        pairs = {label: _sampled(data.pairs(label, part=part, ties=False), config) for label in LABELS}
+        sides = {pool.target: {label: sides_of(table, pool.target, data.codes, "nn" if known_networks else "group")
                                for label, table in pairs.items()} for pool in pools}
         by_dataset = data.trials.groupby("dataset")
         return World(data, {pool.target: pool for pool in pools}, sides, by_dataset["accuracy"].max().to_dict(),
-                     by_dataset["norm"].mean().to_dict(), known)
+                     by_dataset["norm"].mean().to_dict(), known_networks)
 
     def history(self, adviser: PointwiseAdviser, target: str) -> History:
         """What all networks reached on the datasets other than the target. Raises PerfclfError for an adviser that
@@ -74,7 +75,7 @@ class World:
     def units_of(self, target: str) -> np.ndarray:
         """What a bootstrap draws of the target's candidates: networks that are known, groups of those that are not."""
         pool = self.pools[target]
-        return np.array([one.meta["nn"] for one in pool.candidates]) if self.known else pool.groups
+        return np.array([candidate.meta["nn"] for candidate in pool.candidates]) if self.known_networks else pool.groups
 
     def units(self) -> list[str]:
         """All of them, in order."""

@@ -62,9 +62,10 @@ def measure_outcomes(config: Config, folder: Path, runs: RunDatabase) -> dict:
                 np.savez_compressed(file, **found)
             files[target].with_suffix(".new").replace(files[target])
     rows = outcome_figures.rows({target: np.load(file) for target, file in files.items()}, units, weights, config)
-    result = {"out": str(folder), "part": "all" if world.known else config.evaluate.part,
+    result = {"out": str(folder), "part": "all" if world.known_networks else config.evaluate.part,
               "draws": config.loop.resamples,
-              "interval": INTERVAL.format("networks" if world.known else "near-duplicate groups"), "outcomes": rows}
+              "interval": INTERVAL.format("networks" if world.known_networks else "near-duplicate groups"),
+              "outcomes": rows}
     write_json(folder / "loop.json", manifest("loop", to_dict(config), world.data.fingerprint, **result))
     return result
 
@@ -75,7 +76,7 @@ def _measured(config: Config, folder: Path, world: World, target: str, weights: 
     pool, sides = world.pools[target], world.sides[target]
     run = Path(adviser_without(config, adviser, target, folder))
     alone = load_advisor(run, replace(config, label=LABELS[0]))
-    scorer = Remembering(replace(alone, history=world.history(alone, target)) if world.known else alone)
+    scorer = Remembering(replace(alone, history=world.history(alone, target)) if world.known_networks else alone)
     plain = informed_adviser(scorer, {}, replace(config, label=LABELS[0]), run)
     plain = replace(plain, numbers=RememberedNumbers(plain.numbers))
     started = time.perf_counter()
@@ -92,12 +93,12 @@ def _measured(config: Config, folder: Path, world: World, target: str, weights: 
             draws = bar.track(range(config.loop.resamples), description=f"outcomes on {target}, {policy}")
             drawn = [_drawn(config, plain, pool, sides, found, policy, draw, weights, seconds) for draw in draws]
             for key in drawn[0]:
-                found[f"{policy} {key}"] = np.stack([one[key] for one in drawn])
+                found[f"{policy} {key}"] = np.stack([figures[key] for figures in drawn])
     return {key: value for key, value in found.items() if not key.startswith("other ")}
 
 
 def _drawn(config: Config, plain: InformedAdviser, pool: Pool, sides: Mapping[str, Sides],
-           known: Mapping[str, np.ndarray], policy: str, draw: int, weights: np.ndarray,
+           expected: Mapping[str, np.ndarray], policy: str, draw: int, weights: np.ndarray,
            seconds: float) -> dict[str, np.ndarray]:
     """One order of outcomes: probabilities of all pairs, and pruning of what is left, by the number of outcomes."""
     rng = np.random.default_rng([config.seed, draw, POLICIES.index(policy), len(pool.target)])
@@ -109,13 +110,13 @@ def _drawn(config: Config, plain: InformedAdviser, pool: Pool, sides: Mapping[st
         trained = {pool.candidates[place].meta["nn"] for place in seen}
         for label, asked in sides.items():
             chances = chance_of_more(replace(adviser, label=label).expected(asked.own, pool.target),
-                                     known[f"other {label}"])
+                                     expected[f"other {label}"])
             chances[np.isin(asked.nn, list(trained))] = np.nan
             found[f"{count} {label}"] = chances
             if label == LABELS[0]:
-                found[f"{count} lookup"] = _lookup(pool.accuracy[seen], known["other lookup"], np.isnan(chances))
-        values = np.array([np.nan if one is None else one.value
-                           for one in adviser.corrected(pool.candidates, pool.target)], float)
+                found[f"{count} lookup"] = _lookup(pool.accuracy[seen], expected["other lookup"], np.isnan(chances))
+        values = np.array([np.nan if score is None else score.value
+                           for score in adviser.corrected(pool.candidates, pool.target)], float)
         left = np.setdiff1d(np.arange(len(values)), seen)
         found[f"{count} pruned"] = _pruned(config, pool, values, left, weights[draw::config.loop.resamples], rng,
                                            seconds)
@@ -143,7 +144,7 @@ def _order(plain: InformedAdviser, pool: Pool, policy: str, count: int, size: in
         if not len(generation):
             raise PerfclfError(f"a loop cannot train {count} of loop.pool={len(pool.candidates)} candidates")
         scores = _told(plain, pool, trained).corrected([pool.candidates[place] for place in generation], pool.target)
-        values = np.array([np.inf if one is None else one.value for one in scores])
+        values = np.array([np.inf if score is None else score.value for score in scores])
         trained += generation[np.argsort(-values, kind="stable")[:len(generation) // 2]].tolist()
     return np.array(trained[:count], int)
 
@@ -195,11 +196,11 @@ def _alone(scorer: Scorer, asked: Sides, target: str, label: str) -> np.ndarray:
     def value(score: Score | None) -> float:
         return np.nan if score is None else score.value if label == "normalized" else score.percentile
 
-    own = np.array([value(one) for one in scorer.score(asked.own, target)])
+    own = np.array([value(score) for score in scorer.score(asked.own, target)])
     other = np.empty(len(own))
     for dataset in np.unique(asked.others):
         places = np.flatnonzero(asked.others == dataset)
-        other[places] = [value(one) for one in scorer.score([asked.other[place] for place in places], str(dataset))]
+        other[places] = [value(score) for score in scorer.score([asked.other[place] for place in places], str(dataset))]
     return np.where(np.isnan(own) | np.isnan(other), 0.5, (own > other) + 0.5 * (own == other))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,15 +17,10 @@ class Remembering:
     """A scorer that is asked once about each candidate."""
 
     scorer: Scorer
-    known: dict[tuple, Score | None] = field(default_factory=dict)
+    scores: dict[tuple, Score | None] = field(default_factory=dict)
 
     def score(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
-        keys = [(one.arch_code, one.recipe, target) for one in candidates]
-        new = list({key: one for key, one in zip(keys, candidates, strict=True) if key not in self.known}.items())
-        if new:
-            answers = self.scorer.score([one for _, one in new], target)
-            self.known.update(zip((key for key, _ in new), answers, strict=True))
-        return [self.known[key] for key in keys]
+        return _remembered(self.scores, candidates, target, lambda new: self.scorer.score(new, target))
 
 
 @dataclass(frozen=True)
@@ -33,13 +28,19 @@ class RememberedNumbers:
     """The numbers that make candidates alike, read once for each candidate."""
 
     numbers: Numbers
-    known: dict[tuple, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+    rows: dict[tuple, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
 
     def __call__(self, candidates: Sequence[Candidate], target: str) -> tuple[np.ndarray, np.ndarray]:
-        keys = [(one.arch_code, one.recipe, target) for one in candidates]
-        new = list({key: one for key, one in zip(keys, candidates, strict=True) if key not in self.known}.items())
-        if new:
-            rows = zip(*self.numbers([one for _, one in new], target), strict=True)
-            self.known.update(zip((key for key, _ in new), rows, strict=True))
-        recipes, networks = zip(*(self.known[key] for key in keys), strict=True)
+        rows = _remembered(self.rows, candidates, target, lambda new: zip(*self.numbers(new, target), strict=True))
+        recipes, networks = zip(*rows, strict=True)
         return np.stack(recipes), np.stack(networks)
+
+
+def _remembered(found: dict[tuple, object], candidates: Sequence[Candidate], target: str,
+                compute: Callable[[list[Candidate]], Iterable]) -> list:
+    """What is `found` of the candidates, in order; what is not there yet is computed and put there."""
+    keys = [(candidate.arch_code, candidate.recipe, target) for candidate in candidates]
+    new = {key: candidate for key, candidate in zip(keys, candidates, strict=True) if key not in found}
+    if new:
+        found.update(zip(new, compute(list(new.values())), strict=True))
+    return [found[key] for key in keys]
