@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -56,6 +57,14 @@ _LOG10_OF_2 = math.log10(2)
 def profile_row(structure: Structure, shapes: Shapes, recipe: Recipe | None,
                 dataset: DatasetProperties) -> list[float]:
     """The numbers named in `NAMES`; NaN where the network has no such thing or the recipe does not state it."""
+    found, logs, own = _of_network(structure, shapes)
+    return [*own, *_meeting(found, logs, recipe, dataset, "Adam" in (structure.setups[0].optimizer or ""))]
+
+
+@lru_cache(maxsize=2000)
+def _of_network(structure: Structure, shapes: Shapes) -> tuple[dict[str, float], dict[str, float], list[float]]:
+    """What a network says under any recipe: all its features, the logarithms of some, and the numbers up to those named
+    in `MEETING`."""
     found = {name: math.nan if value is None else float(value)
              for name, value in features(structure, shapes).items()}
     logs = {name: _log2(found[name]) for name in LOGARITHMS}
@@ -64,9 +73,8 @@ def profile_row(structure: Structure, shapes: Shapes, recipe: Recipe | None,
     setup = structure.setups[0]
     optimiser = OPTIMISERS.index(setup.optimizer) if setup.optimizer in OPTIMISERS else len(OPTIMISERS)
     words = [float(optimiser), float(setup.scheduler is not None), float(setup.loss != "CrossEntropyLoss")]
-    return [*logs.values(), *(found[name] for name in PLAIN), *places, *words,
-            *_shares(found, logs, math.log2(min(shapes.size, shapes.width))),
-            *_meeting(found, logs, recipe, dataset, "Adam" in (setup.optimizer or ""))]
+    return found, logs, [*logs.values(), *(found[name] for name in PLAIN), *places, *words,
+                         *_shares(found, logs, math.log2(min(shapes.size, shapes.width)))]
 
 
 def network_rows(structures: Sequence[tuple[Structure, Shapes] | None], recipes: Sequence[Recipe | None],

@@ -87,7 +87,7 @@ class Structure:
     mean_depth: float
     log_paths: float
     receptive_field: float
-    layers: tuple[Layer, ...]
+    layers: tuple[Layer, ...] = field(hash=False)
     layers_left_out: int
     trace: tuple[tuple[int, int, int], ...]
     operators: Mapping[str, int] = field(hash=False)
