@@ -7,6 +7,7 @@ import shutil
 import signal
 import tempfile
 import textwrap
+from dataclasses import replace
 from pathlib import Path
 
 from cases import Cases, gone
@@ -19,6 +20,7 @@ from nngpt_perfclf.sandbox import process as sandbox
 from nngpt_perfclf.types import Candidate, Recipe
 
 SMALL = sandbox.Limits(seconds=8, memory=0.8, output=1 << 16)
+PATIENT = replace(SMALL, seconds=60)  # for what ends by itself, on a busy machine too
 LARGE = sandbox.Limits(seconds=180, memory=4)
 LUCK = 0.3  # no network that does not learn gets so far on 512 images of 8 or 10 classes
 
@@ -140,7 +142,7 @@ def main() -> None:
     scripts = {name: f"try:\n    if {text}: print('LOOT')\nexcept Exception as error: print(type(error).__name__)"
                for name, text in EXPRESSIONS.items()}
     for name in cases.missing([*scripts, *SCRIPTS]):
-        outcome, violation = attacked((scripts | SCRIPTS)[name])
+        outcome, violation = attacked(SCRIPTS[name], SMALL) if name in SCRIPTS else attacked(scripts[name], PATIENT)
         cases.note(name, outcome, violation + (f"it sent signals {signalled}" if signalled else ""))
         signalled.clear()
     for target in image_sets.names():
@@ -150,7 +152,7 @@ def main() -> None:
     cases.finish()
 
 
-def attacked(attack: str) -> tuple[str, str]:
+def attacked(attack: str, limits: sandbox.Limits) -> tuple[str, str]:
     """Run one attack; what came of it, and what it must not have done."""
     folder = Path(tempfile.mkdtemp(prefix="perfclf-attack-"))
     home = secret.home()
@@ -161,14 +163,16 @@ def attacked(attack: str) -> tuple[str, str]:
         inside.mkdir()
         (inside / "script.py").write_text(prelude(folder, home) + attack)
         before = snapshot(folder)
-        finished = sandbox.run(inside / "script.py", inside, SMALL)
+        finished = sandbox.run(inside / "script.py", inside, limits)
         faults = []
         if b"LOOT" in finished.output:
             faults.append("it succeeded")
         if snapshot(folder) != before:
             faults.append("it changed files")
-        if finished.seconds > SMALL.seconds + 5:
+        if finished.seconds > limits.seconds + 5:
             faults.append(f"it took {finished.seconds:.1f} s")
+        if finished.failure and limits is PATIENT:
+            faults.append(f"it did not come to its end: {finished.failure}")
         if not finished.failure.isprintable():
             faults.append("its failure moves the terminal")
         if not gone(folder.name):
@@ -220,7 +224,8 @@ def profiled(cases: Cases, scripts: dict[str, str]) -> None:
             for task, answer in pool.run(Task(code, shapes) for code in codes):
                 fault = "it succeeded" if "LOOT" in answer.reason or answer.structure else ""
                 fault += "; it changed files" if snapshot(folder) != before else ""
-                cases.note(codes[task.code], "stopped" if answer.timed_out else "refused", fault)
+                fault += "; it did not come to its end" if answer.timed_out else ""
+                cases.note(codes[task.code], "refused", fault)
     finally:
         shutil.rmtree(folder)
 

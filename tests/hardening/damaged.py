@@ -25,6 +25,7 @@ from made_scorers import ByRate, candidate
 from tiny import make_tiny_model
 
 from nngpt_perfclf.advice.answer_cache import AnswerCache
+from nngpt_perfclf.advice.outcome_files import read_outcomes
 from nngpt_perfclf.advice.registry import load_advisor
 from nngpt_perfclf.advice.run_folders import PRETRAINED
 from nngpt_perfclf.checksums import seal
@@ -161,6 +162,7 @@ def stores(folder: Path) -> list[Subject]:
     for file in (answers.file, folder / "profiles.sqlite", gate_file, loop_file):
         with closing(sqlite3.connect(file)) as database:
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    outcomes = shutil.copy(loop_file, folder / "outcomes.sqlite")
 
     def read_gate() -> object:
         opened = Gate("svhn", adviser=ByRate(), file=gate_file, config=NOT_BUILT)
@@ -181,7 +183,8 @@ def stores(folder: Path) -> list[Subject]:
     return [Subject("answers", answers.file, lambda: read_kept(AnswerCache("adviser", folder / "answers"), questions)),
             Subject("profiles", folder / "profiles.sqlite",
                     lambda: read_kept(ProfileCache(folder / "profiles.sqlite"), tasks)),
-            Subject("gate", gate_file, read_gate), Subject("loop", loop_file, read_loop)]
+            Subject("gate", gate_file, read_gate), Subject("loop", loop_file, read_loop),
+            Subject("outcomes", outcomes, lambda: read_outcomes(outcomes, 1))]
 
 
 def tables(folder: Path) -> list[Subject]:
