@@ -12,8 +12,8 @@ from pathlib import Path
 
 from nngpt_perfclf.config import load_config
 
-# The made-up networks cannot be built, and would all be broken.
-NOT_BUILT = load_config(overrides=["advice.profile=never"])
+# Made-up networks cannot be built: all would be broken. The answers of these scripts are not kept for the user.
+NOT_BUILT = load_config(overrides=["advice.profile=never", "advice.answer_cache=false"])
 FOLDER = Path(os.environ.get("HARDENING", ".hardening"))
 SHOWN_EVERY = 10.0  # seconds
 
