@@ -12,7 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from unittest.mock import patch
 
+import lightgbm  # noqa: F401 - in the parent, so that its children are killed at work and not while they import
 import pandas as pd
+import sklearn.linear_model  # noqa: F401
 from cases import NOT_BUILT
 from little_world import SETTINGS, little_corpus, made_structures
 from loop_world import World
@@ -32,6 +34,7 @@ from nngpt_perfclf.hookspecs import hookimpl
 from nngpt_perfclf.loop.policies import Ask, Rule
 from nngpt_perfclf.loop.run_database import FILE, RunDatabase, Scored
 from nngpt_perfclf.loop.search import Search
+from nngpt_perfclf.models import train as _  # noqa: F401
 from nngpt_perfclf.nngpt.prune import prune
 from nngpt_perfclf.plugins import get_plugin_manager
 from nngpt_perfclf.tasks import TaskData
