@@ -7,11 +7,13 @@ The column `row_sum` of each table is filled in by temporary triggers of the con
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from nngpt_perfclf.files import torn
 from nngpt_perfclf.types import PerfclfError
@@ -21,23 +23,26 @@ _ROW_SUM = "row_sum"
 
 
 def connect(file: Path | None, schema: str, what: str, **options) -> sqlite3.Connection:
-    """A connection to `file` (None: in memory) that writes rows with their sums. An empty file gets the tables of
-    `schema`, statements that end in ";\\n"; the file's folder is made.
+    """A connection to `file` (None: in memory) that writes rows with their sums. A missing file is made, with its
+    folder and the tables of `schema`.
 
     `what` the file is, in the PerfclfError for one that cannot be written, is damaged, or is of another program or
     version. `options`: of `sqlite3.connect`.
     """
-    if file is not None:
-        file.parent.mkdir(parents=True, exist_ok=True)
     with named(file, what):
+        if file is not None and not file.exists():
+            _make(file, schema)
+        if file is not None and not file.stat().st_size:
+            raise PerfclfError(f"{file} is empty, so it was cut off: delete it")
         database = sqlite3.connect(file or ":memory:", timeout=WAIT, **options)
         try:
-            if _count(database) and database.execute("PRAGMA user_version").fetchone()[0] != _version(schema):
+            if file is None:
+                database.executescript(schema)
+            elif database.execute("PRAGMA user_version").fetchone()[0] != _version(schema):
                 raise PerfclfError(f"{file} is not {what}, or another version wrote it: name another file or folder")
             database.execute("PRAGMA journal_mode=WAL")
             # Safe against a killed process; a power failure may cost the last rows, not the file.
             database.execute("PRAGMA synchronous=NORMAL")
-            _make_tables(database, schema)
             if file is not None:
                 check(database, file, what)
             _keep_sums(database)
@@ -69,7 +74,7 @@ def named(file: Path | None, what: str) -> Iterator[None]:
     """Turn SQLite's errors into a PerfclfError that names the file."""
     try:
         yield
-    except sqlite3.OperationalError as error:  # full disk, no right to write, locked for too long
+    except (sqlite3.OperationalError, OSError) as error:  # full disk, no right to write, locked for too long
         raise PerfclfError(f"{what} {file}: {' '.join(str(error).split())[:200]}") from error
     except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
         raise PerfclfError(f"{file} is not {what}, or is damaged: {' '.join(str(error).split())[:200]}") from error
@@ -82,17 +87,15 @@ def row_sum(*values: object) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-def _make_tables(database: sqlite3.Connection, schema: str) -> None:
-    database.execute("BEGIN IMMEDIATE")
-    if not _count(database):
-        for statement in schema.strip().split(";\n"):
-            database.execute(statement)
-        database.execute(f"PRAGMA user_version = {_version(schema)}")
-    database.commit()
-
-
-def _count(database: sqlite3.Connection) -> int:
-    return database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
+def _make(file: Path, schema: str) -> None:
+    """Whole or not at all, so that no empty file was made here."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=f".{file.name}.", dir=file.parent) as folder:
+        new = Path(folder) / "new"
+        with closing(sqlite3.connect(new)) as database:
+            database.executescript(f"BEGIN; {schema} PRAGMA user_version = {_version(schema)}; COMMIT;")
+        with suppress(FileExistsError):  # another process made it meanwhile; a rename would replace that one
+            os.link(new, file)
 
 
 def _keep_sums(database: sqlite3.Connection) -> None:

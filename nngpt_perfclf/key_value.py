@@ -56,7 +56,7 @@ class KeyValueStore:
                 yield database
         except sqlite3.OperationalError as error:  # full disk, no right to write, locked for too long
             raise PerfclfError(f"the cache {self.file}: {error}") from error
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._damaged(str(error)) from error
 
     def _damaged(self, why: str) -> PerfclfError:

@@ -94,3 +94,23 @@ def test_a_file_that_was_cut_off_is_refused(file):
     file.write_bytes(file.read_bytes()[:-1])
     with pytest.raises(PerfclfError, match=r"a\.sqlite is .*damaged"):
         content(file)
+
+
+def test_an_empty_file_is_refused(file):
+    file.write_bytes(b"")
+    with pytest.raises(PerfclfError, match=r"a\.sqlite is empty, so it was cut off: delete it"):
+        content(file)
+
+
+def test_two_that_make_the_same_file_write_to_one(tmp_path):
+    with opened(tmp_path / "new" / "a.sqlite") as first, opened(tmp_path / "new" / "a.sqlite") as second:
+        with first:
+            first.execute("INSERT INTO score (name) VALUES ('net')")
+        assert second.execute("SELECT name FROM score").fetchall() == [("net",)]
+    assert [entry.name for entry in (tmp_path / "new").iterdir()] == ["a.sqlite"]
+
+
+def test_a_folder_in_which_nothing_can_be_made_is_named(tmp_path):
+    (tmp_path / "text").touch()
+    with pytest.raises(PerfclfError, match=r"a record .*text/a\.sqlite: "):
+        opened(tmp_path / "text" / "a.sqlite")
