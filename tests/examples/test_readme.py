@@ -24,7 +24,8 @@ SHOWN = re.search(r"\n\n```\n(.*?)```", TEXT.split(EXAMPLE)[1], re.S)[1].splitli
 def smaller(words, model):
     """Words that make a command quick without changing what it does."""
     if words[0] == "train":
-        return [f"model={model}", "train.labels_count=48", "train.eval_samples=8", "train.checkpoint_steps=50"]
+        return [f"model={model}", "train.labels_count=48", "train.eval_samples=8", "train.checkpoint_steps=50",
+                "train.calibration_pairs=16"]
     return {"loop": ["loop.resamples=2", "loop.candidates=6", "loop.targets=[mnist]", "loop.advisers=[prior]"],
             "evaluate": ["evaluate.pairs=20", "evaluate.resamples=50", "evaluate.baselines=[]"],
             "bench": [f"model={model}"]}.get(words[0], [])
