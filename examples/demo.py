@@ -45,10 +45,10 @@ class Sizes:
     def works(self) -> tuple[Work, ...]:
         """The work of each step."""
         return (Work(READING), Work(PAIRS),
-                Work(LEARNING) + budget.training(self.labels) + budget.checking(self.checks, 2)
+                Work(LEARNING) + budget.training(self.labels) + budget.asking(self.checks, 2)
                 + budget.calibrating(self.calibration),
                 Work(ADVISING) + budget.asking(1), Work(MEASURING) + budget.asking(self.held_out),
-                Work(LOOPING) + budget.ranking(self.candidates), Work(REPORTING))
+                Work(LOOPING) + budget.asking(self.candidates), Work(REPORTING))
 
     def seconds(self, rates: Rates, first: int = 0) -> float:
         """What the steps from number `first` on take at these rates."""

@@ -50,24 +50,15 @@ def training(labels: int) -> Work:
     return Work(labels / _CODES_QUESTIONS * BUILDING, train=labels * (CODE / _CODES_QUESTIONS + 2 * SIDE))
 
 
-def checking(pairs: int, times: int) -> Work:
-    """Asking about `pairs` pairs, `times` times in the course of the training."""
-    return Work(pairs * BUILDING, read=times * pairs * (CODE + 2 * SIDE))
-
-
 def calibrating(pairs: int) -> Work:
     """Asking about `pairs` pairs, with recipes and without."""
     return Work(pairs * BUILDING, read=pairs * (CODE + 2 * (SIDE + CODE_ONLY_SIDE)))
 
 
-def asking(pairs: int) -> Work:
-    """Asking about `pairs` pairs of different networks. Both orders of a pair have the same two sides."""
-    return Work(pairs * BUILDING, read=pairs * (CODE + 2 * SIDE))
-
-
-def ranking(candidates: int) -> Work:
-    """Scoring candidates: the configured label and the rank of each."""
-    return Work(candidates * BUILDING, read=candidates * (CODE + 2 * SIDE))
+def asking(networks: int, times: int = 1) -> Work:
+    """Asking about so many networks, `times` times: both orders of a pair, which have the same two sides, or the two
+    labels of a score."""
+    return Work(networks * BUILDING, read=times * networks * (CODE + 2 * SIDE))
 
 
 def calibration_pairs(labels: int, most: int | None) -> int | None:

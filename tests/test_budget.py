@@ -16,12 +16,10 @@ from nngpt_perfclf.budget import (
     between,
     calibrating,
     calibration_pairs,
-    checking,
     in_words,
     largest,
     measured_rate,
     pace,
-    ranking,
     training,
 )
 
@@ -41,7 +39,7 @@ def test_work_lasts_its_own_seconds_and_its_tokens_at_the_rates(count, speed):
 def test_more_work_never_lasts_shorter(few, more):
     few, more = sorted((few, more))
     speed = Rates(100.0, 50.0)
-    for work in (training, calibrating, asking, lambda count: checking(count, 2), ranking):
+    for work in (training, calibrating, asking, lambda count: asking(count, 2)):
         assert work(few).lasts(speed) <= work(more).lasts(speed)
 
 

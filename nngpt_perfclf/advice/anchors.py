@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict
-
 from nngpt_perfclf.advice.run_folders import PRETRAINED
-from nngpt_perfclf.files import read_json, write_json
+from nngpt_perfclf.files import read_json
 from nngpt_perfclf.types import PerfclfError, Recipe
 
 FILE = PRETRAINED / "anchors.json"
@@ -18,8 +15,3 @@ def load_anchors() -> dict[str, Recipe]:
         return {dataset: Recipe(**recipe) for dataset, recipe in read_json(FILE).items()}
     except TypeError as error:
         raise PerfclfError(f"{FILE} holds no recipes: {error}") from error
-
-
-def save_anchors(anchors: Mapping[str, Recipe]) -> None:
-    """Write the anchor recipes into the package."""
-    write_json(FILE, {dataset: asdict(recipe) for dataset, recipe in sorted(anchors.items())})

@@ -44,11 +44,11 @@ def train(config: Config, out: Path) -> dict:
     run.json, log.jsonl, adapter/, prior.json, weights.json and neighbours.npz. Networks are built for templates that
     show layers, unless ``advice.profile=never``.
     """
-    from nngpt_perfclf.models import ensure_ready
     from nngpt_perfclf.models.language import load as load_model
     from nngpt_perfclf.models.language import threads
     from nngpt_perfclf.models.rows import draw_lessons
     from nngpt_perfclf.models.train import Material, fine_tune
+    from nngpt_perfclf.models.zoo import ensure_ready
 
     if find_template(config.template).one_side and config.train.offset != "none":
         raise PerfclfError(f"template {config.template} asks about one side at a time: it is trained with "

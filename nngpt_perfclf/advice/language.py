@@ -143,9 +143,9 @@ def known_evidence(prior: PairPrior, questions: Sequence[Question], near: np.nda
 
 def load(config: Config) -> LanguageAdviser:
     """The adapter of a run folder on its base model, which is fetched where it is missing."""
-    from nngpt_perfclf.models import ensure_ready
     from nngpt_perfclf.models.device import machine
     from nngpt_perfclf.models.language import load as load_model
+    from nngpt_perfclf.models.zoo import ensure_ready
 
     folder = folder_of(config, LANGUAGE_NAME)
     own = recorded_config(folder)
@@ -157,8 +157,8 @@ def load(config: Config) -> LanguageAdviser:
 
 def load_untrained(config: Config) -> LanguageAdviser:
     """The configured base model without an adapter, asked with `config.template`: nothing added, nothing fitted."""
-    from nngpt_perfclf.models import ensure_ready
     from nngpt_perfclf.models.language import load as load_model
+    from nngpt_perfclf.models.zoo import ensure_ready
 
     model = load_model(ensure_ready(config.model), chat=config.model.chat, precision=config.train.precision)
     alone = (1.0, 0.0, 0.0)

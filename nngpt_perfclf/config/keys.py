@@ -41,11 +41,6 @@ def keys(prefixes: Sequence[str]) -> list[Key]:
             if name in types or name in GROUPS]
 
 
-def all_names() -> list[str]:
-    """The dotted name of every key of the schema."""
-    return [name for name, _ in _types(Config, "")]
-
-
 def _read(file: Path, prefix: str) -> Iterator[tuple[str, str, str]]:
     """Name, default and meaning of each key of a commented YAML file with at most one level of groups."""
     group, rows = "", []

@@ -25,7 +25,7 @@ from nngpt_perfclf.evaluation import metrics
 from nngpt_perfclf.evaluation.matching import read_answer
 from nngpt_perfclf.evaluation.run import RESULT, finished_result, plan, run_folder
 from nngpt_perfclf.files import read_json, write_json
-from nngpt_perfclf.models import ensure_ready
+from nngpt_perfclf.models.zoo import ensure_ready
 from nngpt_perfclf.prompts import Prompt, find_template, render
 from nngpt_perfclf.run_folder import RunFolder, manifest
 from nngpt_perfclf.tasks import TaskData, question_of

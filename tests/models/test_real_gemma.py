@@ -3,11 +3,11 @@ import pytest
 import torch
 
 from nngpt_perfclf.config import load_config
-from nngpt_perfclf.models import ensure_ready
 from nngpt_perfclf.models.adapter import with_adapter
 from nngpt_perfclf.models.language import load
 from nngpt_perfclf.models.rows import option_row
 from nngpt_perfclf.models.train import make_trainer
+from nngpt_perfclf.models.zoo import ensure_ready
 from nngpt_perfclf.prompts import Prompt
 
 NAMES = ("cifar-10", "cifar-100", "mnist")

@@ -6,7 +6,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from nngpt_perfclf.config import load_config
-from nngpt_perfclf.models import describe, ensure_ready
+from nngpt_perfclf.models.zoo import describe, ensure_ready
 from nngpt_perfclf.types import PerfclfError
 
 
