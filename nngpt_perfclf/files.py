@@ -103,6 +103,14 @@ def read_json(path: Path) -> dict:
     return content
 
 
+def write_arrays(path: Path, **arrays: np.ndarray | int) -> None:
+    """Write plain arrays to a compressed .npz file, whole or not at all."""
+    import numpy as np
+
+    with whole(path) as new, new.open("wb") as file:
+        np.savez_compressed(file, **arrays)
+
+
 @contextmanager
 def read_arrays(path: Path, what: str) -> Iterator[np.lib.npyio.NpzFile]:
     """The plain arrays of an .npz file by name. `what` it is, in the PerfclfError for a file that is missing, damaged

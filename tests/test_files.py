@@ -5,10 +5,22 @@ import subprocess
 import sys
 from contextlib import closing
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from nngpt_perfclf.files import alone, read_json, read_parquet, read_yaml, torn, whole, write_json, write_parquet
+from nngpt_perfclf.files import (
+    alone,
+    read_arrays,
+    read_json,
+    read_parquet,
+    read_yaml,
+    torn,
+    whole,
+    write_arrays,
+    write_json,
+    write_parquet,
+)
 from nngpt_perfclf.types import PerfclfError
 
 
@@ -100,3 +112,17 @@ def test_a_database_that_was_cut_off_inside_a_page_is_noticed(tmp_path):
     assert not torn(file)
     file.write_bytes(file.read_bytes()[:-1])
     assert torn(file)
+
+
+def test_arrays_that_cannot_be_written_leave_the_earlier_ones(tmp_path):
+    class Unwritable:
+        def __array__(self, dtype=None, copy=None):
+            raise OSError("no space left on device")
+
+    file = tmp_path / "a.npz"
+    write_arrays(file, x=np.arange(3))
+    with pytest.raises(OSError, match="no space left"):
+        write_arrays(file, x=np.arange(9), y=Unwritable())
+    with read_arrays(file, "table") as arrays:
+        assert arrays["x"].tolist() == [0, 1, 2]
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.npz"]

@@ -23,7 +23,7 @@ import numpy as np
 from nngpt_perfclf.advice.adapters import Scorer
 from nngpt_perfclf.advice.features import text_rows
 from nngpt_perfclf.advice.informed import normal_quantiles, shifted
-from nngpt_perfclf.files import read_arrays
+from nngpt_perfclf.files import read_arrays, write_arrays
 from nngpt_perfclf.types import Candidate, Recipe, Score
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ class History:
 
     def save(self, folder: Path) -> None:
         """Write ``history.npz``."""
-        np.savez_compressed(folder / FILE, **{name: getattr(self, name) for name in self.__dataclass_fields__})
+        write_arrays(folder / FILE, **{name: getattr(self, name) for name in self.__dataclass_fields__})
 
     @staticmethod
     def load(folder: Path) -> History:

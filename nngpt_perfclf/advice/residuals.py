@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from nngpt_perfclf.files import read_arrays
+from nngpt_perfclf.files import read_arrays, write_arrays
 
 FILE = "likeness.npz"
 RECIPE_LENGTH, NETWORK_LENGTH = 2.0, 0.7  # length scales, in standard deviations of a feature
@@ -50,7 +50,7 @@ class Similarity:
 
     def save(self, folder: Path) -> None:
         """Write ``likeness.npz``."""
-        np.savez_compressed(folder / FILE, **vars(self))
+        write_arrays(folder / FILE, **vars(self))
 
     @staticmethod
     def load(folder: Path) -> Similarity:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nngpt_perfclf.files import read_arrays
+from nngpt_perfclf.files import read_arrays, write_arrays
 from nngpt_perfclf.types import PerfclfError
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Forest:
 
     def save(self, file: Path) -> None:
         """One compressed .npz file of plain arrays."""
-        np.savez_compressed(file, **{name: getattr(self, name) for name in _NODES | _LEAVES}, seeds=self.seeds)
+        write_arrays(file, **{name: getattr(self, name) for name in _NODES | _LEAVES}, seeds=self.seeds)
 
     @staticmethod
     def load(file: Path) -> Forest:

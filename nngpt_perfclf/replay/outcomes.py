@@ -27,7 +27,7 @@ from nngpt_perfclf.advice.informed import InformedAdviser
 from nngpt_perfclf.advice.outcomes import informed_adviser
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import progress, say
-from nngpt_perfclf.files import write_json
+from nngpt_perfclf.files import write_arrays, write_json
 from nngpt_perfclf.loop.run_database import RunDatabase
 from nngpt_perfclf.replay import outcome_figures
 from nngpt_perfclf.replay.outcome_world import LABELS, Sides, World
@@ -57,10 +57,7 @@ def measure_outcomes(config: Config, folder: Path, runs: RunDatabase) -> dict:
         if not files[target].is_file():
             say(f"measuring outcomes on {target}")
             drawn = np.searchsorted(units, world.units_of(target))
-            found = _measured(config, folder, world, target, weights[:, drawn])
-            with files[target].with_suffix(".new").open("wb") as file:
-                np.savez_compressed(file, **found)
-            files[target].with_suffix(".new").replace(files[target])
+            write_arrays(files[target], **_measured(config, folder, world, target, weights[:, drawn]))
     rows = outcome_figures.rows({target: np.load(file) for target, file in files.items()}, units, weights, config)
     result = {"out": str(folder), "part": "all" if world.known_networks else config.evaluate.part,
               "draws": config.loop.resamples,

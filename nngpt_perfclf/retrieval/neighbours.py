@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nngpt_perfclf.files import read_arrays
+from nngpt_perfclf.files import read_arrays, write_arrays
 from nngpt_perfclf.recipes import transform_parts
 from nngpt_perfclf.retrieval.embedding import SIZE, CodeEmbedding
 from nngpt_perfclf.types import PerfclfError, Recipe
@@ -171,8 +171,8 @@ class Neighbours:
     def save(self, path: Path) -> None:
         """One compressed .npz file, plain arrays only."""
         arrays = {name: getattr(self, name) for name in _ARRAYS}
-        np.savez_compressed(path, version=_VERSION, idf=self.embedding.idf, components=self.embedding.components,
-                            datasets=np.array(self.datasets), **arrays)
+        write_arrays(path, version=_VERSION, idf=self.embedding.idf, components=self.embedding.components,
+                     datasets=np.array(self.datasets), **arrays)
 
     @staticmethod
     def load(path: Path) -> Neighbours:
