@@ -10,18 +10,22 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from statistics import mean
+from typing import TYPE_CHECKING
 
 from nngpt_perfclf.advice.adapters import Scorer
+from nngpt_perfclf.advice.curves import going_on
 from nngpt_perfclf.advice.faults import BuildFaults, Faults, text_faults
 from nngpt_perfclf.advice.outcomes import informed
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.files import alone, write_json
 from nngpt_perfclf.loop.asking import key_of, manager_of
 from nngpt_perfclf.loop.executor import Executor, executor_of
-from nngpt_perfclf.loop.plan import rule_of, trials
-from nngpt_perfclf.loop.policies import LEARNING, build_policy
+from nngpt_perfclf.loop.plan import rule_of, stops, trials
+from nngpt_perfclf.loop.policies import LEARNING, Rule, build_policy
 from nngpt_perfclf.loop.run_database import FILE, RunDatabase, run_folder
 from nngpt_perfclf.loop.search import Generation, Search
+from nngpt_perfclf.loop.stopping import build_stopping
+from nngpt_perfclf.loop.stopping_search import StoppedGeneration, StoppingSearch
 from nngpt_perfclf.loop.training import Finished, Training
 from nngpt_perfclf.replay import stopping
 from nngpt_perfclf.replay.benchmark import benchmark
@@ -29,6 +33,9 @@ from nngpt_perfclf.replay.outcomes import measure_outcomes
 from nngpt_perfclf.replay.pools import Pool, load_replay
 from nngpt_perfclf.run_folder import manifest
 from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Recipe
+
+if TYPE_CHECKING:
+    import pluggy
 
 # What advisers must know of the local image sets.
 IMAGE_SETS = Path(__file__).with_name("local_training") / "image_sets.yaml"
@@ -48,6 +55,9 @@ def run_loop(config: Config) -> dict:
         result = kinds[config.loop.kind](config, folder, runs)
         runs.finish()
     return result
+
+
+SUMMED = ("proposed", "trained", "finished", "epochs", "pruned", "failed", "training_seconds", "asking_seconds")
 
 
 @dataclass(frozen=True)
@@ -74,18 +84,20 @@ def play_replay(config: Config, folder: Path, runs: RunDatabase) -> dict:
 
 
 def play_local(config: Config, folder: Path, runs: RunDatabase) -> dict:
-    """`loop.rounds` generations for each local image set, trained for real."""
+    """`loop.rounds` generations for each local image set, trained for real; for more than one epoch, with policies that
+    stop candidates at the end of an epoch."""
     from nngpt_perfclf.corpus import load_corpus
     from nngpt_perfclf.local_training import trainer
+    from nngpt_perfclf.local_training.checkpoints import Checkpoints
 
     rule_of(config)
     if "oracle" in config.loop.policies:
         raise PerfclfError("the oracle knows recorded outcomes only: leave it out of loop.policies")
     if config.datasets is None:
         config = replace(config, datasets=str(IMAGE_SETS))
-    plugin = trainer.plugin(config)
-    finished = Finished(folder / "finished")
-    with closing(executor_of(config, Training(partial(trainer.plugins, config), finished))) as executor:
+    checkpoints, finished = Checkpoints(folder / "checkpoints"), Finished(folder / "finished")
+    plugin = trainer.plugin(config, checkpoints)
+    with closing(executor_of(config, Training(partial(trainer.plugins, config, checkpoints), finished))) as executor:
         world = World(plugin, config.loop.targets, load_corpus(config).fingerprint, executor=executor,
                       faults=BuildFaults(config))
         result = _play(config, folder, runs, world)
@@ -101,10 +113,7 @@ def _play(config: Config, folder: Path, runs: RunDatabase, world: World) -> dict
         for target in world.targets:
             pool = world.pools.get(target)
             keys = {"target": target, "adviser": adviser, "policy": name, "keep": rule.keep}
-            policy = build_policy(name, rule, pool.outcomes if pool else None)
-            learn = partial(_learned, config) if name in LEARNING else None
-            search = Search(json.dumps({**keys, "adviser": key}), target, key, policy, manager, runs, learn,
-                            world.executor, world.faults)
+            search = _search_of(config, world, keys, key, rule, manager, runs)
             for turn in range(config.loop.rounds):
                 generation = search.generation(config.loop.candidates, config.seed + turn)
                 compared = _compared(generation, pool) if pool else {}
@@ -116,7 +125,28 @@ def _play(config: Config, folder: Path, runs: RunDatabase, world: World) -> dict
     return result
 
 
+def _search_of(config: Config, world: World, keys: Mapping[str, object], adviser: str, rule: Rule,
+               manager: pluggy.PluginManager, runs: RunDatabase) -> Search:
+    """The search of a policy on one target. `keys` tell it from the other searches of the run; `adviser`: the key of
+    who is asked."""
+    name, target = keys["policy"], keys["target"]
+    asked = {**keys, "adviser": adviser}
+    parts = {"target": target, "manager": manager, "runs": runs, "executor": world.executor, "faults": world.faults,
+             "learn": partial(_learned, config) if name in LEARNING else None}
+    if stops(config):
+        asked |= {"rungs": config.loop.rungs, "miss_probability": rule.miss_probability}
+        return StoppingSearch(json.dumps(asked), adviser=f"{adviser} at epoch {config.epoch}", epochs=config.epoch,
+                              policy=build_stopping(name, rule, config.loop.rungs),
+                              correct=partial(going_on, config=config), **parts)
+    pool = world.pools.get(target)
+    return Search(json.dumps(asked), adviser=adviser, policy=build_policy(name, rule, pool.outcomes if pool else None),
+                  **parts)
+
+
 def _learned(config: Config, target: str, trained: Sequence[tuple[Candidate, float]], scorer: Scorer) -> Scorer:
+    """The scorer, corrected by what was trained. Where training may stop, every candidate that was started has its
+    accuracy after the first epoch."""
+    config = replace(config, epoch=1) if stops(config) else config
     return informed(scorer, {target: [Observation(candidate, accuracy, config.epoch)
                                       for candidate, accuracy in trained]}, config)
 
@@ -128,8 +158,7 @@ def _totals(rows: Sequence[dict]) -> list[dict]:
         groups.setdefault((row["adviser"], row["policy"], row["keep"]), []).append(row)
     totals = []
     for (adviser, policy, keep), group in groups.items():
-        total = {name: sum(row[name] for row in group) for name in ("proposed", "trained", "pruned", "failed",
-                                                                    "training_seconds", "asking_seconds")}
+        total = {name: sum(row[name] for row in group) for name in SUMMED if name in group[0]}
         if "seconds_saved" in group[0]:
             total |= {"seconds_saved": sum(row["seconds_saved"] for row in group),
                       "time_saved": round(mean(row["time_saved"] for row in group), 4),
@@ -140,8 +169,11 @@ def _totals(rows: Sequence[dict]) -> list[dict]:
 
 def _summary(generation: Generation) -> dict:
     best = generation.best
-    return {"proposed": len(generation.candidates), "trained": len(generation.outcomes),
-            "pruned": len(generation.candidates) - len(generation.outcomes), "failed": generation.failed,
+    further = {"finished": sum(outcome.accuracy is not None for outcome in generation.outcomes),
+               "epochs": len(generation.earlier) + len(generation.outcomes)} if isinstance(
+                   generation, StoppedGeneration) else {}
+    return {"proposed": len(generation.candidates), "trained": generation.trained, **further,
+            "pruned": len(generation.candidates) - generation.trained, "failed": generation.failed,
             "training_seconds": round(generation.training, 2), "asking_seconds": round(generation.asking, 2),
             "best_accuracy": best.accuracy if best else None, "best_candidate": best.candidate if best else None}
 

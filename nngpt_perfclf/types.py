@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -89,6 +89,17 @@ class Candidate:
     seen: Mapping[int, float] = field(default_factory=dict, hash=False)
     seconds: Mapping[int, float] = field(default_factory=dict, hash=False, compare=False)
 
+    @property
+    def next_epoch(self) -> int:
+        """The epoch that it would be trained for next, from 1."""
+        return max(self.seen, default=0) + 1
+
+    def after(self, outcome: Outcome) -> Candidate:
+        """The candidate after one more epoch of training, whose accuracy and seconds `outcome` holds."""
+        epoch = self.next_epoch
+        return replace(self, seen={**self.seen, epoch: outcome.accuracy},
+                       seconds={**self.seconds, epoch: self.seconds.get(epoch - 1, 0.0) + outcome.seconds})
+
 
 @dataclass(frozen=True)
 class Interval:
@@ -144,7 +155,8 @@ class Ranked:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one training run gave: `accuracy` in 0..1, or None with the `failure` in words; `seconds` it took."""
+    """What one training run gave: `accuracy` in 0..1, or None with the `failure` in words; `seconds` it took. Of a
+    candidate that was trained for some epochs already: of one further epoch."""
 
     candidate: str
     target: str

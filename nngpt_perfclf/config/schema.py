@@ -122,6 +122,7 @@ class LoopConfig:
     rounds: int
     time_limit: float
     memory_limit: float
+    checkpoint_limit: float
     executor: Literal["processes", "ray"]
     workers: int
     gpus: float

@@ -1,7 +1,9 @@
 """Runs in the sandbox: trains one network for one epoch by LEMUR's interface and predicts test images.
 
-Reads ``net.py``, ``images.npz`` and ``task.json`` in the working directory and writes the predicted classes, a JSON
-list, to standard output. The test labels are not here: whatever the network does, its accuracy is computed outside.
+Reads ``net.py``, ``images.npz``, ``task.json`` and, after the first epoch, ``state.pt`` in the working directory. To
+standard output it writes a line with the predicted classes, a JSON list, and the network's state where the training
+may go on.
+The test labels are not here: whatever the network does, its accuracy is computed outside.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import random
 import sys
 from pathlib import Path
 
@@ -16,13 +19,18 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
+from nngpt_perfclf.local_training.state import restore, state_of
+
+STATE = "state.pt"
+
 
 def main() -> None:
     task = json.loads(Path("task.json").read_text())
     # What the network prints goes where errors go; the answer alone has the way out.
-    answer = os.fdopen(os.dup(1), "w")
+    answer = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    torch.manual_seed(task["seed"])
+    for seed in (torch.manual_seed, np.random.seed, random.seed):
+        seed(task["seed"])
     torch.set_num_threads(task["threads"])
     with np.load("images.npz", allow_pickle=False) as images:
         train, labels, test = (torch.from_numpy(images[name]) for name in ("train", "labels", "test"))
@@ -30,12 +38,16 @@ def main() -> None:
     in_shape = (task["prm"]["batch"], *train.shape[1:])
     network = _module("net.py").Net(in_shape, (task["classes"],), task["prm"], torch.device("cpu"))
     network.train_setup(task["prm"])
+    if Path(STATE).is_file():
+        restore(network, torch.load(STATE, weights_only=True))
     network.train()
     network.learn(loader)
     network.eval()
     with torch.no_grad():
         predicted = torch.cat([network(batch).argmax(1) for batch in _scaled(test).split(64)])
-    json.dump(predicted.tolist(), answer)
+    answer.write(json.dumps(predicted.tolist()).encode() + b"\n")
+    if task["goes_on"]:
+        torch.save(state_of(network), answer)
     answer.close()
 
 

@@ -1,4 +1,4 @@
-"""The real trainer: any network with LEMUR's interface, trained for one epoch on a small image set, in a sandbox."""
+"""The real trainer: any network with LEMUR's interface, trained epoch by epoch on a small image set, in a sandbox."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from nngpt_perfclf.console import say
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.hookspecs import hookimpl
 from nngpt_perfclf.local_training import image_sets
+from nngpt_perfclf.local_training.checkpoints import Checkpoints
 from nngpt_perfclf.plugins import get_plugin_manager
 from nngpt_perfclf.recipes import transform_parts
 from nngpt_perfclf.sandbox import process as sandbox
@@ -31,29 +33,32 @@ UNSTATED = Recipe(lr=0.01, momentum=0.9, batch=64, dropout=0.2, transform="norm_
 # The image sets have 1,024 training images: larger batches would leave an epoch of a few steps.
 LARGEST_BATCH = 32
 BUILT_AT_ONCE = 20
+MESSAGES = 4 << 20  # bytes that a candidate may print
+MODULES = ("numpy", "torch", "torch.utils.data", "nngpt_perfclf.local_training.state")
 TRAIN_WORKER = Path(__file__).with_name("train_worker.py")
 
 
-def plugin(config: Config) -> LocalTrainer:
-    """The hooks `propose` and `train` for the built-in image sets."""
+def plugin(config: Config, checkpoints: Checkpoints) -> LocalTrainer:
+    """The hooks `propose` and `train` for the built-in image sets. `checkpoints`: of the candidates that are to be
+    trained further."""
     known = image_sets.every_name()
     if unknown := [target for target in config.loop.targets if target not in known]:
         raise PerfclfError(f"no local image set {unknown[0]!r}; loop.targets may name {', '.join(known)}")
     if sandbox.protections()["reading"] == "none":
         say("this kernel has no Landlock: a candidate that looks for the test labels can find them")
-    return LocalTrainer(config)
+    return LocalTrainer(config, checkpoints)
 
 
-def plugins(config: Config) -> pluggy.PluginManager:
+def plugins(config: Config, checkpoints: Checkpoints) -> pluggy.PluginManager:
     """What trains in a worker process: the installed plugins and the local trainer."""
-    return get_plugin_manager(plugin(config))
+    return get_plugin_manager(plugin(config, checkpoints))
 
 
 class LocalTrainer:
     """`propose` offers held-out LEMUR networks that are quick to train; `train` trains any code, for real."""
 
-    def __init__(self, config: Config):
-        self.config = config
+    def __init__(self, config: Config, checkpoints: Checkpoints):
+        self.config, self.checkpoints = config, checkpoints
         self._candidates: list[Candidate] | None = None
 
     @hookimpl
@@ -71,34 +76,61 @@ class LocalTrainer:
 
     @hookimpl
     def train(self, candidate: Candidate, target: str) -> Outcome | None:
-        """One epoch in the sandbox; a candidate that fails, whatever it tries, gives an Outcome that says so."""
+        """The next epoch in the sandbox, from the candidate's checkpoint after the first one. A candidate that fails,
+        whatever it tries, gives an Outcome that says so. Raises PerfclfError where the checkpoint is lost."""
         if target not in image_sets.every_name():
             return None
-        loop = self.config.loop
-        limits = sandbox.Limits(loop.time_limit, loop.memory_limit, threads=self.config.threads or 1)
-        return train_in_sandbox(candidate, target, limits, self.config.seed)
+        loop, epochs = self.config.loop, self.config.epoch
+        largest = int(loop.checkpoint_limit * 2**20) if candidate.next_epoch < epochs else 0
+        limits = sandbox.Limits(loop.time_limit, loop.memory_limit, MESSAGES + largest, self.config.threads or 1)
+        state = self.checkpoints.read(candidate, target) if candidate.seen else b""
+        trained = train_in_sandbox(candidate, target, limits, self.config.seed, epochs, state)
+        if trained.state:
+            self.checkpoints.write(candidate, target, trained.state)
+        return trained.outcome
+
+    @hookimpl
+    def candidate_trained(self, candidate: Candidate, outcome: Outcome) -> None:
+        """Its outcome is recorded: the checkpoint that it went on from is not needed any more."""
+        if candidate.seen:
+            self.checkpoints.remove(candidate, outcome.target)
 
 
-def train_in_sandbox(candidate: Candidate, target: str, limits: sandbox.Limits, seed: int) -> Outcome:
-    """Train `candidate` on the image set `target`; `seconds` is the wall time of the subprocess, its start included."""
+@dataclass(frozen=True)
+class Trained:
+    """What one epoch gave: the outcome, and the candidate's `state`, empty where it failed or is not to go on."""
+
+    outcome: Outcome
+    state: bytes = b""
+
+
+def train_in_sandbox(candidate: Candidate, target: str, limits: sandbox.Limits, seed: int, epochs: int = 1,
+                     state: bytes = b"") -> Trained:
+    """Train `candidate` on the image set `target` for one epoch of `epochs`, from `state` where it has seen some.
+    `seconds` is the wall time of the subprocess, its start included."""
     if unreadable := unicode_fault(candidate.arch_code):
-        return Outcome(candidate.name, target, None, 0.0, unreadable)
+        return Trained(Outcome(candidate.name, target, None, 0.0, unreadable))
     images = image_sets.load(target)
     folder = Path(tempfile.mkdtemp(prefix="perfclf-train-"))
     try:
-        task = {"prm": parameters(candidate.recipe), "classes": images.classes, "threads": limits.threads,
-                "seed": _seed_of(candidate, target, seed)}
+        task = {"prm": parameters(candidate.recipe, epochs), "classes": images.classes, "threads": limits.threads,
+                "seed": _seed_of(candidate, target, seed), "goes_on": candidate.next_epoch < epochs}
+        if state:
+            (folder / "state.pt").write_bytes(state)
         (folder / "net.py").write_text(candidate.arch_code, encoding="utf-8")
         (folder / "task.json").write_text(json.dumps(task))
         np.savez(folder / "images.npz", train=images.train_images, labels=images.train_labels, test=images.test_images)
-        finished = sandbox.run(TRAIN_WORKER, folder, limits, modules=("numpy", "torch", "torch.utils.data"))
+        finished = sandbox.run(TRAIN_WORKER, folder, limits, MODULES)
     finally:
         shutil.rmtree(folder)
     if finished.failure:
-        return Outcome(candidate.name, target, None, finished.seconds, finished.failure)
-    accuracy = accuracy_of(finished.output, images.test_labels, images.classes)
+        return Trained(Outcome(candidate.name, target, None, finished.seconds, finished.failure))
+    predicted, _, left = finished.output.partition(b"\n")
+    accuracy = accuracy_of(predicted, images.test_labels, images.classes)
     failure = "" if accuracy is not None else "handed back no list of predicted classes"
-    return Outcome(candidate.name, target, accuracy, finished.seconds, failure)
+    if task["goes_on"] and not failure and not left:
+        accuracy, failure = None, "handed back no state to go on from"
+    return Trained(Outcome(candidate.name, target, accuracy, finished.seconds, failure), b"" if failure else left)
 
 
 def accuracy_of(answer: bytes, labels: np.ndarray, classes: int) -> float | None:
@@ -114,11 +146,12 @@ def accuracy_of(answer: bytes, labels: np.ndarray, classes: int) -> float | None
     return float(np.mean(np.array(predicted) == labels))
 
 
-def parameters(recipe: Recipe) -> dict[str, object]:
-    """LEMUR's `prm` of a recipe: what is not stated is NNGPT's default, the batch is cut to the size of the data."""
+def parameters(recipe: Recipe, epochs: int = 1) -> dict[str, object]:
+    """LEMUR's `prm` of a recipe and the planned `epochs`: what is not stated is NNGPT's default, the batch is cut to
+    the size of the data."""
     stated = {name: getattr(UNSTATED, name) if getattr(recipe, name) is None else getattr(recipe, name)
               for name in ("lr", "momentum", "batch", "dropout", "transform")}
-    return {**stated, "batch": min(int(stated["batch"]), LARGEST_BATCH), "epoch": 1}
+    return {**stated, "batch": min(int(stated["batch"]), LARGEST_BATCH), "epoch": epochs}
 
 
 def quick_candidates(config: Config) -> list[Candidate]:
@@ -127,7 +160,7 @@ def quick_candidates(config: Config) -> list[Candidate]:
     it can take them. With `loop.macs` they are built first: none needs more multiply-adds, and no two are as large."""
     from nngpt_perfclf.tasks import TaskData, recipe_of
 
-    data = TaskData.load(config)
+    data = TaskData.load(replace(config, epoch=1))
     trials = data.trials
     held_out = trials["nn"].map(data.networks["part"]) == "test"
     fits = trials["transform"].map(_image_size) == image_sets.SIZE
@@ -176,6 +209,8 @@ def _image_size(transform: str) -> int | None:
 
 
 def _seed_of(candidate: Candidate, target: str, seed: int) -> int:
-    """The same candidate trains the same way whenever and in whatever order it is trained."""
+    """The same candidate trains the same way whenever and in whatever order it is trained; each epoch draws anew."""
     text = f"{seed}\0{target}\0{candidate.name}\0{candidate.arch_code}"
+    if candidate.seen:
+        text += f"\0{candidate.next_epoch}"
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big")

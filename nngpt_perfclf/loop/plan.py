@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.loop.asking import NOBODY
-from nngpt_perfclf.loop.policies import ASKING, BY_MISS, Rule, build_policy
-from nngpt_perfclf.loop.stopping import build_stopping
+from nngpt_perfclf.loop.policies import ASKING, BY_MISS, POLICIES, Rule, build_policy
+from nngpt_perfclf.loop.stopping import STOPPING, build_stopping
 from nngpt_perfclf.types import PerfclfError
+
+LATE = STOPPING.keys() - POLICIES.keys()  # policies that need more than one epoch
 
 
 def rule_of(config: Config) -> Rule:
@@ -23,7 +25,7 @@ def rule_of(config: Config) -> Rule:
     rules = [Rule(share, loop.least_kept, loop.confidence, loop.miss_probability, loop.inverse_temperature, loop.seen)
              for share in loop.keep]
     for name in loop.policies:
-        if loop.kind == "epochs":
+        if stops(config):
             for rule in rules:
                 build_stopping(name, rule, loop.rungs)
         else:
@@ -31,6 +33,14 @@ def rule_of(config: Config) -> Rule:
     if loop.kind != "local" and loop.candidates > loop.pool:
         raise PerfclfError(f"loop.candidates={loop.candidates} cannot be drawn from loop.pool={loop.pool}")
     return rules[0]
+
+
+def stops(config: Config) -> bool:
+    """Whether the policies decide at the end of each epoch, and not only before the training."""
+    if config.loop.kind == "local" and config.epoch == 1 and (late := set(config.loop.policies) & LATE):
+        raise PerfclfError(f"the policy {min(late)} stops training at the end of an epoch: set epoch=5, or another "
+                           "number of epochs")
+    return config.loop.kind == "epochs" or (config.loop.kind == "local" and config.epoch > 1)
 
 
 def shares_of(policy: str, keep: Sequence[float | None]) -> list[float | None]:

@@ -162,7 +162,7 @@ class Oracle(Policy):
 POLICIES = {"nop": Nop, "ask": Ask, "static": Static, "gate": Gate, "naive": Naive, "random": Random, "oracle": Oracle}
 ASKING = ("ask", "static", "gate", "naive")
 # Their scores are corrected by what earlier rounds of the same search trained.
-LEARNING = ("ask",)
+LEARNING = ("ask", "ask_halve")
 # They can tell the probability of a miss, so that they need no share to keep.
 BY_MISS = ("ask", "static", "naive")
 

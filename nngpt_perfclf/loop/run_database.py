@@ -39,13 +39,14 @@ CREATE TABLE score (adviser TEXT, target TEXT, candidate TEXT, value REAL, perce
 CREATE TABLE decision (search TEXT, seed INTEGER, name TEXT, position INTEGER, kept INTEGER, score REAL,
     reason TEXT, row_sum INTEGER, PRIMARY KEY (search, seed, name));
 CREATE TABLE outcome (target TEXT, candidate TEXT, name TEXT, accuracy REAL, seconds REAL,
-    failure TEXT, trained REAL, code TEXT, recipe TEXT, row_sum INTEGER,
+    failure TEXT, trained REAL, code TEXT, recipe TEXT, epoch INTEGER, trial TEXT, row_sum INTEGER,
     PRIMARY KEY (target, candidate));
 CREATE VIEW trial AS
-    SELECT run.task AS task, target AS dataset, run.metric AS metric, name AS nn, run.epoch AS epoch, accuracy,
-           seconds AS duration, recipe ->> 'lr' AS lr, recipe ->> 'momentum' AS momentum, recipe ->> 'batch' AS batch,
+    SELECT run.task AS task, target AS dataset, run.metric AS metric, name AS nn, outcome.epoch AS epoch, accuracy,
+           SUM(seconds) OVER (PARTITION BY target, outcome.trial ORDER BY outcome.epoch) AS duration,
+           recipe ->> 'lr' AS lr, recipe ->> 'momentum' AS momentum, recipe ->> 'batch' AS batch,
            recipe ->> 'dropout' AS dropout, recipe ->> 'transform' AS transform,
-           'loop-' || run.world || '-' || target || '-' || candidate AS trial, code
+           'loop-' || run.world || '-' || target || '-' || outcome.trial AS trial, code
     FROM outcome, run WHERE run.kind = 'local' AND accuracy IS NOT NULL;
 """
 
@@ -136,7 +137,8 @@ class RunDatabase:
                                   for position, one in enumerate(decisions)])
 
     def outcome(self, target: str, candidate: Candidate) -> Outcome | None:
-        """What training this candidate (its name, code and recipe) gave, if it was trained."""
+        """What training this candidate (its name, code and recipe, and the epochs seen) for one more epoch gave, if it
+        was trained."""
         for accuracy, seconds, failure in self._all(
                 "SELECT accuracy, seconds, failure FROM outcome WHERE target = ? AND candidate = ?",
                 target, _identity(candidate)):
@@ -146,7 +148,8 @@ class RunDatabase:
     def add_outcome(self, candidate: Candidate, outcome: Outcome) -> None:
         self._insert("outcome", [(outcome.target, _identity(candidate), candidate.name, outcome.accuracy,
                                   outcome.seconds, outcome.failure, time.time(), candidate.arch_code,
-                                  json.dumps(asdict(candidate.recipe)))])
+                                  json.dumps(asdict(candidate.recipe)), candidate.next_epoch,
+                                  _identity(replace(candidate, seen={})))])
 
     def finish(self) -> None:
         """Note that nothing is left to do."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 import pluggy
 
 from nngpt_perfclf.advice.adapters import Scorer
 from nngpt_perfclf.advice.faults import Faults, text_faults
 from nngpt_perfclf.console import progress
-from nngpt_perfclf.loop.asking import ask
+from nngpt_perfclf.loop.asking import Correction, ask
 from nngpt_perfclf.loop.executor import Executor, Inline
 from nngpt_perfclf.loop.policies import Policy
 from nngpt_perfclf.loop.run_database import Decision, RunDatabase, Scored
@@ -38,6 +37,11 @@ class Generation:
         return max(worked, key=lambda outcome: outcome.accuracy, default=None)
 
     @property
+    def trained(self) -> int:
+        """How many candidates were trained."""
+        return len(self.outcomes)
+
+    @property
     def training(self) -> float:
         """Seconds spent training."""
         return sum(outcome.seconds for outcome in self.outcomes)
@@ -51,7 +55,8 @@ class Generation:
 class Search:
     """A policy at work on one target. `name` tells searches of one run apart; `adviser` names who is asked.
     `learn`: how what this search trained before corrects the scores; None: not at all. `executor`: trains the
-    candidates; None: they are trained here, one after the other. `faults` finds the broken candidates."""
+    candidates; None: they are trained here, one after the other. `faults` finds the broken candidates. `correct`: what
+    the scores always take into account; `adviser` says so."""
 
     name: str
     target: str
@@ -62,6 +67,7 @@ class Search:
     learn: Learn | None = None
     executor: Executor | None = None
     faults: Faults = text_faults
+    correct: Correction | None = None
 
     def generation(self, count: int, seed: int) -> Generation:
         """Propose `count` candidates, score, prune, train the rest. What the run database knows is not done again."""
@@ -90,10 +96,15 @@ class Search:
     def _scored(self, candidates: Sequence[Candidate], seed: int) -> list[Scored]:
         seen = self.runs.trained(self.name, self.target, seed) if self.learn else []
         if not seen:
-            return ask(self.manager, self.runs, self.adviser, candidates, self.target, faults=self.faults)
+            return ask(self.manager, self.runs, self.adviser, candidates, self.target, self.correct, self.faults)
+
+        def corrected(scorer: Scorer) -> Scorer:
+            learned = self.learn(self.target, seen, scorer)
+            return self.correct(learned) if self.correct else learned
+
         digest = hashlib.sha256(repr(seen).encode()).hexdigest()[:12]
         return ask(self.manager, self.runs, f"{self.adviser} after {len(seen)} outcomes ({digest})", candidates,
-                   self.target, partial(self.learn, self.target, seen), self.faults)
+                   self.target, corrected, self.faults)
 
     def _decided(self, candidates: Sequence[Candidate], scored: Sequence[Scored], seed: int) -> list[Decision]:
         recorded = self.runs.decisions(self.name, seed)

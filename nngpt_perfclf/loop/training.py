@@ -56,7 +56,7 @@ class Finished:
         self._file(candidate, target).unlink(missing_ok=True)
 
     def _file(self, candidate: Candidate, target: str) -> Path:
-        identity = repr((target, candidate.name, candidate.arch_code, candidate.recipe))
+        identity = repr((target, candidate.name, candidate.arch_code, candidate.recipe, sorted(candidate.seen.items())))
         return self.folder / f"{hashlib.sha256(identity.encode()).hexdigest()[:32]}.json"
 
 

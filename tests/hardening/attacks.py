@@ -202,7 +202,7 @@ def snapshot(folder: Path) -> dict:
 def cheated(target: str, name: str) -> tuple[str, str]:
     labels, patch = CHEATS[name]
     code = NET.replace("LABELS", labels.replace("{target}", target)).replace("PATCH", patch)
-    outcome = trainer.train_in_sandbox(Candidate(name, code), target, LARGE, seed=0)
+    outcome = trainer.train_in_sandbox(Candidate(name, code), target, LARGE, seed=0).outcome
     if outcome.accuracy is None:
         return "failed", ""
     return "by luck", f"accuracy {outcome.accuracy:.3f}" if outcome.accuracy > LUCK else ""

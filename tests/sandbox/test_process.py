@@ -204,13 +204,13 @@ def test_the_sandboxed_process_dies_with_its_parent(tmp_path):
 
 
 def test_code_that_is_no_unicode_becomes_an_outcome_that_says_so():
-    outcome = trainer.train_in_sandbox(Candidate("odd", "x = '\ud800'"), "digits", SMALL, seed=0)
+    outcome = trainer.train_in_sandbox(Candidate("odd", "x = '\ud800'"), "digits", SMALL, seed=0).outcome
     assert outcome.failure == "the network's code is not valid Unicode: surrogates not allowed"
 
 
 def test_a_candidate_that_attacks_becomes_an_outcome_that_says_so():
     candidate = Candidate("killer", "import os\nos.kill(os.getppid(), 9)\n")
-    outcome = trainer.train_in_sandbox(candidate, "digits", sandbox.Limits(seconds=300, memory=4), seed=0)
+    outcome = trainer.train_in_sandbox(candidate, "digits", sandbox.Limits(seconds=300, memory=4), seed=0).outcome
     assert outcome.accuracy is None
     assert outcome.failure == "exit status 1: PermissionError: [Errno 1] Operation not permitted"
     assert (outcome.candidate, outcome.target) == ("killer", "digits")
