@@ -60,7 +60,7 @@ VERBS = {
     "rank": Verb("rank networks for one dataset, best first", "advice.rank_command:rank", ("net.py…",),
                  (("--target", "DATASET", "the dataset that they would be trained on"),
                   ("--outcomes", "FILE", "candidates trained on it already: JSON lines, or a loop's database")),
-                 ("scorer", "epoch", "label", "datasets", *_ADVICE, "recipe")),
+                 ("scorer", "epoch", "label", "datasets", *_ADVICE, "advice.rank_by", "advice.time_limit", "recipe")),
     "profile": Verb("build networks in the sandbox, untrained, and measure them", "advice.profile_command:profile",
                     ("net.py…?",),
                     (("--dataset", "DATASET", "the dataset that they are built for"),

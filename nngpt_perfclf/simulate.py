@@ -16,6 +16,7 @@ from nngpt_perfclf.advice.adapters import Scorer
 from nngpt_perfclf.advice.curves import going_on
 from nngpt_perfclf.advice.faults import BuildFaults, Faults, text_faults
 from nngpt_perfclf.advice.outcomes import informed
+from nngpt_perfclf.advice.seconds import clock_of, warn_of_slow
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.files import alone, write_json
 from nngpt_perfclf.loop.asking import key_of, manager_of
@@ -23,7 +24,7 @@ from nngpt_perfclf.loop.executor import Executor, executor_of
 from nngpt_perfclf.loop.plan import rule_of, stops, trials
 from nngpt_perfclf.loop.policies import LEARNING, Rule, build_policy
 from nngpt_perfclf.loop.run_database import FILE, RunDatabase, run_folder
-from nngpt_perfclf.loop.search import Generation, Search
+from nngpt_perfclf.loop.search import Announce, Generation, Search
 from nngpt_perfclf.loop.stopping import build_stopping
 from nngpt_perfclf.loop.stopping_search import StoppedGeneration, StoppingSearch
 from nngpt_perfclf.loop.training import Finished, Training
@@ -74,6 +75,7 @@ class World:
     pools: Mapping[str, Pool] = field(default_factory=dict)
     executor: Executor | None = None
     faults: Faults = text_faults
+    announce: Announce | None = None
 
 
 def play_replay(config: Config, folder: Path, runs: RunDatabase) -> dict:
@@ -99,7 +101,7 @@ def play_local(config: Config, folder: Path, runs: RunDatabase) -> dict:
     plugin = trainer.plugin(config, checkpoints)
     with closing(executor_of(config, Training(partial(trainer.plugins, config, checkpoints), finished))) as executor:
         world = World(plugin, config.loop.targets, load_corpus(config).fingerprint, executor=executor,
-                      faults=BuildFaults(config))
+                      faults=BuildFaults(config), announce=partial(_warn_of_slow, config))
         result = _play(config, folder, runs, world)
     shutil.rmtree(finished.folder, ignore_errors=True)
     return result
@@ -132,7 +134,7 @@ def _search_of(config: Config, world: World, keys: Mapping[str, object], adviser
     name, target = keys["policy"], keys["target"]
     asked = {**keys, "adviser": adviser}
     parts = {"target": target, "manager": manager, "runs": runs, "executor": world.executor, "faults": world.faults,
-             "learn": partial(_learned, config) if name in LEARNING else None}
+             "learn": partial(_learned, config) if name in LEARNING else None, "announce": world.announce}
     if stops(config):
         asked |= {"rungs": config.loop.rungs, "miss_probability": rule.miss_probability}
         return StoppingSearch(json.dumps(asked), adviser=f"{adviser} at epoch {config.epoch}", epochs=config.epoch,
@@ -141,6 +143,12 @@ def _search_of(config: Config, world: World, keys: Mapping[str, object], adviser
     pool = world.pools.get(target)
     return Search(json.dumps(asked), adviser=adviser, policy=build_policy(name, rule, pool.outcomes if pool else None),
                   **parts)
+
+
+def _warn_of_slow(config: Config, candidates: Sequence[Candidate], target: str,
+                  timed: Sequence[tuple[Candidate, float]]) -> None:
+    expected = clock_of(config).seconds(candidates, target, timed)
+    warn_of_slow(zip(candidates, expected, strict=True), config.loop.time_limit, "loop.time_limit")
 
 
 def _learned(config: Config, target: str, trained: Sequence[tuple[Candidate, float]], scorer: Scorer) -> Scorer:

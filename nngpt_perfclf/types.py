@@ -119,7 +119,7 @@ class Score:
     adviser knows more than nothing (a pointwise one: the interval is narrower than that of a network about which
     nothing is known); an undecided candidate is never pruned.
     `accuracy`: what it is expected to reach, 0..1, `deviation`: the standard deviation of `value`, `remaining`: the
-    seconds of training that are expected to be left, each where the adviser can tell.
+    seconds of training that are expected to be left, `seconds`: those of one epoch, each where the adviser can tell.
     """
 
     value: float
@@ -131,15 +131,18 @@ class Score:
     accuracy: Interval | None = None
     deviation: float | None = None
     remaining: float | None = None
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
 class Observation:
-    """A candidate that was trained on a dataset for `epoch` epochs, and the `accuracy` in 0..1 that it reached."""
+    """A candidate that was trained on a dataset for `epoch` epochs, the `accuracy` in 0..1 that it reached, and the
+    `seconds` that all of them took on this machine (None: not known)."""
 
     candidate: Candidate
     accuracy: float
     epoch: int = 1
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from nngpt_perfclf.advice.base import check_dataset
 from nngpt_perfclf.advice.curve_model import CurveModel, aim_of
 from nngpt_perfclf.advice.dataset_model import Curves, DatasetModel, accuracy_at, logit_above_chance, percentiles_of
 from nngpt_perfclf.advice.run_folders import PRETRAINED, folder_of
+from nngpt_perfclf.advice.seconds import pace_of
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.datasets import DatasetProperties, dataset_properties
 from nngpt_perfclf.run_folder import RunFolder, manifest
@@ -82,8 +83,8 @@ class CurveAdviser:
         given = self.scorer.score([replace(candidate, seen={}, seconds={}) for candidate in candidates], target)
         about = _Target(self._distribution(target), self.epoch)
         scores = [self._score(known, before, about) for known, before in zip(seen, given, strict=True)]
-        return [score and replace(score, remaining=remaining(candidate, self.epoch))
-                for candidate, score in zip(candidates, scores, strict=True)]
+        return [score and replace(score, remaining=remaining(candidate, self.epoch), seconds=before and before.seconds)
+                for candidate, score, before in zip(candidates, scores, given, strict=True)]
 
     def _score(self, seen: Mapping[int, float], before: Score | None, about: _Target) -> Score | None:
         if self.epoch in seen:
@@ -126,8 +127,8 @@ def checked(candidate: Candidate) -> dict[int, float]:
 
 def remaining(candidate: Candidate, epoch: int) -> float | None:
     """The seconds until the end of `epoch` at the pace so far; None where no time is known."""
-    last = max(candidate.seconds, default=0)
-    return max(0, epoch - last) * candidate.seconds[last] / last if last else None
+    pace = pace_of(candidate)
+    return None if pace is None else max(0, epoch - max(candidate.seconds)) * pace
 
 
 def load(config: Config) -> CurveAdviser:

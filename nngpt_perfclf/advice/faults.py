@@ -40,7 +40,7 @@ class BuildFaults:
         datasets = dataset_properties(config.datasets)
         if config.advice.profile == "never" or target not in datasets:
             return found
-        places = [place for place, candidate in enumerate(candidates) if found[place] is None and _is_valid(candidate)]
+        places = [place for place, candidate in enumerate(candidates) if found[place] is None and is_valid(candidate)]
         sides = [(candidates[place].arch_code, target, candidates[place].recipe) for place in places]
         for place, profile in zip(places, profiles_of(sides, datasets), strict=True):
             if profile.broken:
@@ -54,7 +54,7 @@ def _defaults() -> Config:
     return load_config()
 
 
-def _is_valid(candidate: Candidate) -> bool:
+def is_valid(candidate: Candidate) -> bool:
     """Whether its recipe can be read; the adviser says what is wrong with one that cannot."""
     try:
         recipe_words(candidate.recipe)

@@ -157,8 +157,8 @@ def shifted(scores: Sequence[Score], shifts: np.ndarray, left: np.ndarray, scale
     middle = ends[:, 1:2]
     moved = middle + shifts[:, None] + np.sqrt(left)[:, None] * (ends - middle)
     moved = np.array([_NORMAL.cdf(end) for end in moved.ravel().tolist()]).reshape(moved.shape)
-    return [Score(score.value + scale * shift, percentile, low, high, score.decided,
-                  f"{score.reason}; {cause} move its percentile by {percentile - score.percentile:+.2f}")
+    return [replace(score, value=score.value + scale * shift, percentile=percentile, low=low, high=high,
+                    reason=f"{score.reason}; {cause} move its percentile by {percentile - score.percentile:+.2f}")
             for score, shift, cause, (low, percentile, high) in zip(scores, shifts.tolist(), why, moved.tolist(),
                                                                      strict=True)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import fields
 from pathlib import Path
 
@@ -16,7 +17,7 @@ _RECIPE = {field.name: (str,) if field.name == "transform" else (int, float) for
 _FIELDS = {"net": (str,), "arch_code": (str,), "ds_a": (str,), "ds_b": (str,), "recipe_a": (dict,),
            "recipe_b": (dict,), "epoch": (int,)}
 _CANDIDATE = {"name": (str,), "net": (str,), "arch_code": (str,), "recipe": (dict,)}
-_OBSERVATION = {**_CANDIDATE, "dataset": (str,), "accuracy": (int, float), "epoch": (int,)}
+_OBSERVATION = {**_CANDIDATE, "dataset": (str,), "accuracy": (int, float), "epoch": (int,), "seconds": (int, float)}
 
 
 def read_network(file: Path) -> str:
@@ -66,7 +67,7 @@ def read_candidate(line: bytes, file: Path, number: int, default: Recipe) -> Can
 def read_observation(line: bytes, file: Path, number: int, default: Recipe, epoch: int,
                      target: str | None = None) -> tuple[str, Observation]:
     """The dataset and the outcome in line `number` of `file`: the fields of a candidate, `accuracy`, `dataset` (by
-    default `target`) and `epoch` (by default `epoch`).
+    default `target`), `epoch` (by default `epoch`) and the `seconds` of its training.
 
     Raises PerfclfError for whatever is not such a line, naming the line and the field.
     """
@@ -78,7 +79,7 @@ def read_observation(line: bytes, file: Path, number: int, default: Recipe, epoc
         if dataset is None:
             raise PerfclfError("the outcome has no dataset")
         candidate = _candidate(entry, file, number, default)
-        return dataset, Observation(candidate, float(entry["accuracy"]), entry.get("epoch", epoch))
+        return dataset, Observation(candidate, float(entry["accuracy"]), entry.get("epoch", epoch), _seconds(entry))
     except PerfclfError as error:
         raise PerfclfError(f"{file}, line {number}: {error}") from error
 
@@ -88,6 +89,13 @@ def _candidate(entry: dict, file: Path, number: int, default: Recipe) -> Candida
     recipe_words(recipe)
     name = entry.get("name") or entry.get("net") or f"{file.name}:{number}"
     return Candidate(name, _code(entry, file.parent, "the candidate"), recipe)
+
+
+def _seconds(entry: dict) -> float | None:
+    seconds = entry.get("seconds")
+    if seconds is not None and not 0 < seconds < math.inf:
+        raise PerfclfError(f"seconds must be a positive number, not {seconds}")
+    return seconds
 
 
 def recipe_of(config: RecipeConfig) -> Recipe:

@@ -17,7 +17,7 @@ Found = tuple[list[tuple[str, Observation]], list[str]]
 
 def read_outcomes(file: Path, epoch: int, target: str | None = None) -> dict[str, list[Observation]]:
     """The outcomes in a file, by dataset: JSON lines (`name`, `arch_code` or `net`, `recipe`, `accuracy`, `dataset`,
-    `epoch`), or the run database of a loop (.sqlite). `target`: the dataset of lines that name none.
+    `epoch`, `seconds`), or the run database of a loop (.sqlite). `target`: the dataset of lines that name none.
 
     A line that cannot be read is reported in one line on standard error and costs no other. Raises PerfclfError for a
     file that is missing or is neither.
@@ -46,7 +46,7 @@ def _from_lines(file: Path, epoch: int, target: str | None) -> Found:
 
 
 def _from_database(file: Path) -> Found:
-    columns = "dataset, nn, epoch, accuracy, lr, momentum, batch, dropout, transform, code"
+    columns = "dataset, nn, epoch, accuracy, duration, lr, momentum, batch, dropout, transform, code"
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             check(connection, file, "a run database of a loop")
@@ -54,5 +54,5 @@ def _from_database(file: Path) -> Found:
     except sqlite3.DatabaseError as error:
         raise PerfclfError(f"{file} is not a run database of a loop: {str(error).splitlines()[0]}") from error
     return [(dataset, Observation(Candidate(name, code, Recipe(lr, momentum, batch, dropout, transform)), accuracy,
-                                  epoch))
-            for dataset, name, epoch, accuracy, lr, momentum, batch, dropout, transform, code in rows], []
+                                  epoch, duration))
+            for dataset, name, epoch, accuracy, duration, lr, momentum, batch, dropout, transform, code in rows], []

@@ -40,9 +40,9 @@ def score(candidates: list[Candidate], target: str) -> list[Score | None] | None
 @hookimpl
 def register_advisers() -> list[AdviserSpec]:
     # One line for each module that brings advisers.
-    from nngpt_perfclf.advice import baselines, curves, fine_tuning, nearest, pairwise, pointwise, stack
+    from nngpt_perfclf.advice import baselines, curves, fine_tuning, nearest, pairwise, pointwise, seconds, stack
 
-    modules = fine_tuning, pairwise, pointwise, nearest, stack, curves, baselines
+    modules = fine_tuning, pairwise, pointwise, nearest, stack, curves, seconds, baselines
     return [spec for module in modules for spec in module.SPECS]
 
 

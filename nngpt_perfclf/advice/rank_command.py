@@ -9,6 +9,7 @@ from pathlib import Path
 from nngpt_perfclf.advice.inputs import read_candidate, read_network, recipe_of
 from nngpt_perfclf.advice.outcome_files import read_outcomes
 from nngpt_perfclf.advice.ranking import rank as rank_candidates
+from nngpt_perfclf.advice.seconds import warn_of_slow
 from nngpt_perfclf.advice.structures import profiles_of
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.datasets import dataset_properties
@@ -24,8 +25,10 @@ def rank(config: Config, *files: str, target: str | None = None, outcomes: str |
     `name`, `arch_code` or `net` (a path relative to the file's folder), and a `recipe`, by default that of `recipe.*`.
     `outcomes`: a file of candidates that were trained on the target already, as JSON lines with `accuracy` or the run
     database of a loop. Returns target, adviser and rows with name, score, percentile, low, high, decided, status,
-    reason, and the built network's parameters and MACs (None: not built). Raises PerfclfError for a missing target, an
-    unknown dataset, and a file that cannot be read.
+    reason, the built network's parameters and MACs (None: not built), and the seconds that an epoch is expected to
+    take, on the machine of the outcomes where these were timed. Each candidate that is expected to exceed
+    `advice.time_limit` is named on standard error. Raises PerfclfError for a missing target, an unknown dataset, and a
+    file that cannot be read.
     """
     if target is None:
         raise PerfclfError("name the dataset, as in: rank net.py --target svhn")
@@ -36,8 +39,11 @@ def rank(config: Config, *files: str, target: str | None = None, outcomes: str |
     seen = read_outcomes(Path(outcomes), config.epoch, target).get(target, []) if outcomes else []
     rows = rank_candidates(candidates, target, config=config, outcomes=seen)
     sizes = _sizes([row.candidate for row in rows], target, config)
+    warn_of_slow([(row.candidate, row.score.seconds) for row in rows if row.score], config.advice.time_limit,
+                 "advice.time_limit")
     return {"target": target, "adviser": config.scorer,
-            "rows": [{**_row(row), **size} for row, size in zip(rows, sizes, strict=True)]}
+            "rows": [{**_row(row), **size, "seconds": row.score and row.score.seconds}
+                     for row, size in zip(rows, sizes, strict=True)]}
 
 
 def candidates_of(file: Path, config: Config) -> list[Candidate]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nngpt_perfclf.advice.base import check_dataset
-from nngpt_perfclf.advice.faults import BuildFaults
+from nngpt_perfclf.advice.faults import BuildFaults, is_valid
 from nngpt_perfclf.advice.scorers import scorer_of, scores_of, with_outcomes
 from nngpt_perfclf.extras import extras_named
 from nngpt_perfclf.types import Advice, Candidate, Observation, PerfclfError, Question, Ranked, Score
@@ -22,7 +23,10 @@ OK, BROKEN, UNKNOWN = "ok", "broken", "unknown"
 @extras_named()
 def rank(candidates: Sequence[Candidate], target: str, adviser: str | Path | object | None = None,
          config: Config | None = None, outcomes: Sequence[Observation] = ()) -> list[Ranked]:
-    """The candidates for the dataset `target`, best first; then those without a score, then the broken ones.
+    """The candidates for the dataset `target`, best first; then those without a score, then the broken ones. Best is
+    the highest score or, with ``advice.rank_by=gain_per_second``, the highest chance of being the best for each second
+    of an epoch. Each score says how many `seconds` that is expected to take on the machine on which some of the
+    candidates or outcomes were timed.
 
     adviser: a registered name, a run folder, or an adviser's object; None: whatever the installed plugins answer, by
     default the configured `scorer`. Candidates may have different recipes. outcomes: candidates that were trained on
@@ -33,10 +37,11 @@ def rank(candidates: Sequence[Candidate], target: str, adviser: str | Path | obj
     faults = BuildFaults(config)(candidates, target)
     sound = [candidate for candidate, fault in zip(candidates, faults, strict=True) if fault is None]
     given, why = _scores(sound, target, adviser, config, outcomes)
-    scores = iter(given)
+    scores = iter(_timed(given, sound, target, config, outcomes))
     rows = [Ranked(candidate, None, BROKEN, fault) if fault is not None else _ranked(candidate, next(scores), why)
             for candidate, fault in zip(candidates, faults, strict=True)]
-    return sorted(rows, key=_order)
+    by = _gain if config is not None and config.advice.rank_by == "gain_per_second" else _value
+    return sorted(rows, key=lambda row: ((OK, UNKNOWN, BROKEN).index(row.status), -by(row.score), row.candidate.name))
 
 
 def select(candidates: Sequence[Candidate], target: str, keep: float = 0.5,
@@ -101,6 +106,27 @@ def _ranked(candidate: Candidate, score: Score | None, why: str) -> Ranked:
     return Ranked(candidate, score, OK, score.reason)
 
 
-def _order(row: Ranked) -> tuple:
-    place = (OK, UNKNOWN, BROKEN).index(row.status)
-    return (place, -row.score.value if row.score else 0.0, row.candidate.name)
+def _timed(scores: Sequence[Score | None], candidates: Sequence[Candidate], target: str, config: Config | None,
+           outcomes: Sequence[Observation]) -> list[Score | None]:
+    """The scores with the expected seconds of an epoch; a dataset without properties gives none."""
+    from nngpt_perfclf.advice.seconds import clock_of, timed_candidates
+    from nngpt_perfclf.config import load_config
+
+    clock = clock_of(config or load_config())
+    places = [place for place, (score, candidate) in enumerate(zip(scores, candidates, strict=True))
+              if score is not None and target in clock.datasets and is_valid(candidate)]
+    expected = clock.seconds([candidates[place] for place in places], target, timed_candidates(candidates, outcomes))
+    known = dict(zip(places, expected.tolist(), strict=True))
+    return [replace(score, seconds=known[place]) if place in known else score for place, score in enumerate(scores)]
+
+
+def _value(score: Score | None) -> float:
+    return score.value if score else 0.0
+
+
+def _gain(score: Score | None) -> float:
+    from nngpt_perfclf.advice.seconds import gain_per_second
+
+    if score is None:
+        return 0.0
+    return -math.inf if score.seconds is None else gain_per_second(score)

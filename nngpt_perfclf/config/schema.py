@@ -80,6 +80,8 @@ class AdviceConfig:
     references: tuple[str, ...]
     parts: tuple[str, ...]
     features: Literal["code", "recipe", "both"]
+    rank_by: Literal["score", "gain_per_second"]
+    time_limit: float | None
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,12 @@ from nngpt_perfclf.advice.adapters import PairScorer, Scorer
 from nngpt_perfclf.advice.faults import Faults, text_faults
 from nngpt_perfclf.advice.opinions import FAILED
 from nngpt_perfclf.advice.scorers import INSTALLED, InstalledScorer, scores_of
+from nngpt_perfclf.advice.seconds import KIND as SECONDS
+from nngpt_perfclf.advice.seconds import timed
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress, say
 from nngpt_perfclf.hookspecs import hookimpl
+from nngpt_perfclf.loop.policies import PER_SECOND
 from nngpt_perfclf.loop.run_database import RunDatabase, Scored
 from nngpt_perfclf.plugins import get_plugin_manager
 from nngpt_perfclf.types import Candidate, Recipe, Score
@@ -43,10 +46,17 @@ def manager_of(config: Config, adviser: str, *world: object, policy: str = "ask"
     `INSTALLED`: whatever the installed plugins answer; `NOBODY`: for policies that do not ask.
 
     anchors: the references' recipes for advisers that only compare pairs (default: those in the package). Under the
-    policy ``naive`` every adviser is asked pair questions with one recipe on both sides.
+    policy ``naive`` every adviser is asked pair questions with one recipe on both sides, and under ``ask_per_second``
+    for the seconds of an epoch too.
     """
-    if adviser in (INSTALLED, NOBODY):
+    if adviser == NOBODY or (adviser == INSTALLED and policy != PER_SECOND):
         return get_plugin_manager(*world)
+    scorer = InstalledScorer(get_plugin_manager(*world)) if adviser == INSTALLED else _scorer(config, adviser, policy,
+                                                                                              anchors)
+    return get_plugin_manager(ScorerPlugin(timed(scorer, config) if policy == PER_SECOND else scorer), *world)
+
+
+def _scorer(config: Config, adviser: str, policy: str, anchors: dict[str, Recipe] | None) -> Scorer:
     from nngpt_perfclf.advice import load_advisor, load_pair_adviser
     from nngpt_perfclf.advice.adapters import as_scorer
     from nngpt_perfclf.advice.anchors import load_anchors
@@ -56,21 +66,20 @@ def manager_of(config: Config, adviser: str, *world: object, policy: str = "ask"
     anchors = load_anchors() if anchors is None else anchors
     references = config.advice.references or tuple(sorted(anchors))
     if policy == "naive":
-        scorer: Scorer = PairScorer(load_pair_adviser(adviser, uncached), references, None, config.epoch)
-    else:
-        scorer = as_scorer(load_advisor(adviser, uncached), references, anchors, config.epoch)
-    return get_plugin_manager(ScorerPlugin(scorer), *world)
+        return PairScorer(load_pair_adviser(adviser, uncached), references, None, config.epoch)
+    return as_scorer(load_advisor(adviser, uncached), references, anchors, config.epoch)
 
 
 def key_of(config: Config, adviser: str, policy: str = "ask") -> str:
     """Under which name the run database keeps an adviser's scores: never those of another adapter or of another way of
     asking it."""
-    if adviser in (INSTALLED, NOBODY):
-        return adviser
     from nngpt_perfclf.advice.registry import identity_of
 
+    clock = f" with {identity_of(SECONDS, config)}" if policy == PER_SECOND else ""
+    if adviser in (INSTALLED, NOBODY):
+        return adviser + clock
     way = "naive" if policy == "naive" else "ask"  # the others rank by the same scores
-    return f"{way}:{identity_of(adviser, config)}"
+    return f"{way}:{identity_of(adviser, config)}{clock}"
 
 
 def ask(manager: pluggy.PluginManager, runs: RunDatabase | None, adviser: str, candidates: Sequence[Candidate],

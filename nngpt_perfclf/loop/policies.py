@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from nngpt_perfclf.advice.seconds import gain_per_second
 from nngpt_perfclf.gate.decision import uniform
 from nngpt_perfclf.gate.threshold import Settings, let_through
 from nngpt_perfclf.types import Candidate, PerfclfError, Score
@@ -112,6 +113,15 @@ class Ask(Policy):
         return np.array([[score.value if score is not None and score.decided else np.nan for score in scores]], float)
 
 
+class AskPerSecond(Ask):
+    """Ranks by the gain for each second: the score minus the logarithm of the seconds that an epoch is expected to
+    take."""
+
+    def values(self, candidates, scores, seeds) -> np.ndarray:
+        return np.array([[gain_per_second(score) if score is not None and score.decided else np.nan
+                          for score in scores]], float)
+
+
 class Static(Ask):
     """As `Ask`, but what earlier rounds of the same search trained does not correct the scores."""
 
@@ -159,10 +169,12 @@ class Oracle(Policy):
         return np.array([[self.outcomes[candidate.name] for candidate in candidates]], dtype=float)
 
 
-POLICIES = {"nop": Nop, "ask": Ask, "static": Static, "gate": Gate, "naive": Naive, "random": Random, "oracle": Oracle}
-ASKING = ("ask", "static", "gate", "naive")
+PER_SECOND = "ask_per_second"
+POLICIES = {"nop": Nop, "ask": Ask, PER_SECOND: AskPerSecond, "static": Static, "gate": Gate, "naive": Naive,
+            "random": Random, "oracle": Oracle}
+ASKING = ("ask", PER_SECOND, "static", "gate", "naive")
 # Their scores are corrected by what earlier rounds of the same search trained.
-LEARNING = ("ask", "ask_halve")
+LEARNING = ("ask", PER_SECOND, "ask_halve")
 # They can tell the probability of a miss, so that they need no share to keep.
 BY_MISS = ("ask", "static", "naive")
 

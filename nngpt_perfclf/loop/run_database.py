@@ -145,6 +145,12 @@ class RunDatabase:
             return Outcome(candidate.name, target, accuracy, seconds, failure)
         return None
 
+    def timed(self, target: str) -> list[tuple[Candidate, float]]:
+        """What was trained for a target, with the seconds of one epoch."""
+        rows = self._all("SELECT name, code, recipe, AVG(seconds) FROM outcome "
+                         "WHERE target = ? AND accuracy IS NOT NULL GROUP BY trial ORDER BY trial", target)
+        return [(Candidate(name, code, Recipe(**json.loads(recipe))), seconds) for name, code, recipe, seconds in rows]
+
     def add_outcome(self, candidate: Candidate, outcome: Outcome) -> None:
         self._insert("outcome", [(outcome.target, _identity(candidate), candidate.name, outcome.accuracy,
                                   outcome.seconds, outcome.failure, time.time(), candidate.arch_code,
@@ -250,7 +256,7 @@ def _columns(scored: Scored) -> tuple:
     score = scored.score
     if score is None:
         return (None,) * 6
-    further = {"deviation": score.deviation, "remaining": score.remaining,
+    further = {"deviation": score.deviation, "remaining": score.remaining, "seconds": score.seconds,
                "accuracy": score.accuracy and asdict(score.accuracy)}
     return (*map(float, (score.value, score.percentile, score.low, score.high)), bool(score.decided),
             json.dumps(further, default=float))

@@ -17,6 +17,8 @@ from nngpt_perfclf.loop.policies import Policy
 from nngpt_perfclf.loop.run_database import Decision, RunDatabase, Scored
 from nngpt_perfclf.types import Candidate, Outcome, PerfclfError
 
+# Given the candidates that will be trained, the target, and trained candidates with the seconds of one epoch.
+Announce = Callable[[Sequence[Candidate], str, Sequence[tuple[Candidate, float]]], None]
 # Given a target, trained candidates with their accuracies, and a scorer: one whose scores take them into account.
 Learn = Callable[[str, Sequence[tuple[Candidate, float]], Scorer], Scorer]
 
@@ -56,7 +58,7 @@ class Search:
     """A policy at work on one target. `name` tells searches of one run apart; `adviser` names who is asked.
     `learn`: how what this search trained before corrects the scores; None: not at all. `executor`: trains the
     candidates; None: they are trained here, one after the other. `faults` finds the broken candidates. `correct`: what
-    the scores always take into account; `adviser` says so."""
+    the scores always take into account; `adviser` says so. `announce`: called before the candidates are trained."""
 
     name: str
     target: str
@@ -68,6 +70,7 @@ class Search:
     executor: Executor | None = None
     faults: Faults = text_faults
     correct: Correction | None = None
+    announce: Announce | None = None
 
     def generation(self, count: int, seed: int) -> Generation:
         """Propose `count` candidates, score, prune, train the rest. What the run database knows is not done again."""
@@ -75,6 +78,7 @@ class Search:
         scored = self._scored(candidates, seed)
         decisions = self._decided(candidates, scored, seed)
         kept = [candidate for candidate, decision in zip(candidates, decisions, strict=True) if decision.kept]
+        self._announce(kept)
         outcomes = self._trained(kept)
         asking = sum(given.seconds for given in scored)
         return Generation(tuple(candidates), tuple(decisions), tuple(outcomes), asking)
@@ -118,6 +122,11 @@ class Search:
             if not decision.kept:
                 self.manager.hook.candidate_pruned(candidate=candidate, target=self.target, reason=decision.reason)
         return decisions
+
+    def _announce(self, kept: Sequence[Candidate]) -> None:
+        new = [candidate for candidate in kept if self.runs.outcome(self.target, candidate) is None]
+        if self.announce and new:
+            self.announce(new, self.target, self.runs.timed(self.target))
 
     def _trained(self, kept: Sequence[Candidate]) -> list[Outcome]:
         """Outcomes in the order of the candidates. Each is recorded as soon as it is there."""

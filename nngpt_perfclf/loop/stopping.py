@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nngpt_perfclf.loop.policies import Rule, keep_mask
+from nngpt_perfclf.advice.seconds import gain_per_second
+from nngpt_perfclf.loop.policies import PER_SECOND, Rule, keep_mask
 from nngpt_perfclf.types import PerfclfError, Score
 
 _GRID = 61  # points of the integral over the best value
@@ -21,13 +22,14 @@ _AT_ONCE = 2000  # generations
 @dataclass(frozen=True)
 class Known:
     """What a policy may know at the end of `epoch` (0: before the training): the `accuracy` reached, the expected
-    `value` and its standard `deviation` as the adviser says (NaN: no opinion), and `ties`, by which equals are
-    ordered."""
+    `value`, its standard `deviation` and the `gain` per second as the adviser says (NaN: no opinion), and `ties`, by
+    which equals are ordered."""
 
     epoch: int
     accuracy: np.ndarray
     value: np.ndarray
     deviation: np.ndarray
+    gain: np.ndarray
     ties: np.ndarray
 
 
@@ -82,6 +84,13 @@ class AskFirst(StoppingPolicy):
         return _best(known.value, known.ties, running, self.rule) if known.epoch == 0 else running
 
 
+class AskPerSecond(AskFirst):
+    """Trains the share `rule.keep` with the highest gain per second, to the end."""
+
+    def going_on(self, known, running) -> np.ndarray:
+        return _best(known.gain, known.ties, running, self.rule) if known.epoch == 0 else running
+
+
 class AskAndHalve(AskFirst):
     """As `AskFirst`, and asks again at the end of each epoch: as few go on as hold the best one with probability
     1 − `rule.miss_probability`. A candidate without a decided score always goes on."""
@@ -103,7 +112,8 @@ class AskAndHalve(AskFirst):
         return unsure | (asked & (~enough | (place < self.rule.least_kept)))
 
 
-STOPPING = {"nop": StoppingPolicy, "halve": Halve, "asha": Asha, "ask": AskFirst, "ask_halve": AskAndHalve}
+STOPPING = {"nop": StoppingPolicy, "halve": Halve, "asha": Asha, "ask": AskFirst, PER_SECOND: AskPerSecond,
+            "ask_halve": AskAndHalve}
 
 
 def build_stopping(name: str, rule: Rule, rungs: Sequence[int]) -> StoppingPolicy:
@@ -144,13 +154,14 @@ def _chances(values: np.ndarray, deviations: np.ndarray) -> np.ndarray:
     return chances / np.maximum(chances.sum(axis=-1, keepdims=True), 1e-300)
 
 
-def numbers_of(scores: Sequence[Score | None]) -> tuple[np.ndarray, np.ndarray]:
-    """Value and deviation (n,) of decided scores, NaN for all others; a score that does not know its deviation has
-    NaN there."""
+def numbers_of(scores: Sequence[Score | None]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Value, deviation and gain per second (n,) of decided scores, NaN for all others; a score that does not know its
+    deviation or its seconds has NaN there."""
     opinions = [score if score is not None and score.decided else None for score in scores]
     values = [np.nan if score is None else score.value for score in opinions]
     deviations = [np.nan if score is None or score.deviation is None else score.deviation for score in opinions]
-    return np.array(values, float), np.array(deviations, float)
+    gains = [np.nan if score is None else gain_per_second(score) for score in opinions]
+    return np.array(values, float), np.array(deviations, float), np.array(gains, float)
 
 
 def _best(values: np.ndarray, ties: np.ndarray, running: np.ndarray, rule: Rule) -> np.ndarray:

@@ -56,7 +56,9 @@ class StoppingSearch(Search):
             for place, decision in self._going_on(now, running, scored, epoch, seed).items():
                 last[place], running[place] = decision, decision.kept
             places = np.flatnonzero(running)
-            started = started or len(places)
+            if epoch == 0:
+                started = len(places)
+                self._announce([now[place] for place in places])
             for place, outcome in zip(places, self._trained([now[place] for place in places]), strict=True):
                 running[place] = outcome.accuracy is not None
                 over = not running[place] or epoch + 1 == self.epochs
@@ -98,10 +100,10 @@ def decide(policy: StoppingPolicy, now: Sequence[Candidate], running: np.ndarray
            seed: int) -> list[Decision]:
     """One decision for each running candidate, in order. Broken candidates are never trained."""
     sound = running & ~np.array([given.broken for given in scored], bool)
-    values, deviations = numbers_of([given.score for given in scored])
+    values, deviations, gains = numbers_of([given.score for given in scored])
     accuracies = np.array([candidate.seen.get(epoch) if runs else None
                            for candidate, runs in zip(now, running, strict=True)], float)
-    known = Known(epoch, accuracies[None], values[None], deviations[None], noise(now, [seed]))
+    known = Known(epoch, accuracies[None], values[None], deviations[None], gains[None], noise(now, [seed]))
     kept = policy.going_on(known, sound[None])[0]
     ranked_by = values if policy.asks_at(epoch) else accuracies
     decisions = []

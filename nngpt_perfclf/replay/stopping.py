@@ -15,16 +15,19 @@ import numpy as np
 
 from nngpt_perfclf.advice.curve_training import explained
 from nngpt_perfclf.advice.curves import going_on
+from nngpt_perfclf.advice.seconds import clock_of
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
 from nngpt_perfclf.files import write_json
 from nngpt_perfclf.loop.asking import ask, key_of, manager_of
 from nngpt_perfclf.loop.plan import trials
+from nngpt_perfclf.loop.policies import PER_SECOND
 from nngpt_perfclf.loop.run_database import RunDatabase, Scored
 from nngpt_perfclf.loop.stopping import build_stopping
 from nngpt_perfclf.replay.benchmark import INTERVAL
 from nngpt_perfclf.replay.curves import CurvePool, load_curves, measure
 from nngpt_perfclf.replay.regret import draw_generations, mean_over_targets, summarise
+from nngpt_perfclf.replay.seconds import predicted_seconds
 from nngpt_perfclf.run_folder import manifest
 
 
@@ -35,22 +38,24 @@ class _Asking:
     config: Config
     runs: RunDatabase
     adviser: str
+    policy: str
 
     def at(self, epoch: int, curves: CurvePool) -> list[Scored]:
         """What is said of each of the pool's candidates at the end of `epoch`."""
-        manager = manager_of(self.config, self.adviser)
-        key = f"{key_of(self.config, self.adviser)} at epoch {self.config.epoch}"
+        manager = manager_of(self.config, self.adviser, policy=self.policy)
+        key = f"{key_of(self.config, self.adviser, self.policy)} at epoch {self.config.epoch}"
         return ask(manager, self.runs, key, curves.seen(epoch), curves.pool.target,
                    partial(going_on, config=self.config))
 
 
 def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
     """Ask about every candidate of every pool at the end of each epoch, then resample generations. Writes `loop.json`
-    and `rows.csv` into `folder`; `expected` says how well the accuracy at `config.epoch` was predicted."""
+    and `rows.csv` into `folder`; `expected` says how well the accuracy at `config.epoch` was predicted, `seconds` how
+    well the seconds of an epoch were, where a policy asks for them."""
     tried = list(trials(config))
     pools, data = load_curves(config)
     draws = draw_generations([one.pool for one in pools], config.loop.candidates, config.loop.resamples, config.seed)
-    asked: dict[str, dict[str, dict[int, list[Scored]]]] = {}
+    asked: dict[tuple[str, str], dict[str, dict[int, list[Scored]]]] = {}
     rows = []
     for name, adviser, rule in tried:
         policy = build_stopping(name, rule, config.loop.rungs)
@@ -59,8 +64,9 @@ def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
         for curves in pools:
             answers = {}
             if policy.asks_at(0):
-                answers = asked.setdefault(adviser, {}).setdefault(curves.pool.target, {})
-                asking = _Asking(config, runs, adviser)
+                way = PER_SECOND if name == PER_SECOND else "ask"
+                answers = asked.setdefault((adviser, way), {}).setdefault(curves.pool.target, {})
+                asking = _Asking(config, runs, adviser, way)
                 answers |= {epoch: asking.at(epoch, curves) for epoch in range(config.epoch) if epoch not in answers}
             by_target[curves.pool.target] = measure(draws[curves.pool.target], curves, policy, answers)
         by_target["all"] = mean_over_targets(list(by_target.values()))
@@ -71,9 +77,18 @@ def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
         "candidates": config.loop.candidates, "resamples": config.loop.resamples, "interval": INTERVAL,
         "rungs": list(config.loop.rungs), "miss_probability": config.loop.miss_probability,
         "expected": [{"adviser": adviser, **_expected(pools, answers, epoch)}
-                     for adviser, answers in asked.items() for epoch in range(config.epoch)], "rows": rows}
+                     for adviser, answers in {one: given for (one, _), given in asked.items()}.items()
+                     for epoch in range(config.epoch)],
+        "seconds": [{"adviser": adviser, **row} for (adviser, way), answers in asked.items() if way == PER_SECOND
+                    for row in _predicted_seconds(config, pools, answers)], "rows": rows}
     _write(config, folder, data, result)
     return result
+
+
+def _predicted_seconds(config: Config, pools: list[CurvePool],
+                       answers: Mapping[str, Mapping[int, list[Scored]]]) -> list[dict]:
+    first = {target: by_epoch[0] for target, by_epoch in answers.items()}
+    return predicted_seconds(pools, first, clock_of(config).model.medians, config.seed)
 
 
 def _expected(pools: list[CurvePool], answers: Mapping[str, Mapping[int, list[Scored]]], epoch: int) -> dict:

@@ -10,7 +10,7 @@ from nngpt_perfclf.types import Candidate, Recipe
 ALIKE = {"momentum": 0.9, "batch": 64, "transform": "norm_64_flip"}
 REST = [f"recipe.{name}={value}" for name, value in ALIKE.items()]
 COLUMNS = ["name", "score", "percentile", "low", "high", "decided", "status", "reason", "parameters",
-           "macs"]
+           "macs", "seconds"]
 
 
 @pytest.fixture
@@ -50,7 +50,8 @@ def test_files_are_ranked_best_first_and_a_broken_one_is_last_without_a_score(fo
     assert first["score"] >= second["score"]
     assert {first["name"], second["name"]} == {"wide.py", "narrow.py"}
     assert last == {"name": "broken.py", "score": None, "percentile": None, "low": None, "high": None,
-                    "decided": False, "status": "broken", "reason": "no class Net", "parameters": None, "macs": None}
+                    "decided": False, "status": "broken", "reason": "no class Net", "parameters": None, "macs": None,
+                    "seconds": None}
 
 
 def test_the_recipe_on_the_command_line_is_that_of_every_file(folder, capsys):

@@ -13,11 +13,12 @@ VALUES = arrays(float, SHAPE, elements=st.floats(-6, 6))
 RUNNING = arrays(bool, SHAPE)
 
 
-def known(epoch, accuracy, value=None, deviation=0.5) -> Known:
+def known(epoch, accuracy, value=None, deviation=0.5, gain=None) -> Known:
     accuracy = np.asarray(accuracy, float)
     value = accuracy if value is None else np.asarray(value, float)
-    return Known(epoch, accuracy, value, np.full(accuracy.shape, deviation), np.arange(accuracy.size).reshape(
-        accuracy.shape) / accuracy.size)
+    gain = value if gain is None else np.asarray(gain, float)
+    ties = np.arange(accuracy.size).reshape(accuracy.shape) / accuracy.size
+    return Known(epoch, accuracy, value, np.full(accuracy.shape, deviation), gain, ties)
 
 
 @given(st.sampled_from(sorted(STOPPING)), VALUES, RUNNING, st.floats(0.05, 1), st.floats(0.01, 0.5),
@@ -80,6 +81,13 @@ def test_asking_first_prunes_before_the_training_and_stops_nothing_later():
     assert [policy.asks_at(epoch) for epoch in range(3)] == [True, False, False]
 
 
+def test_asking_for_the_gain_per_second_prunes_by_it_alone():
+    policy = build_stopping("ask_per_second", Rule(keep=0.5), (1,))
+    kept = policy.going_on(known(0, [[0.0] * 4], [[4.0, 3.0, 2.0, 1.0]], gain=[[0.1, 0.4, 0.3, 0.2]]),
+                           np.ones((1, 4), bool))
+    assert kept.tolist() == [[False, True, True, False]]
+
+
 def test_those_that_are_certainly_not_the_best_are_stopped_and_near_ties_go_on():
     policy = build_stopping("ask_halve", Rule(keep=1.0, miss_probability=0.05), (1,))
     kept = policy.going_on(known(1, [[2.0, 1.9, -2.0, -3.0]], deviation=0.3), np.ones((1, 4), bool))
@@ -100,11 +108,13 @@ def test_the_chance_of_being_the_best_is_that_of_many_draws():
 
 
 def test_undecided_scores_are_no_numbers():
-    scores = [Score(1.0, 0.5, 0.1, 0.9, True, "", deviation=0.3), Score(1.0, 0.5, 0.1, 0.9, False, ""), None]
-    values, deviations = numbers_of(scores)
+    scores = [Score(1.0, 0.5, 0.1, 0.9, True, "", deviation=0.3, seconds=20.0),
+              Score(1.0, 0.5, 0.1, 0.9, False, ""), None]
+    values, deviations, gains = numbers_of(scores)
     assert values[0] == 1.0
     assert deviations[0] == 0.3
-    assert np.isnan([*values[1:], *deviations[1:]]).all()
+    assert gains[0] == pytest.approx(1.0 - np.log(20.0))
+    assert np.isnan([*values[1:], *deviations[1:], *gains[1:]]).all()
 
 
 def test_what_no_policy_can_use_is_refused():
