@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from nngpt_perfclf.advice.adapters import Scorer
 
 KIND = "seconds"
-SHRINKAGE = 0.1  # timed candidates that the assumption of an equal machine weighs as much as
+VARIANCE = 0.3  # of one candidate's log-ratio on the machine that is assumed
 
 
 @dataclass(frozen=True)
@@ -56,11 +56,15 @@ class Clock:
 
 
 def factor_of(measured: np.ndarray, expected: np.ndarray) -> float:
-    """By which factor the measured seconds (n,) exceed the expected ones; 1 where nothing was measured."""
+    """By which factor the measured seconds (n,) exceed the expected ones; 1 where nothing was measured.
+
+    The median of the log-ratios, shrunk by James and Stein's positive-part rule: a small one may be chance and counts
+    for nothing, one of another kind of machine counts almost whole.
+    """
     if not len(measured):
         return 1.0
-    weight = len(measured) / (len(measured) + SHRINKAGE)
-    return float(np.exp(weight * np.median(np.log(measured / expected))))
+    middle = float(np.median(np.log(measured / expected)))
+    return math.exp(middle * max(0.0, 1 - VARIANCE / (len(measured) * middle**2))) if middle else 1.0
 
 
 def clock_of(config: Config, folder: Path = PRETRAINED / KIND) -> Clock:
