@@ -83,7 +83,8 @@ class CurveAdviser:
         given = self.scorer.score([replace(candidate, seen={}, seconds={}) for candidate in candidates], target)
         about = _Target(self._distribution(target), self.epoch)
         scores = [self._score(known, before, about) for known, before in zip(seen, given, strict=True)]
-        return [score and replace(score, remaining=remaining(candidate, self.epoch), seconds=before and before.seconds)
+        return [score and replace(score, remaining=remaining(candidate, self.epoch),
+                                  seconds=pace_of(candidate) or (before and before.seconds))
                 for candidate, score, before in zip(candidates, scores, given, strict=True)]
 
     def _score(self, seen: Mapping[int, float], before: Score | None, about: _Target) -> Score | None:

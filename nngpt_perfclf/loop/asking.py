@@ -46,14 +46,14 @@ def manager_of(config: Config, adviser: str, *world: object, policy: str = "ask"
     `INSTALLED`: whatever the installed plugins answer; `NOBODY`: for policies that do not ask.
 
     anchors: the references' recipes for advisers that only compare pairs (default: those in the package). Under the
-    policy ``naive`` every adviser is asked pair questions with one recipe on both sides, and under ``ask_per_second``
-    for the seconds of an epoch too.
+    policy ``naive`` every adviser is asked pair questions with one recipe on both sides, and under those in
+    `PER_SECOND` for the seconds of an epoch too.
     """
-    if adviser == NOBODY or (adviser == INSTALLED and policy != PER_SECOND):
+    if adviser == NOBODY or (adviser == INSTALLED and policy not in PER_SECOND):
         return get_plugin_manager(*world)
     scorer = InstalledScorer(get_plugin_manager(*world)) if adviser == INSTALLED else _scorer(config, adviser, policy,
                                                                                               anchors)
-    return get_plugin_manager(ScorerPlugin(timed(scorer, config) if policy == PER_SECOND else scorer), *world)
+    return get_plugin_manager(ScorerPlugin(timed(scorer, config) if policy in PER_SECOND else scorer), *world)
 
 
 def _scorer(config: Config, adviser: str, policy: str, anchors: dict[str, Recipe] | None) -> Scorer:
@@ -75,7 +75,7 @@ def key_of(config: Config, adviser: str, policy: str = "ask") -> str:
     asking it."""
     from nngpt_perfclf.advice.registry import identity_of
 
-    clock = f" with {identity_of(SECONDS, config)}" if policy == PER_SECOND else ""
+    clock = f" with {identity_of(SECONDS, config)}" if policy in PER_SECOND else ""
     if adviser in (INSTALLED, NOBODY):
         return adviser + clock
     way = "naive" if policy == "naive" else "ask"  # the others rank by the same scores

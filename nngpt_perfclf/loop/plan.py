@@ -8,7 +8,7 @@ from dataclasses import replace
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.loop.asking import NOBODY
 from nngpt_perfclf.loop.policies import ASKING, BY_MISS, POLICIES, Rule, build_policy
-from nngpt_perfclf.loop.stopping import STOPPING, build_stopping
+from nngpt_perfclf.loop.stopping import HALVING, STOPPING, build_stopping
 from nngpt_perfclf.types import PerfclfError
 
 LATE = STOPPING.keys() - POLICIES.keys()  # policies that need more than one epoch
@@ -26,8 +26,8 @@ def rule_of(config: Config) -> Rule:
              for share in loop.keep]
     for name in loop.policies:
         if stops(config):
-            for rule in rules:
-                build_stopping(name, rule, loop.rungs)
+            for share in shares_of(name, loop.keep):
+                build_stopping(name, replace(rules[0], keep=share), loop.rungs)
         else:
             build_policy(name, rules[0])
     if loop.kind != "local" and loop.candidates > loop.pool:
@@ -48,12 +48,12 @@ def shares_of(policy: str, keep: Sequence[float | None]) -> list[float | None]:
     miss (null)."""
     if policy == "nop":
         return [1.0]
-    return [share for share in keep if share is not None or policy in BY_MISS]
+    return [share for share in keep if share is not None or policy in (*BY_MISS, *HALVING)]
 
 
 def asked_by(config: Config, policy: str) -> Sequence[str]:
     """The advisers that a policy is to be tried with: all for those that ask, nobody for the others."""
-    return config.loop.advisers if policy in (*ASKING, "ask_halve") else (NOBODY,)
+    return config.loop.advisers if policy in (*ASKING, *HALVING) else (NOBODY,)
 
 
 def trials(config: Config) -> Iterator[tuple[str, str, Rule]]:

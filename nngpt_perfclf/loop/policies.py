@@ -169,12 +169,12 @@ class Oracle(Policy):
         return np.array([[self.outcomes[candidate.name] for candidate in candidates]], dtype=float)
 
 
-PER_SECOND = "ask_per_second"
-POLICIES = {"nop": Nop, "ask": Ask, PER_SECOND: AskPerSecond, "static": Static, "gate": Gate, "naive": Naive,
+PER_SECOND = ("ask_per_second", "ask_halve_per_second")  # they ask for the seconds of an epoch too
+POLICIES = {"nop": Nop, "ask": Ask, "ask_per_second": AskPerSecond, "static": Static, "gate": Gate, "naive": Naive,
             "random": Random, "oracle": Oracle}
-ASKING = ("ask", PER_SECOND, "static", "gate", "naive")
+ASKING = ("ask", "ask_per_second", "static", "gate", "naive")
 # Their scores are corrected by what earlier rounds of the same search trained.
-LEARNING = ("ask", PER_SECOND, "ask_halve")
+LEARNING = ("ask", "ask_halve", *PER_SECOND)
 # They can tell the probability of a miss, so that they need no share to keep.
 BY_MISS = ("ask", "static", "naive")
 

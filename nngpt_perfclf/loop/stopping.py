@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from nngpt_perfclf.advice.seconds import gain_per_second
-from nngpt_perfclf.loop.policies import PER_SECOND, Rule, keep_mask
+from nngpt_perfclf.loop.policies import Rule, keep_mask
 from nngpt_perfclf.types import PerfclfError, Score
 
 _GRID = 61  # points of the integral over the best value
@@ -22,14 +21,14 @@ _AT_ONCE = 2000  # generations
 @dataclass(frozen=True)
 class Known:
     """What a policy may know at the end of `epoch` (0: before the training): the `accuracy` reached, the expected
-    `value`, its standard `deviation` and the `gain` per second as the adviser says (NaN: no opinion), and `ties`, by
-    which equals are ordered."""
+    `value`, its standard `deviation` and the `seconds` of an epoch as the adviser says (NaN: no opinion), and `ties`,
+    by which equals are ordered."""
 
     epoch: int
     accuracy: np.ndarray
     value: np.ndarray
     deviation: np.ndarray
-    gain: np.ndarray
+    seconds: np.ndarray
     ties: np.ndarray
 
 
@@ -80,31 +79,40 @@ class AskFirst(StoppingPolicy):
     def asks_at(self, epoch) -> bool:
         return epoch == 0
 
+    def ranked_by(self, known: Known) -> np.ndarray:
+        """What the share is chosen by before the training."""
+        return known.value
+
     def going_on(self, known, running) -> np.ndarray:
-        return _best(known.value, known.ties, running, self.rule) if known.epoch == 0 else running
+        return _best(self.ranked_by(known), known.ties, running, self.rule) if known.epoch == 0 else running
 
 
 class AskPerSecond(AskFirst):
     """Trains the share `rule.keep` with the highest gain per second, to the end."""
 
-    def going_on(self, known, running) -> np.ndarray:
-        return _best(known.gain, known.ties, running, self.rule) if known.epoch == 0 else running
+    def ranked_by(self, known) -> np.ndarray:
+        return known.value - np.log(known.seconds)
 
 
 class AskAndHalve(AskFirst):
     """As `AskFirst`, and asks again at the end of each epoch: as few go on as hold the best one with probability
-    1 − `rule.miss_probability`. A candidate without a decided score always goes on."""
+    1 − `rule.miss_probability`; without a share to keep before the training too. A candidate without a decided score
+    always goes on."""
 
     def asks_at(self, epoch) -> bool:
         return True
 
+    def worth(self, chances: np.ndarray, known: Known) -> np.ndarray:
+        """The order in which candidates go on, by their chance to be the best."""
+        return chances
+
     def going_on(self, known, running) -> np.ndarray:
-        if known.epoch == 0:
+        if known.epoch == 0 and self.rule.keep is not None:
             return super().going_on(known, running)
         unsure = running & (np.isnan(known.value) | np.isnan(known.deviation))
         asked = running & ~unsure
         chances = chance_of_best(np.where(asked, known.value, -np.inf), known.deviation)
-        order = np.lexsort((known.ties, -chances), axis=-1)
+        order = np.lexsort((known.ties, -self.worth(chances, known)), axis=-1)
         sorted_chances = np.take_along_axis(chances, order, axis=-1)
         ahead = np.cumsum(sorted_chances, axis=-1) - sorted_chances
         place = np.argsort(order, axis=-1)
@@ -112,16 +120,29 @@ class AskAndHalve(AskFirst):
         return unsure | (asked & (~enough | (place < self.rule.least_kept)))
 
 
-STOPPING = {"nop": StoppingPolicy, "halve": Halve, "asha": Asha, "ask": AskFirst, PER_SECOND: AskPerSecond,
-            "ask_halve": AskAndHalve}
+class AskAndHalvePerSecond(AskAndHalve):
+    """As `AskAndHalve`, but those with the highest chance for each second of an epoch go on, until they hold the best
+    one with that probability."""
+
+    def ranked_by(self, known) -> np.ndarray:
+        return known.value - np.log(known.seconds)
+
+    def worth(self, chances, known) -> np.ndarray:
+        # Where no seconds are known, a candidate counts as quick: unsure means keep.
+        return chances / np.where(np.isnan(known.seconds), 1.0, known.seconds)
+
+
+STOPPING = {"nop": StoppingPolicy, "halve": Halve, "asha": Asha, "ask": AskFirst, "ask_per_second": AskPerSecond,
+            "ask_halve": AskAndHalve, "ask_halve_per_second": AskAndHalvePerSecond}
+HALVING = ("ask_halve", "ask_halve_per_second")  # they need no share to keep
 
 
 def build_stopping(name: str, rule: Rule, rungs: Sequence[int]) -> StoppingPolicy:
     """The policy called `name`; raises PerfclfError for an unknown name, and without a share to keep."""
     if name not in STOPPING:
         raise PerfclfError(f"unknown policy {name!r}; those that stop training are {', '.join(STOPPING)}")
-    if rule.keep is None:
-        raise PerfclfError("policies that stop training need shares to keep: leave null out of loop.keep")
+    if rule.keep is None and name not in HALVING:
+        raise PerfclfError(f"the policy {name} needs shares to keep: leave null out of loop.keep")
     if not rungs or any(type(rung) is not int or rung < 1 for rung in rungs):
         raise PerfclfError(f"loop.rungs must name epochs from 1, not {list(rungs)}")
     return STOPPING[name](rule, tuple(rungs))
@@ -155,13 +176,13 @@ def _chances(values: np.ndarray, deviations: np.ndarray) -> np.ndarray:
 
 
 def numbers_of(scores: Sequence[Score | None]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Value, deviation and gain per second (n,) of decided scores, NaN for all others; a score that does not know its
-    deviation or its seconds has NaN there."""
+    """Value, deviation and seconds (n,) of decided scores, NaN for all others; a score that does not know its deviation
+    or its seconds has NaN there."""
     opinions = [score if score is not None and score.decided else None for score in scores]
     values = [np.nan if score is None else score.value for score in opinions]
     deviations = [np.nan if score is None or score.deviation is None else score.deviation for score in opinions]
-    gains = [np.nan if score is None else gain_per_second(score) for score in opinions]
-    return np.array(values, float), np.array(deviations, float), np.array(gains, float)
+    seconds = [np.nan if score is None or score.seconds is None else score.seconds for score in opinions]
+    return np.array(values, float), np.array(deviations, float), np.array(seconds, float)
 
 
 def _best(values: np.ndarray, ties: np.ndarray, running: np.ndarray, rule: Rule) -> np.ndarray:

@@ -100,10 +100,10 @@ def decide(policy: StoppingPolicy, now: Sequence[Candidate], running: np.ndarray
            seed: int) -> list[Decision]:
     """One decision for each running candidate, in order. Broken candidates are never trained."""
     sound = running & ~np.array([given.broken for given in scored], bool)
-    values, deviations, gains = numbers_of([given.score for given in scored])
+    values, deviations, seconds = numbers_of([given.score for given in scored])
     accuracies = np.array([candidate.seen.get(epoch) if runs else None
                            for candidate, runs in zip(now, running, strict=True)], float)
-    known = Known(epoch, accuracies[None], values[None], deviations[None], gains[None], noise(now, [seed]))
+    known = Known(epoch, accuracies[None], values[None], deviations[None], seconds[None], noise(now, [seed]))
     kept = policy.going_on(known, sound[None])[0]
     ranked_by = values if policy.asks_at(epoch) else accuracies
     decisions = []

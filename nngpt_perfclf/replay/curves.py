@@ -76,13 +76,13 @@ def measure(draws: Draws, curves: CurvePool, policy: StoppingPolicy,
             trained += running.sum(axis=1)
         if epoch == curves.epochs:
             break
-        value = deviation = gain = np.full(chosen.shape, np.nan)
+        value = deviation = expected = np.full(chosen.shape, np.nan)
         if policy.asks_at(epoch):
             spent += (np.array([given.seconds for given in asked[epoch]], float)[chosen] * running).sum(axis=1)
-            value, deviation, gain = (numbers[chosen]
-                                      for numbers in numbers_of([given.score for given in asked[epoch]]))
+            value, deviation, expected = (numbers[chosen]
+                                          for numbers in numbers_of([given.score for given in asked[epoch]]))
         reached = accuracy[..., epoch - 1] if epoch else np.full(chosen.shape, np.nan)
-        running = policy.going_on(Known(epoch, reached, value, deviation, gain, draws.ties), running)
+        running = policy.going_on(Known(epoch, reached, value, deviation, expected, draws.ties), running)
     best = accuracy[..., -1].max(axis=1)
     found = np.where(running, accuracy[..., -1], 0.0).max(axis=1)
     figures = (100 * (best - found), 1 - spent / seconds[..., -1].sum(axis=1),

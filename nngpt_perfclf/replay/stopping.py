@@ -64,7 +64,7 @@ def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
         for curves in pools:
             answers = {}
             if policy.asks_at(0):
-                way = PER_SECOND if name == PER_SECOND else "ask"
+                way = PER_SECOND[0] if name in PER_SECOND else "ask"
                 answers = asked.setdefault((adviser, way), {}).setdefault(curves.pool.target, {})
                 asking = _Asking(config, runs, adviser, way)
                 answers |= {epoch: asking.at(epoch, curves) for epoch in range(config.epoch) if epoch not in answers}
@@ -79,7 +79,7 @@ def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
         "expected": [{"adviser": adviser, **_expected(pools, answers, epoch)}
                      for adviser, answers in {one: given for (one, _), given in asked.items()}.items()
                      for epoch in range(config.epoch)],
-        "seconds": [{"adviser": adviser, **row} for (adviser, way), answers in asked.items() if way == PER_SECOND
+        "seconds": [{"adviser": adviser, **row} for (adviser, way), answers in asked.items() if way in PER_SECOND
                     for row in _predicted_seconds(config, pools, answers)], "rows": rows}
     _write(config, folder, data, result)
     return result

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from nngpt_perfclf.loop.policies import Rule
-from nngpt_perfclf.loop.stopping import STOPPING, Known, build_stopping, chance_of_best, numbers_of
+from nngpt_perfclf.loop.stopping import HALVING, STOPPING, Known, build_stopping, chance_of_best, numbers_of
 from nngpt_perfclf.types import PerfclfError, Score
 
 SHAPE = (3, 8)
@@ -13,12 +13,12 @@ VALUES = arrays(float, SHAPE, elements=st.floats(-6, 6))
 RUNNING = arrays(bool, SHAPE)
 
 
-def known(epoch, accuracy, value=None, deviation=0.5, gain=None) -> Known:
+def known(epoch, accuracy, value=None, deviation=0.5, seconds=None) -> Known:
     accuracy = np.asarray(accuracy, float)
     value = accuracy if value is None else np.asarray(value, float)
-    gain = value if gain is None else np.asarray(gain, float)
+    seconds = np.ones(accuracy.shape) if seconds is None else np.asarray(seconds, float)
     ties = np.arange(accuracy.size).reshape(accuracy.shape) / accuracy.size
-    return Known(epoch, accuracy, value, np.full(accuracy.shape, deviation), gain, ties)
+    return Known(epoch, accuracy, value, np.full(accuracy.shape, deviation), seconds, ties)
 
 
 @given(st.sampled_from(sorted(STOPPING)), VALUES, RUNNING, st.floats(0.05, 1), st.floats(0.01, 0.5),
@@ -81,11 +81,11 @@ def test_asking_first_prunes_before_the_training_and_stops_nothing_later():
     assert [policy.asks_at(epoch) for epoch in range(3)] == [True, False, False]
 
 
-def test_asking_for_the_gain_per_second_prunes_by_it_alone():
+def test_asking_for_the_gain_per_second_prunes_by_it_and_keeps_those_of_unknown_time():
     policy = build_stopping("ask_per_second", Rule(keep=0.5), (1,))
-    kept = policy.going_on(known(0, [[0.0] * 4], [[4.0, 3.0, 2.0, 1.0]], gain=[[0.1, 0.4, 0.3, 0.2]]),
+    kept = policy.going_on(known(0, [[0.0] * 4], [[4.0, 3.0, 2.0, 1.0]], seconds=[[100.0, 10.0, 1.0, np.nan]]),
                            np.ones((1, 4), bool))
-    assert kept.tolist() == [[False, True, True, False]]
+    assert kept.tolist() == [[False, True, True, True]]
 
 
 def test_those_that_are_certainly_not_the_best_are_stopped_and_near_ties_go_on():
@@ -93,6 +93,22 @@ def test_those_that_are_certainly_not_the_best_are_stopped_and_near_ties_go_on()
     kept = policy.going_on(known(1, [[2.0, 1.9, -2.0, -3.0]], deviation=0.3), np.ones((1, 4), bool))
     assert kept.tolist() == [[True, True, False, False]]
     assert policy.going_on(known(1, [[2.0, 1.9, -2.0, -3.0]], deviation=5.0), np.ones((1, 4), bool)).all()
+
+
+def test_without_a_share_as_few_are_trained_as_hold_the_best_one():
+    values, everyone = [[2.0, 1.9, -2.0, -3.0]], np.ones((1, 4), bool)
+    for name in HALVING:
+        policy = build_stopping(name, Rule(keep=None, miss_probability=0.05), (1,))
+        kept = policy.going_on(known(0, [[0.0] * 4], values, deviation=0.3), everyone)
+        assert kept.tolist() == [[True, True, False, False]]
+
+
+def test_of_two_that_may_be_the_best_the_quicker_one_goes_on():
+    values, everyone = [[2.0, 1.9]], np.ones((1, 2), bool)
+    told = known(1, [[0.0] * 2], values, deviation=0.3, seconds=[[100.0, 10.0]])
+    kept = {name: build_stopping(name, Rule(keep=None, miss_probability=0.6), (1,)).going_on(told, everyone)[0].tolist()
+            for name in HALVING}
+    assert kept == {"ask_halve": [True, False], "ask_halve_per_second": [False, True]}
 
 
 def test_a_candidate_without_an_opinion_goes_on_and_takes_no_place():
@@ -110,11 +126,11 @@ def test_the_chance_of_being_the_best_is_that_of_many_draws():
 def test_undecided_scores_are_no_numbers():
     scores = [Score(1.0, 0.5, 0.1, 0.9, True, "", deviation=0.3, seconds=20.0),
               Score(1.0, 0.5, 0.1, 0.9, False, ""), None]
-    values, deviations, gains = numbers_of(scores)
+    values, deviations, seconds = numbers_of(scores)
     assert values[0] == 1.0
     assert deviations[0] == 0.3
-    assert gains[0] == pytest.approx(1.0 - np.log(20.0))
-    assert np.isnan([*values[1:], *deviations[1:], *gains[1:]]).all()
+    assert seconds[0] == 20.0
+    assert np.isnan([*values[1:], *deviations[1:], *seconds[1:]]).all()
 
 
 def test_what_no_policy_can_use_is_refused():
