@@ -16,7 +16,7 @@ from nngpt_perfclf.tasks import TaskData
 if TYPE_CHECKING:
     import pandas as pd
 
-NETWORKS = 1_300  # (network, images) in the sample: each has to be built
+NETWORKS = 800  # (network, images) in the sample: each has to be built
 TRIALS = 4  # of one network and images on one dataset
 
 
