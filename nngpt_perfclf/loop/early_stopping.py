@@ -55,12 +55,13 @@ class EarlyStopping:
             return Decision(True, None, None, f"{last} of {self.epochs} epochs are done: there is nothing to stop")
         racing = [candidate, *self._rivals(others)]
         scores, why = scores_of(self.scorer, racing, self.target)
-        value, deviation = (numbers[None] for numbers in numbers_of(scores))
+        value, deviation, seconds = (numbers[None] for numbers in numbers_of(scores))
         own = scores[0]
         if np.isnan(value[0, 0]) or np.isnan(deviation[0, 0]):
             return Decision(True, None, None, f"undecided: {own.reason if own else why}")
         unknown, everyone = np.full(value.shape, np.nan), np.ones(value.shape, bool)
-        stays = self.policy.going_on(Known(last, unknown, value, deviation, np.arange(len(racing))[None]), everyone)
+        known = Known(last, unknown, value, deviation, seconds, np.arange(len(racing))[None])
+        stays = self.policy.going_on(known, everyone)
         chance = chance_of_best(np.where(np.isnan(value + deviation), -np.inf, value), deviation)[0, 0]
         return Decision(bool(stays[0, 0]), own.value, None,
                         f"{own.reason}; the best of the search with a probability of {chance:.1%}")
