@@ -31,6 +31,13 @@ class Scorer(Protocol):
     def score(self, candidates: Sequence[Candidate], target: str) -> Sequence[Score | None]: ...
 
 
+@runtime_checkable
+class ComparesDatasets(Protocol):
+    """A scorer whose percentiles can be put on one scale for all datasets."""
+
+    def on_one_scale(self) -> Scorer: ...
+
+
 @dataclass(frozen=True)
 class PairScorer:
     """Scores by pair questions: the target with the candidate's recipe against each reference dataset.

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nngpt_perfclf.advice.adapters import PairAdviser, Scorer
+from nngpt_perfclf.advice.adapters import ComparesDatasets, PairAdviser, Scorer
 from nngpt_perfclf.advice.base import check_question
 from nngpt_perfclf.advice.dataset_model import Curves
 from nngpt_perfclf.advice.features import recipe_rows, text_rows
@@ -53,6 +53,11 @@ def informed_adviser(scorer: Scorer, observations: Mapping[str, Sequence[Observa
     scales = Similarity.load(folder or PRETRAINED)
     return InformedAdviser(scorer, Curves.load(folder or POINTWISE), datasets, scales, numbers, observations,
                            config.label, config.advice.confidence, load_prior(PRETRAINED, config.label))
+
+
+def comparing(scorer: Scorer, label: str) -> Scorer:
+    """What a comparison of two datasets asks: for the rank label, where the scorer can, percentiles on one scale."""
+    return scorer.on_one_scale() if label == "rank" and isinstance(scorer, ComparesDatasets) else scorer
 
 
 def numbers_of(candidates: Sequence[Candidate], target: str,
@@ -110,7 +115,7 @@ class InformedPairs:
         advice = self.config.advice
         config = replace(self.config, advice=replace(advice, profile="never" if advice.profile == "auto"
                                                      else advice.profile))
-        return informed_adviser(load_advisor(self.name, config), self.observations, config)
+        return informed_adviser(comparing(load_advisor(self.name, config), config.label), self.observations, config)
 
 
 def pairs_with_outcomes(adviser: object, pairs: PairAdviser, name: str,

@@ -68,6 +68,11 @@ class PointwiseAdviser(Adviser):
                     scores[place] = replace(score, reason=f"{score.reason}; {why}") if why else score
         return scores if self.history is None else self.history.applied(scores, candidates, target)
 
+    def on_one_scale(self) -> PointwiseAdviser:
+        """As `SideAdviser.on_one_scale`, for both kinds."""
+        kinds = {"by_profile": self.by_profile, "by_text": self.by_text}
+        return replace(self, **{name: kind and kind.on_one_scale() for name, kind in kinds.items()})
+
     def note(self, question: Question) -> str:
         return note_on_recipes(question)
 

@@ -126,6 +126,11 @@ class SideAdviser(TreeAdviser):
                 scores[place] = self._score(target, mode, float(value), *map(float, range_))
         return scores
 
+    def on_one_scale(self) -> SideAdviser:
+        """For comparing datasets: each one's percentile by the map of those that have none of their own. A dataset's
+        own map depends on which few networks of the validation part were trained on it."""
+        return replace(self, percentiles={mode: {OTHER: maps[OTHER]} for mode, maps in self.percentiles.items()})
+
     def _ranges(self, sides: Sequence[Side], predicted: np.ndarray, target: str, mode: str) -> tuple:
         """Expected percentile, low and high."""
         if target in self.percentiles[mode] or self.ranks is None:

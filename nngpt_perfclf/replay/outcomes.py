@@ -22,9 +22,8 @@ import numpy as np
 
 from nngpt_perfclf.advice import load_advisor
 from nngpt_perfclf.advice.adapters import Scorer
-from nngpt_perfclf.advice.dataset_model import chance_of_more
 from nngpt_perfclf.advice.informed import InformedAdviser
-from nngpt_perfclf.advice.outcomes import informed_adviser
+from nngpt_perfclf.advice.outcomes import comparing, informed_adviser
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import progress, say
 from nngpt_perfclf.files import write_arrays, write_json
@@ -72,18 +71,16 @@ def _measured(config: Config, folder: Path, world: World, target: str, weights: 
     [adviser] = config.loop.advisers
     pool, sides = world.pools[target], world.sides[target]
     run = Path(adviser_without(config, adviser, target, folder))
-    alone = load_advisor(run, replace(config, label=LABELS[0]))
-    scorer = Remembering(replace(alone, history=world.history(alone, target)) if world.known_networks else alone)
-    plain = informed_adviser(scorer, {}, replace(config, label=LABELS[0]), run)
-    plain = replace(plain, numbers=RememberedNumbers(plain.numbers))
+    plain = _advisers(config, run, world, target)
+    scorer = plain[LABELS[0]].scorer
     started = time.perf_counter()
     scorer.score(pool.candidates, target)
     seconds = (time.perf_counter() - started) / len(pool.candidates)
     found = {}
     for label, asked in sides.items():
         found |= {f"won {label}": asked.won, f"units {label}": asked.units,
-                  f"alone {label}": _alone(scorer, asked, target, label)}
-        found[f"other {label}"] = _of_others(replace(plain, label=label), asked)
+                  f"alone {label}": _alone(plain[label].scorer, asked, target, label)}
+        found[f"other {label}"] = _of_others(plain[label], asked)
     found["other lookup"] = np.array([world.best[target] * world.usual[name] for name in sides[LABELS[0]].others])
     with progress() as bar:
         for policy in config.loop.policies:
@@ -94,26 +91,40 @@ def _measured(config: Config, folder: Path, world: World, target: str, weights: 
     return {key: value for key, value in found.items() if not key.startswith("other ")}
 
 
-def _drawn(config: Config, plain: InformedAdviser, pool: Pool, sides: Mapping[str, Sides],
+def _advisers(config: Config, run: Path, world: World, target: str) -> dict[str, InformedAdviser]:
+    """By label, what answers the pairs; that of the first label scores candidates as well."""
+    found, history = {}, None
+    for label in LABELS:
+        asked = replace(config, label=label)
+        adviser = load_advisor(run, asked)
+        if world.known_networks:
+            history = history or world.history(adviser, target)
+            adviser = replace(adviser, history=history)
+        plain = informed_adviser(Remembering(comparing(adviser, label)), {}, asked, run)
+        found[label] = replace(plain, numbers=RememberedNumbers(plain.numbers))
+    return found
+
+
+def _drawn(config: Config, plain: Mapping[str, InformedAdviser], pool: Pool, sides: Mapping[str, Sides],
            expected: Mapping[str, np.ndarray], policy: str, draw: int, weights: np.ndarray,
            seconds: float) -> dict[str, np.ndarray]:
     """One order of outcomes: probabilities of all pairs, and pruning of what is left, by the number of outcomes."""
     rng = np.random.default_rng([config.seed, draw, POLICIES.index(policy), len(pool.target)])
-    order = _order(plain, pool, policy, max(config.loop.outcomes), config.loop.candidates, rng)
+    order = _order(plain[LABELS[0]], pool, policy, max(config.loop.outcomes), config.loop.candidates, rng)
     found = {}
     for count in config.loop.outcomes:
         seen = order[:count]
-        adviser = _told(plain, pool, seen)
+        advisers = {label: _told(one, pool, seen) for label, one in plain.items()}
         trained = {pool.candidates[place].meta["nn"] for place in seen}
         for label, asked in sides.items():
-            chances = chance_of_more(replace(adviser, label=label).expected(asked.own, pool.target),
-                                     expected[f"other {label}"])
+            own = advisers[label].expected(asked.own, pool.target)
+            chances = advisers[label].compare(own, expected[f"other {label}"])
             chances[np.isin(asked.nn, list(trained))] = np.nan
             found[f"{count} {label}"] = chances
             if label == LABELS[0]:
                 found[f"{count} lookup"] = _lookup(pool.accuracy[seen], expected["other lookup"], np.isnan(chances))
         values = np.array([np.nan if score is None else score.value
-                           for score in adviser.corrected(pool.candidates, pool.target)], float)
+                           for score in advisers[LABELS[0]].corrected(pool.candidates, pool.target)], float)
         left = np.setdiff1d(np.arange(len(values)), seen)
         found[f"{count} pruned"] = _pruned(config, pool, values, left, weights[draw::config.loop.resamples], rng,
                                            seconds)

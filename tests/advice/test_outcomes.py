@@ -1,6 +1,7 @@
 """Accuracies of a user's own runs are checked, read, and change the scores of what is like them."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,8 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from nngpt_perfclf import Candidate, PerfclfError, Question, Recipe, advise, rank, score, select
-from nngpt_perfclf.advice import load_pair_adviser
-from nngpt_perfclf.advice.outcomes import InformedPairs, checked, informed
+from nngpt_perfclf.advice import load_advisor, load_pair_adviser
+from nngpt_perfclf.advice.dataset_model import MIDDLES
+from nngpt_perfclf.advice.outcomes import InformedPairs, checked, informed, informed_adviser
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.types import Observation
 
@@ -134,6 +136,25 @@ def test_exchanging_the_datasets_of_a_question_exchanges_the_answer(config, othe
     first, second = advise([asked, asked.swapped()], config=config, outcomes=outcomes)
     assert first.better == second.better
     assert first.probability == pytest.approx(second.probability, abs=2e-6)
+
+
+@pytest.mark.parametrize("label", ["normalized", "rank"])
+def test_the_chances_of_both_sides_add_up_to_one_for_either_label(config, label):
+    asked = question("fashion", "svhn")
+    first, second = advise([asked, asked.swapped()], config=replace(config, label=label))
+    assert first.better == second.better
+    assert 0.5 <= first.probability < 1
+    assert first.probability == pytest.approx(second.probability, abs=2e-6)
+
+
+def test_outcomes_that_were_all_better_than_expected_move_no_rank_but_the_accuracy(config):
+    outcomes = [Observation(candidate(lr), 0.97) for lr in (0.01, 0.011)]
+    told = informed_adviser(load_advisor("pointwise", config), {"fashion": outcomes}, replace(config, label="rank"))
+    plain = replace(told, observations={}, _learned={})
+    asked = [candidate(0.0105)]
+    told_mean, plain_mean = ((one.expected(asked, "fashion") @ MIDDLES).item() for one in (told, plain))
+    assert told_mean == pytest.approx(plain_mean, abs=0.02)
+    assert told.score(asked, "fashion")[0].accuracy.value > plain.score(asked, "fashion")[0].accuracy.value
 
 
 def test_a_question_that_cannot_be_asked_costs_no_other(config):

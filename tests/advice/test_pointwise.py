@@ -51,6 +51,16 @@ def test_what_a_learned_network_reached_moves_its_score_and_no_other(experienced
     assert new == adviser.score(asked, "svhn")[1]
 
 
+def test_on_one_scale_equal_predictions_are_equal_percentiles_on_every_dataset(adviser):
+    together = adviser.on_one_scale()
+    asked = [Candidate("a", CODE, GOOD), Candidate("b", CODE, WILD)]
+    values, percentiles = zip(*((score.value, score.percentile) for dataset in ("svhn", "mnist", "cifar-10")
+                                for score in together.score(asked, dataset)), strict=True)
+    order = sorted(range(6), key=values.__getitem__)
+    assert [percentiles[place] for place in order] == sorted(percentiles)
+    assert [one.value for one in adviser.score(asked, "svhn")] == list(values[:2])
+
+
 def test_pair_advice_reads_the_text_unless_profiles_are_always_wanted(adviser, built):
     question, unbuilt = (Question(code, "svhn", "cifar-10", GOOD, WILD) for code in (built, CODE))
     assert adviser.evidence([question])[0, 0] == adviser.by_text.log_odds([question])[0]
