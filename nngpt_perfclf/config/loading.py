@@ -1,6 +1,7 @@
 """From files and `key=value` words to a checked configuration.
 
-An override of a group's whole name picks a file: ``model=gemma-3-270m`` reads ``conf/model/gemma-3-270m.yaml``.
+An override of a group's whole name picks a file: ``model=gemma-3-270m`` reads ``conf/model/gemma-3-270m.yaml``. A file
+for `loop` states only what differs from ``conf/loop/replay.yaml``.
 A protocol is such a file of overrides for the whole configuration.
 """
 
@@ -139,8 +140,10 @@ def _split(word: str) -> tuple[str, str]:
 
 
 def _with_groups(layer: dict) -> dict:
-    """A group given by name becomes the content of its file."""
+    """A group given by name becomes the content of its file, a loop's laid over ``replay.yaml``."""
     picked = {group: load_choice(group, layer[group]) for group in GROUPS if isinstance(layer.get(group), str)}
+    if "loop" in picked:
+        picked["loop"] = {**load_choice("loop", "replay"), **picked["loop"]}
     return {**layer, **picked}
 
 

@@ -1,4 +1,4 @@
-from dataclasses import FrozenInstanceError, fields, is_dataclass
+from dataclasses import FrozenInstanceError, fields, is_dataclass, replace
 from pathlib import Path
 from typing import get_type_hints
 
@@ -47,12 +47,34 @@ def test_every_default_is_explained_inside_groups_too():
     assert [name for name in explained if len(shown[name]) < 4] == []
 
 
-@pytest.mark.parametrize(("group", "name"), [(group, name) for group in GROUPS for name in choices(group)])
-def test_every_file_of_a_group_loads_and_states_every_key_or_changes_the_default(group, name):
+@pytest.mark.parametrize(("group", "name"), [("loop", "replay"), *(("model", name) for name in choices("model"))])
+def test_a_models_file_and_the_replays_state_every_key(group, name):
     config = load_config(overrides=[f"{group}={name}"])
     stated = set(yaml.safe_load((conf_folder() / group / f"{name}.yaml").read_text()))
-    every = {field.name for field in fields(getattr(config, group))}
-    assert stated == every or (group == "loop" and name == "single" and stated < every)
+    assert stated == {field.name for field in fields(getattr(config, group))}
+
+
+@pytest.mark.parametrize("name", sorted(set(choices("loop")) - {"replay"}))
+def test_a_loops_file_states_what_differs_from_the_replay(name):
+    stated = yaml.safe_load((conf_folder() / "loop" / f"{name}.yaml").read_text())
+    replay, loop = (to_dict(load_config(overrides=[f"loop={kind}"]))["loop"] for kind in ("replay", name))
+    changed = {key for key in loop if loop[key] != replay[key]}
+    assert "kind" in changed
+    assert changed <= set(stated) < set(loop)
+
+
+def test_a_loops_file_of_ones_own_states_what_differs_too(tmp_path):
+    mine = tmp_path / "mine.yaml"
+    mine.write_text("kind: local\ntargets: [digits]\n")
+    loop, replay = (load_config(overrides=[f"loop={name}"]).loop for name in (mine, "replay"))
+    assert loop == replace(replay, kind="local", targets=("digits",))
+
+
+def test_a_chosen_loop_keeps_nothing_of_the_one_in_the_file(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("loop: {keep: [0.3], resamples: 7}\n")
+    assert load_config(file).loop.resamples == 7
+    assert load_config(file, ["loop=local"]).loop == load_config(None, ["loop=local"]).loop
 
 
 @pytest.mark.parametrize("name", choices("model"))

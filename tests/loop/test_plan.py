@@ -1,9 +1,10 @@
 """What a loop tries, and what it refuses before anything is asked."""
 
-import pytest
-import yaml
+from dataclasses import replace
 
-from nngpt_perfclf.config import conf_folder, load_config
+import pytest
+
+from nngpt_perfclf.config import load_config
 from nngpt_perfclf.loop.plan import rule_of, trials
 from nngpt_perfclf.types import PerfclfError
 
@@ -17,9 +18,8 @@ def test_only_policies_that_ask_are_tried_with_every_adviser_and_with_a_miss_pro
 
 
 def test_one_generation_differs_from_the_replay_in_nothing_but_their_number():
-    replay, single = (yaml.safe_load((conf_folder() / "loop" / f"{kind}.yaml").read_text(encoding="utf-8"))
-                      for kind in ("replay", "single"))
-    assert single == {**replay, "kind": "single", "resamples": 1}
+    replay, single = (load_config(overrides=[f"loop={kind}"]).loop for kind in ("replay", "single"))
+    assert single == replace(replay, kind="single", resamples=1)
 
 
 @pytest.mark.parametrize(("overrides", "complaint"), [
