@@ -82,7 +82,7 @@ class CurveAdviser:
         seen = [checked(candidate) for candidate in candidates]
         given = self.scorer.score([replace(candidate, seen={}, seconds={}) for candidate in candidates], target)
         about = _Target(self._distribution(target), self.epoch)
-        scores = [self._score(known, before, about) for known, before in zip(seen, given, strict=True)]
+        scores = [self._score(accuracies, before, about) for accuracies, before in zip(seen, given, strict=True)]
         return [score and replace(score, remaining=remaining(candidate, self.epoch),
                                   seconds=pace_of(candidate) or (before and before.seconds))
                 for candidate, score, before in zip(candidates, scores, given, strict=True)]

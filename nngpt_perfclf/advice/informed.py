@@ -88,8 +88,8 @@ class InformedAdviser:
         """How probable each value of the label is: (n, BINS) percentiles for the rank label, (n, GRID) shares of the
         best accuracy for the normalized one; NaN for candidates without a score."""
         scores = self.corrected(candidates, target)
-        known = [score for score in scores if score is not None]
-        found = percentiles_of(known)
+        scored = [score for score in scores if score is not None]
+        found = percentiles_of(scored)
         found = found if self.label == "rank" else self._known(target).model.normalized(found)
         rows = np.full((len(scores), found.shape[1]), np.nan)
         rows[[score is not None for score in scores]] = found
@@ -124,14 +124,14 @@ class InformedAdviser:
         return Advice(better, probability, float(self.prior(better, other)), probability >= self.confidence,
                       "; ".join(reasons) or "compared by the expected labels of both sides")
 
-    def _corrected(self, scores: list[Score], candidates: list[Candidate], target: str, known: _Known) -> list[Score]:
-        if not len(known.residuals):
+    def _corrected(self, scores: list[Score], candidates: list[Candidate], target: str, learned: _Known) -> list[Score]:
+        if not len(learned.residuals):
             return scores
         # A percentile is relative to the dataset's trials: that all outcomes were better than expected moves none.
-        common = known.residuals.mean() if self.label == "rank" else 0.0
-        shifts, left = corrections(self.similarity.place(*self.numbers(candidates, target)), known.points,
-                                   known.residuals - common)
-        return shifted(scores, shifts, left, known.scale, [f"{len(known.residuals)} outcomes"] * len(scores))
+        common = learned.residuals.mean() if self.label == "rank" else 0.0
+        shifts, left = corrections(self.similarity.place(*self.numbers(candidates, target)), learned.points,
+                                   learned.residuals - common)
+        return shifted(scores, shifts, left, learned.scale, [f"{len(learned.residuals)} outcomes"] * len(scores))
 
     def _known(self, dataset: str) -> _Known:
         if dataset not in self._learned:

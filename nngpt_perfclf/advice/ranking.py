@@ -116,8 +116,8 @@ def _timed(scores: Sequence[Score | None], candidates: Sequence[Candidate], targ
     places = [place for place, (score, candidate) in enumerate(zip(scores, candidates, strict=True))
               if score is not None and target in clock.datasets and is_valid(candidate)]
     expected = clock.seconds([candidates[place] for place in places], target, timed_candidates(candidates, outcomes))
-    known = dict(zip(places, expected.tolist(), strict=True))
-    return [replace(score, seconds=known[place]) if place in known else score for place, score in enumerate(scores)]
+    seconds = dict(zip(places, expected.tolist(), strict=True))
+    return [replace(score, seconds=seconds[place]) if place in seconds else score for place, score in enumerate(scores)]
 
 
 def _value(score: Score | None) -> float:

@@ -49,8 +49,8 @@ class Clock:
         structures = ([found.structure for found in profiles_of(sides, self.datasets)] if self.profile
                       else [None] * len(sides))
         expected = self.model.seconds(sides, structures, self.datasets) if sides else np.zeros(0)
-        there, known = expected[:len(candidates)], expected[len(candidates):]
-        found = there * factor_of(np.array([seconds for _, seconds in timed], float), known)
+        there, of_timed = expected[:len(candidates)], expected[len(candidates):]
+        found = there * factor_of(np.array([seconds for _, seconds in timed], float), of_timed)
         paces = [pace_of(candidate) for candidate in candidates]
         return np.array([seconds if pace is None else pace for seconds, pace in zip(found, paces, strict=True)], float)
 

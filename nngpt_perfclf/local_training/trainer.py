@@ -41,9 +41,9 @@ TRAIN_WORKER = Path(__file__).with_name("train_worker.py")
 def plugin(config: Config, checkpoints: Checkpoints) -> LocalTrainer:
     """The hooks `propose` and `train` for the built-in image sets. `checkpoints`: of the candidates that are to be
     trained further."""
-    known = image_sets.every_name()
-    if unknown := [target for target in config.loop.targets if target not in known]:
-        raise PerfclfError(f"no local image set {unknown[0]!r}; loop.targets may name {', '.join(known)}")
+    names = image_sets.every_name()
+    if unknown := [target for target in config.loop.targets if target not in names]:
+        raise PerfclfError(f"no local image set {unknown[0]!r}; loop.targets may name {', '.join(names)}")
     if sandbox.protections()["reading"] == "none":
         say("this kernel has no Landlock: a candidate that looks for the test labels can find them")
     return LocalTrainer(config, checkpoints)

@@ -100,13 +100,13 @@ def ask(manager: pluggy.PluginManager, runs: RunDatabase | None, adviser: str, c
         asking = bar.add_task(f"scoring with {adviser} for {target}", total=len(candidates))
         for start in range(0, len(candidates), AT_ONCE):
             chunk = candidates[start:start + AT_ONCE]
-            known = runs.scores(adviser, target, chunk) if runs else {}
-            new = [candidate for candidate in chunk if candidate not in known]
+            answers = runs.scores(adviser, target, chunk) if runs else {}
+            new = [candidate for candidate in chunk if candidate not in answers]
             fresh = dict(zip(new, _scored(scorer, new, target, faults), strict=True))
             if runs and fresh:
                 runs.add_scores(adviser, target, fresh)
-            known |= fresh
-            scored += [known[candidate] for candidate in chunk]
+            answers |= fresh
+            scored += [answers[candidate] for candidate in chunk]
             bar.advance(asking, len(chunk))
     return scored
 

@@ -60,8 +60,8 @@ class EarlyStopping:
         if np.isnan(value[0, 0]) or np.isnan(deviation[0, 0]):
             return Decision(True, None, None, f"undecided: {own.reason if own else why}")
         unknown, everyone = np.full(value.shape, np.nan), np.ones(value.shape, bool)
-        known = Known(last, unknown, value, deviation, seconds, np.arange(len(racing))[None])
-        stays = self.policy.going_on(known, everyone)
+        state = Known(last, unknown, value, deviation, seconds, np.arange(len(racing))[None])
+        stays = self.policy.going_on(state, everyone)
         chance = chance_of_best(np.where(np.isnan(value + deviation), -np.inf, value), deviation)[0, 0]
         return Decision(bool(stays[0, 0]), own.value, None,
                         f"{own.reason}; the best of the search with a probability of {chance:.1%}")

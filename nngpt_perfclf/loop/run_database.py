@@ -93,8 +93,9 @@ class RunDatabase:
                 for name, code, recipe, meta in rows]
 
     def add_candidates(self, target: str, seed: int, candidates: Sequence[Candidate]) -> None:
-        self._insert("proposal", [(target, seed, position, one.name, one.arch_code, json.dumps(asdict(one.recipe)),
-                                   json.dumps(dict(one.meta), default=str)) for position, one in enumerate(candidates)])
+        self._insert("proposal", [(target, seed, position, candidate.name, candidate.arch_code,
+                                   json.dumps(asdict(candidate.recipe)), json.dumps(dict(candidate.meta), default=str))
+                                  for position, candidate in enumerate(candidates)])
 
     def scores(self, adviser: str, target: str, candidates: Sequence[Candidate]) -> dict[Candidate, Scored]:
         """Those of the candidates that this adviser was asked about, with or without an opinion."""
@@ -133,8 +134,8 @@ class RunDatabase:
                 if outcome is not None and outcome.accuracy is not None]
 
     def add_decisions(self, search: str, seed: int, decisions: Sequence[Decision]) -> None:
-        self._insert("decision", [(search, seed, one.name, position, one.kept, one.score, one.reason)
-                                  for position, one in enumerate(decisions)])
+        self._insert("decision", [(search, seed, decision.name, position, decision.kept, decision.score,
+                                   decision.reason) for position, decision in enumerate(decisions)])
 
     def outcome(self, target: str, candidate: Candidate) -> Outcome | None:
         """What training this candidate (its name, code and recipe, and the epochs seen) for one more epoch gave, if it
@@ -164,12 +165,12 @@ class RunDatabase:
 
     def _begin(self, config: Config) -> None:
         world, content = world_of(config), json.dumps(to_dict(config), default=str)
-        known = self._all("SELECT world FROM run")
-        if not known:
+        worlds = self._all("SELECT world FROM run")
+        if not worlds:
             task = load_task(config.task)
             self._insert("run", [(1, config.loop.kind, task.task, task.metric, config.epoch, world,
                                   fingerprint(config), content, time.time(), None)])
-        elif known[0][0] != world:
+        elif worlds[0][0] != world:
             raise PerfclfError(f"{self.file} belongs to a loop with another configuration (only "
                                f"loop.{', loop.'.join(TRIED)} may differ): give another out=FOLDER, or repeat its "
                                "command to go on with it")

@@ -44,7 +44,7 @@ class StoppingPolicy:
         """Whether the policy asks about the running candidates at the end of `epoch`."""
         return False
 
-    def going_on(self, known: Known, running: np.ndarray) -> np.ndarray:
+    def going_on(self, state: Known, running: np.ndarray) -> np.ndarray:
         """Which of the `running` candidates are trained for another epoch: booleans."""
         return running
 
@@ -52,19 +52,19 @@ class StoppingPolicy:
 class Halve(StoppingPolicy):
     """Successive halving: at each rung the share `rule.keep` with the highest accuracy goes on."""
 
-    def going_on(self, known, running) -> np.ndarray:
-        return _best(known.accuracy, known.ties, running, self.rule) if known.epoch in self.rungs else running
+    def going_on(self, state, running) -> np.ndarray:
+        return _best(state.accuracy, state.ties, running, self.rule) if state.epoch in self.rungs else running
 
 
 class Asha(StoppingPolicy):
     """Asynchronous successive halving as Ray Tune stops trials: candidates train one after the other, and one goes on
     past a rung if it is among the best share `rule.keep` of those that reached that rung before it."""
 
-    def going_on(self, known, running) -> np.ndarray:
-        if known.epoch not in self.rungs:
+    def going_on(self, state, running) -> np.ndarray:
+        if state.epoch not in self.rungs:
             return running
         kept = running.copy()
-        for row, accuracy in zip(kept, known.accuracy, strict=True):
+        for row, accuracy in zip(kept, state.accuracy, strict=True):
             reached: list[float] = []
             for place in np.flatnonzero(row):
                 cutoff = np.percentile(reached, 100 * (1 - self.rule.keep)) if reached else -np.inf
@@ -79,19 +79,19 @@ class AskFirst(StoppingPolicy):
     def asks_at(self, epoch) -> bool:
         return epoch == 0
 
-    def ranked_by(self, known: Known) -> np.ndarray:
+    def ranked_by(self, state: Known) -> np.ndarray:
         """What the share is chosen by before the training."""
-        return known.value
+        return state.value
 
-    def going_on(self, known, running) -> np.ndarray:
-        return _best(self.ranked_by(known), known.ties, running, self.rule) if known.epoch == 0 else running
+    def going_on(self, state, running) -> np.ndarray:
+        return _best(self.ranked_by(state), state.ties, running, self.rule) if state.epoch == 0 else running
 
 
 class AskPerSecond(AskFirst):
     """Trains the share `rule.keep` with the highest gain per second, to the end."""
 
-    def ranked_by(self, known) -> np.ndarray:
-        return known.value - np.log(known.seconds)
+    def ranked_by(self, state) -> np.ndarray:
+        return state.value - np.log(state.seconds)
 
 
 class AskAndHalve(AskFirst):
@@ -102,17 +102,17 @@ class AskAndHalve(AskFirst):
     def asks_at(self, epoch) -> bool:
         return True
 
-    def worth(self, chances: np.ndarray, known: Known) -> np.ndarray:
+    def worth(self, chances: np.ndarray, state: Known) -> np.ndarray:
         """The order in which candidates go on, by their chance to be the best."""
         return chances
 
-    def going_on(self, known, running) -> np.ndarray:
-        if known.epoch == 0 and self.rule.keep is not None:
-            return super().going_on(known, running)
-        unsure = running & (np.isnan(known.value) | np.isnan(known.deviation))
+    def going_on(self, state, running) -> np.ndarray:
+        if state.epoch == 0 and self.rule.keep is not None:
+            return super().going_on(state, running)
+        unsure = running & (np.isnan(state.value) | np.isnan(state.deviation))
         asked = running & ~unsure
-        chances = chance_of_best(np.where(asked, known.value, -np.inf), known.deviation)
-        order = np.lexsort((known.ties, -self.worth(chances, known)), axis=-1)
+        chances = chance_of_best(np.where(asked, state.value, -np.inf), state.deviation)
+        order = np.lexsort((state.ties, -self.worth(chances, state)), axis=-1)
         sorted_chances = np.take_along_axis(chances, order, axis=-1)
         ahead = np.cumsum(sorted_chances, axis=-1) - sorted_chances
         place = np.argsort(order, axis=-1)
@@ -124,12 +124,12 @@ class AskAndHalvePerSecond(AskAndHalve):
     """As `AskAndHalve`, but those with the highest chance for each second of an epoch go on, until they hold the best
     one with that probability."""
 
-    def ranked_by(self, known) -> np.ndarray:
-        return known.value - np.log(known.seconds)
+    def ranked_by(self, state) -> np.ndarray:
+        return state.value - np.log(state.seconds)
 
-    def worth(self, chances, known) -> np.ndarray:
+    def worth(self, chances, state) -> np.ndarray:
         # Where no seconds are known, a candidate counts as quick: unsure means keep.
-        return chances / np.where(np.isnan(known.seconds), 1.0, known.seconds)
+        return chances / np.where(np.isnan(state.seconds), 1.0, state.seconds)
 
 
 STOPPING = {"nop": StoppingPolicy, "halve": Halve, "asha": Asha, "ask": AskFirst, "ask_per_second": AskPerSecond,

@@ -103,8 +103,8 @@ def decide(policy: StoppingPolicy, now: Sequence[Candidate], running: np.ndarray
     values, deviations, seconds = numbers_of([given.score for given in scored])
     accuracies = np.array([candidate.seen.get(epoch) if runs else None
                            for candidate, runs in zip(now, running, strict=True)], float)
-    known = Known(epoch, accuracies[None], values[None], deviations[None], seconds[None], noise(now, [seed]))
-    kept = policy.going_on(known, sound[None])[0]
+    state = Known(epoch, accuracies[None], values[None], deviations[None], seconds[None], noise(now, [seed]))
+    kept = policy.going_on(state, sound[None])[0]
     ranked_by = values if policy.asks_at(epoch) else accuracies
     decisions = []
     for place in np.flatnonzero(running):

@@ -53,7 +53,7 @@ def load_curves(config: Config) -> tuple[list[CurvePool], str]:
     pools = pools_of(config, data, trials[[key in accuracy.index for key in keys]])
     found = []
     for pool in pools:
-        rows = [(pool.target, one.meta["nn"], one.meta["trial"]) for one in pool.candidates]
+        rows = [(pool.target, candidate.meta["nn"], candidate.meta["trial"]) for candidate in pool.candidates]
         found.append(CurvePool(pool, accuracy.loc[rows].to_numpy(float), seconds.loc[rows].to_numpy(float)))
     return found, data.fingerprint
 

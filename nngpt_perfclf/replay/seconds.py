@@ -29,23 +29,23 @@ def predicted_seconds(pools: Sequence[CurvePool], answers: Mapping[str, Sequence
     answers: by target, what each candidate of its pool was given before its training; medians: by target.
     """
     rng = np.random.default_rng(seed)
-    groups = np.unique(np.concatenate([one.pool.groups for one in pools]))
+    groups = np.unique(np.concatenate([curves.pool.groups for curves in pools]))
     weights = np.vstack([np.ones(len(groups)), rng.multinomial(len(groups), np.full(len(groups), 1 / len(groups)),
                                                                BOOTSTRAPS)])
     rows = []
     for count in TIMED:
         found = {}
-        for one in pools:
-            target, real = one.pool.target, one.seconds[:, 0]
+        for curves in pools:
+            target, real = curves.pool.target, curves.seconds[:, 0]
             expected = np.array([np.nan if given.score is None or given.score.seconds is None else given.score.seconds
                                  for given in answers[target]], float)
-            known = ~np.isnan(expected)
-            mine = weights[:, np.searchsorted(groups, one.pool.groups[known])]
-            timed = np.stack([rng.permutation(int(known.sum()))[:count] for _ in range(DRAWS if count else 1)])
+            predicted = ~np.isnan(expected)
+            mine = weights[:, np.searchsorted(groups, curves.pool.groups[predicted])]
+            timed = np.stack([rng.permutation(int(predicted.sum()))[:count] for _ in range(DRAWS if count else 1)])
             found[target] = {name + of: values for of, guess in
-                             (("", expected[known]), ("_of_median", np.full(int(known.sum()), medians[target])))
-                             for name, values in _errors(real[known], guess, timed, mine).items()}
-            rows.append(_row(target, count, int(known.sum()), found[target]))
+                             (("", expected[predicted]), ("_of_median", np.full(int(predicted.sum()), medians[target])))
+                             for name, values in _errors(real[predicted], guess, timed, mine).items()}
+            rows.append(_row(target, count, int(predicted.sum()), found[target]))
         mean = {name: np.mean([values[name] for values in found.values()], axis=0)
                 for name in found[pools[0].pool.target]}
         rows.append(_row("all", count, sum(row["n"] for row in rows[-len(pools):]), mean))

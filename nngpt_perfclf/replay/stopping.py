@@ -54,7 +54,8 @@ def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
     well the seconds of an epoch were, where a policy asks for them."""
     tried = list(trials(config))
     pools, data = load_curves(config)
-    draws = draw_generations([one.pool for one in pools], config.loop.candidates, config.loop.resamples, config.seed)
+    draws = draw_generations([curves.pool for curves in pools], config.loop.candidates, config.loop.resamples,
+                             config.seed)
     asked: dict[tuple[str, str], dict[str, dict[int, list[Scored]]]] = {}
     rows = []
     for name, adviser, rule in tried:
@@ -77,7 +78,7 @@ def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
         "candidates": config.loop.candidates, "resamples": config.loop.resamples, "interval": INTERVAL,
         "rungs": list(config.loop.rungs), "miss_probability": config.loop.miss_probability,
         "expected": [{"adviser": adviser, **_expected(pools, answers, epoch)}
-                     for adviser, answers in {one: given for (one, _), given in asked.items()}.items()
+                     for adviser, answers in {adviser: given for (adviser, _), given in asked.items()}.items()
                      for epoch in range(config.epoch)],
         "seconds": [{"adviser": adviser, **row} for (adviser, way), answers in asked.items() if way in PER_SECOND
                     for row in _predicted_seconds(config, pools, answers)], "rows": rows}
@@ -99,7 +100,8 @@ def _expected(pools: list[CurvePool], answers: Mapping[str, Mapping[int, list[Sc
         pairs = [(final, given.score.accuracy) for final, given in
                 zip(curves.accuracy[:, -1], answers[curves.pool.target][epoch], strict=True)
                 if given.score is not None and given.score.accuracy is not None]
-        own = np.array([(final, one.value, one.low <= final <= one.high) for final, one in pairs], float).reshape(-1, 3)
+        own = np.array([(final, forecast.value, forecast.low <= final <= forecast.high)
+                        for final, forecast in pairs], float).reshape(-1, 3)
         within += [explained(own[:, 0], own[:, 1])] if len(own) else []
         for column, part in zip((reached, expected, inside), own.T, strict=True):
             column += part.tolist()
