@@ -114,7 +114,7 @@ def _drawn(config: Config, plain: Mapping[str, InformedAdviser], pool: Pool, sid
     found = {}
     for count in config.loop.outcomes:
         seen = order[:count]
-        advisers = {label: _told(one, pool, seen) for label, one in plain.items()}
+        advisers = {label: _told(informed, pool, seen) for label, informed in plain.items()}
         trained = {pool.candidates[place].meta["nn"] for place in seen}
         for label, asked in sides.items():
             own = advisers[label].expected(asked.own, pool.target)
