@@ -60,7 +60,7 @@ def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
     rows = []
     for name, adviser, rule in tried:
         policy = build_stopping(name, rule, config.loop.rungs)
-        say(f"measuring {name}, keep {rule.keep:g}")
+        say(f"measuring {name}, keep {'null' if rule.keep is None else format(rule.keep, 'g')}")
         by_target = {}
         for curves in pools:
             answers = {}

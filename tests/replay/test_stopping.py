@@ -54,6 +54,11 @@ def test_asking_again_stops_more_at_no_regret_and_pays_for_asking(made):
     assert paid["time_saved"] < free["time_saved"]
 
 
+def test_without_a_share_the_miss_probability_alone_decides_who_is_trained(made):
+    few, more = (measured(made, "ask_halve", keep=None, miss_probability=miss) for miss in (0.5, 0.05))
+    assert few["epochs_saved"] > more["epochs_saved"] >= 0
+
+
 def test_candidates_know_what_they_have_reached_so_far(made):
     seen = made.seen(2)[0]
     assert dict(seen.seen) == {1: made.accuracy[0, 0], 2: made.accuracy[0, 1]}
