@@ -34,10 +34,10 @@ def run_folder(folder, kind):
 
 
 def test_the_built_in_advisers_are_registered_like_any_other():
-    assert list(specs()) == ["pretrained", "zero-shot", "pairwise", "pointwise", "nearest", "stack", "curve",
+    assert list(specs()) == ["pretrained", "zero-shot", "pairwise", "pointwise", "nearest", "stack", "curve", "seconds",
                              "prior", "null", "always-first"]
     trained = {name for name, spec in specs().items() if spec.train}
-    assert trained == {"pretrained", "pairwise", "pointwise", "nearest", "stack", "curve"}
+    assert trained == {"pretrained", "pairwise", "pointwise", "nearest", "stack", "curve", "seconds"}
 
 
 @pytest.mark.parametrize("name", ["pairwise", "pointwise", "nearest", "stack", "prior", "null", "always-first"])

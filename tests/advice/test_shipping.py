@@ -56,7 +56,7 @@ def test_runs_that_learned_from_one_split_share_their_prior(tmp_path, run):
 def test_an_unfinished_run_and_another_kind_are_refused(tmp_path, run, change):
     manifest = json.loads((run / "run.json").read_text())
     (run / "run.json").write_text(json.dumps({**manifest, **change}))
-    kinds = "language, pairwise, pointwise, stack, curve"
+    kinds = "language, pairwise, pointwise, nearest, stack, curve, seconds"
     with pytest.raises(PerfclfError, match=rf"no finished run of an adviser \({kinds}\)"):
         shipping.ship(run, tmp_path / "pretrained")
 
