@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -48,6 +49,8 @@ def runs(tmp_path_factory):
     for command in (training(folder, 1), evaluation(folder, 1)):
         done = in_process.command(command, Path.cwd())
         assert done.returncode == 0, done.stderr[-2000:]
+    (folder / "train-2").mkdir()
+    shutil.copy(folder / "train-1" / "neighbours.npz", folder / "train-2")  # the same, and slow to learn
     script = folder / "commands.py"
     script.write_text(COMMANDS)
     both = json.dumps([training(folder, 2), evaluation(folder, 2)])

@@ -1,3 +1,5 @@
+from dataclasses import fields
+
 import numpy as np
 import pytest
 
@@ -44,8 +46,8 @@ def test_each_model_reads_the_datasets_and_what_it_is_let_read(world):
 
 def test_the_same_seed_gives_the_same_trees(world, pairs, both):
     again = fit_pair_model(pairs[0], world, PairModel(None, (), "both"))
-    for name, array in vars(both.forest).items():
-        assert np.array_equal(array, getattr(again.forest, name)), name
+    for field in fields(both.forest):
+        assert np.array_equal(getattr(both.forest, field.name), getattr(again.forest, field.name)), field.name
 
 
 def test_swapping_the_sides_changes_the_sign_and_no_bit(world, both):

@@ -41,12 +41,12 @@ def test_training_stops_early_in_a_plain_loop(tmp_path):
 
 @pytest.fixture(scope="module")
 def demo(plan, tmp_path_factory):
-    """The demo with a tiny model; its commands run in this process."""
+    """The demo with a tiny model that reads code views; its commands run in this process."""
     folder, said = tmp_path_factory.mktemp("demo"), io.StringIO()
     model = make_tiny_model(folder / "model")
     with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
         patch.setattr(plan, "subprocess", SimpleNamespace(run=in_process.python, PIPE=subprocess.PIPE))
-        assert plan.main(["--quick", "--out", str(folder / "out"), f"model={model}"]) == 0
+        assert plan.main(["--quick", "--out", str(folder / "out"), f"model={model}", "advice.profile=never"]) == 0
     return folder / "out", said.getvalue()
 
 

@@ -96,7 +96,7 @@ def test_a_placeholder_without_a_value_is_refused(tmp_path):
 def test_the_verb_shows_templates_and_an_example(nngpt_prompts):
     config = load_config()
     assert {"code", "metadata", "code_recipe"} <= {row["name"] for row in describe(config)["templates"]}
-    assert describe(config, "code_recipe")["example"].endswith("better at epoch 1:\n")
+    assert describe(config, "code_recipe")["example"].endswith("better score at epoch 1:\n")
     shown = describe(config, nngpt=str(nngpt_prompts / "train" / "NN_dataset_compare_with_metadata.json"))
     assert shown["completion"] == "svhn"
     assert "73257" in shown["user"]
