@@ -12,7 +12,7 @@ import numpy as np
 
 from nngpt_perfclf import processes
 from nngpt_perfclf.advice.language import LanguageAdviser, known_evidence, load
-from nngpt_perfclf.advice.prior import PairPrior
+from nngpt_perfclf.advice.prior import PairPrior, load_prior
 from nngpt_perfclf.advice.weights import MODES, Weights, accuracy, fit_weights, save_weights
 from nngpt_perfclf.budget import calibration_pairs
 from nngpt_perfclf.config import Config
@@ -42,7 +42,7 @@ def calibrate(config: Config, out: Path, data: TaskData, weights: Mapping[str, W
             for mode in MODES]
     result, fitted = {}, {label: {} for label in tables}
     for pair_set, (read, near) in zip(sets, _read(adviser, sets), strict=True):
-        prior = PairPrior.fit(data.pairs(pair_set.label, part="train"))
+        prior = load_prior(out, pair_set.label)
         found, figures = _fitted(pair_set, read, near, prior)
         fitted[pair_set.label][pair_set.mode] = found
         result |= {f"validation_{pair_set.label}_{pair_set.mode}{name}": figure for name, figure in figures.items()}

@@ -14,7 +14,8 @@ from nngpt_perfclf.prompts import Prompt
 from nngpt_perfclf.tasks import LABELS, make_pairs
 from nngpt_perfclf.types import PerfclfError, Question
 
-DRAWS = 10  # of the trials of each pair: so many different recipes
+LEAST_DRAWS, MOST_DRAWS = 3, 10  # of the trials of each pair: so many different recipes
+_LABELS_A_DRAW = 8_000
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,8 @@ def draw_lessons(trials: pd.DataFrame, networks: pd.DataFrame, config: Config) -
     PerfclfError where the training part has no pair.
     """
     random = np.random.default_rng(config.seed)
-    draws = [make_pairs(trials, config.label, config.trial, config.seed + 1000 * draw) for draw in range(DRAWS)]
+    most = min(MOST_DRAWS, LEAST_DRAWS + config.train.labels_count // _LABELS_A_DRAW)
+    draws = [make_pairs(trials, config.label, config.trial, config.seed + 1000 * draw) for draw in range(most)]
     pool = pd.concat(draws, ignore_index=True)
     rows_of = {nn: rows.to_numpy() for nn, rows in pool.groupby("nn").groups.items()}
     names = sorted(rows_of)
