@@ -13,7 +13,7 @@ import numpy as np
 from nngpt_perfclf import processes
 from nngpt_perfclf.advice.language import LanguageAdviser, known_evidence, load
 from nngpt_perfclf.advice.prior import PairPrior, load_prior
-from nngpt_perfclf.advice.weights import MODES, Weights, accuracy, fit_weights, save_weights
+from nngpt_perfclf.advice.weights import MODES, Weights, accuracy, asked_in, fit_weights, save_weights
 from nngpt_perfclf.budget import calibration_pairs
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress
@@ -67,10 +67,9 @@ class _Set:
         return [*self.questions, *(question.swapped() for question in self.questions)]
 
 
-def _asked(table: pd.DataFrame, data: TaskData, mode: str) -> tuple[list[Question], np.ndarray]:
+def _asked(table: pd.DataFrame, data: TaskData, mode: str) -> tuple[Sequence[Question], np.ndarray]:
     questions = [question_of(row, data.codes) for row in table.itertuples()]
-    questions_asked = questions if mode == MODES[0] else [question.without_recipes() for question in questions]
-    return questions_asked, (table["better"] == table["ds_a"]).to_numpy()
+    return asked_in(mode, questions), (table["better"] == table["ds_a"]).to_numpy()
 
 
 def _read(adviser: LanguageAdviser, sets: Sequence[_Set]) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -18,7 +18,7 @@ from nngpt_perfclf.advice.features import Side, sides_of
 from nngpt_perfclf.advice.prior import PairPrior, load_prior, save_priors
 from nngpt_perfclf.advice.run_folders import common, folder_of
 from nngpt_perfclf.advice.tree_models import DRAWS
-from nngpt_perfclf.advice.weights import MODES, Weights, accuracy, fit_weights, load_weights, save_weights
+from nngpt_perfclf.advice.weights import MODES, Weights, accuracy, asked_in, fit_weights, load_weights, save_weights
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
 from nngpt_perfclf.retrieval import Neighbours
@@ -106,8 +106,7 @@ def train(config: Config, out: Path) -> dict:
         priors[label] = PairPrior.fit(data.pairs(label, part="train"))
         adviser = NearestAdviser(KIND, priors[label], data.datasets, neighbours=neighbours, label=label)
         for mode in MODES:
-            asked = questions if mode == MODES[0] else [question.without_recipes() for question in questions]
-            evidence = adviser.evidence(asked)
+            evidence = adviser.evidence(asked_in(mode, questions))
             slopes[mode] = fit_weights(evidence, won)
             result[f"validation_{label}_{mode}"] = accuracy(np.nan_to_num(evidence[:, 0]), won)
         result[f"validation_{label}_n"], weights[label] = len(pairs), Weights(**slopes)

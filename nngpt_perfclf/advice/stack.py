@@ -20,6 +20,7 @@ from nngpt_perfclf.advice.weights import (
     MODES,
     Weights,
     accuracy,
+    asked_in,
     fit_weights,
     load_weights,
     save_weights,
@@ -86,8 +87,7 @@ def train(config: Config, out: Path) -> dict:
         questions = [question_of(row, data.codes) for row in pairs.itertuples()]
         won, fitted = (pairs["better"] == pairs["ds_a"]).to_numpy(), {}
         for mode in MODES:
-            asked = questions if mode == MODES[0] else [question.without_recipes() for question in questions]
-            evidence = stack.evidence(asked)
+            evidence = stack.evidence(asked_in(mode, questions))
             fitted[mode] = fit_weights(evidence, won)
             figures += _figures(label, mode, parts, fitted[mode], evidence, won)
         weights[label] = Weights(**fitted)

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from nngpt_perfclf.files import read_json, write_json
-from nngpt_perfclf.types import PerfclfError
+from nngpt_perfclf.types import PerfclfError, Question
 
 FILE = "weights.json"
 MODES = ("with_recipe", "code_only")
@@ -61,6 +61,11 @@ def fit_weights(evidence: np.ndarray, first_won: np.ndarray, used: Sequence[bool
             break
         kept = weights > 0
     return tuple(map(float, np.maximum(weights, 0)))
+
+
+def asked_in(mode: str, questions: Sequence[Question]) -> Sequence[Question]:
+    """The questions as they are asked in one of `MODES`."""
+    return questions if mode == MODES[0] else [question.without_recipes() for question in questions]
 
 
 def accuracy(log_odds: np.ndarray, first_won: np.ndarray) -> float:
