@@ -46,7 +46,7 @@ demo: setup
 	@$(THREADS) $(BIN)/python examples/demo.py
 
 test: setup | $(NEWER)
-	@$(THREADS) HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+	@$(THREADS) OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 lint: .venv/.ready
 	$(BIN)/ruff check .
