@@ -16,7 +16,7 @@ import numpy as np
 from nngpt_perfclf.advice.base import check_dataset
 from nngpt_perfclf.advice.curve_model import CurveModel, aim_of
 from nngpt_perfclf.advice.dataset_model import Curves, DatasetModel, accuracy_at, logit_above_chance, percentiles_of
-from nngpt_perfclf.advice.run_folders import PRETRAINED, folder_of
+from nngpt_perfclf.advice.run_folders import PRETRAINED, check_held_out, folder_of
 from nngpt_perfclf.advice.seconds import pace_of
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.datasets import DatasetProperties, dataset_properties
@@ -147,6 +147,7 @@ def train(config: Config, out: Path) -> dict:
     from nngpt_perfclf.advice.curve_training import fit_curves
     from nngpt_perfclf.tasks import TaskData
 
+    check_held_out(config.scorer, "validation")
     data = TaskData.load(config)
     model, recorded, result = fit_curves(data, load_scorer(config.scorer, config))
     out.mkdir(parents=True, exist_ok=True)

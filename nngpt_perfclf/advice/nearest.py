@@ -7,7 +7,7 @@ the target.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,7 +17,7 @@ from nngpt_perfclf.advice.base import Adviser, check_dataset, has_valid_recipe, 
 from nngpt_perfclf.advice.features import Side, sides_of
 from nngpt_perfclf.advice.prior import PairPrior, load_prior, save_priors
 from nngpt_perfclf.advice.run_folders import common, folder_of
-from nngpt_perfclf.advice.tree_models import DRAWS
+from nngpt_perfclf.advice.tree_models import DRAWS, data_of
 from nngpt_perfclf.advice.weights import MODES, Weights, accuracy, asked_in, fit_weights, load_weights, save_weights
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
@@ -74,10 +74,13 @@ class NearestAdviser(Adviser):
 def fit_neighbours(data: TaskData) -> Neighbours:
     """The training trials, with the metric under which they explain the validation part best."""
     say("learning which recorded trials are near")
+    return _neighbours(data).learn_metric(data.part("validation"), data.codes, data.config.seed)
+
+
+def _neighbours(data: TaskData) -> Neighbours:
     groups = data.networks["group"].astype("category").cat.codes
     sizes = {name: properties.size for name, properties in data.datasets.items()}
-    neighbours = Neighbours.fit(data.part("train"), data.codes, groups, sizes, data.config.seed)
-    return neighbours.learn_metric(data.part("validation"), data.codes, data.config.seed)
+    return Neighbours.fit(data.part("train"), data.codes, groups, sizes, data.config.seed)
 
 
 def load(config: Config) -> NearestAdviser:
@@ -90,13 +93,16 @@ def load(config: Config) -> NearestAdviser:
 
 def train(config: Config, out: Path) -> dict:
     """Gather the training trials, learn the metric and one weight for each label and mode on validation; leave a run
-    folder that `load` opens. Raises PerfclfError for a split without validation pairs."""
+    folder that `load` opens. With `train.folds`, the trials of the validation part are added afterwards.
+
+    Raises PerfclfError for a split without validation pairs."""
     from nngpt_perfclf.tasks import TaskData, question_of
 
     data = TaskData.load(config)
     out.mkdir(parents=True, exist_ok=True)
     neighbours, priors, weights, result = fit_neighbours(data), {}, {}, {}
-    neighbours.save(out / FILE)
+    learned, _ = data_of(data)
+    (neighbours if learned is data else replace(_neighbours(learned), scales=neighbours.scales)).save(out / FILE)
     for label in config.train.labels:
         pairs = data.pairs(label, DRAWS, "validation", ties=False)
         if pairs.empty:

@@ -61,7 +61,7 @@ def profile_row(structure: Structure, shapes: Shapes, recipe: Recipe | None,
     return [*own, *_meeting(found, logs, recipe, dataset, "Adam" in (structure.setups[0].optimizer or ""))]
 
 
-@lru_cache(maxsize=2000)
+@lru_cache(maxsize=6000)
 def _of_network(structure: Structure, shapes: Shapes) -> tuple[dict[str, float], dict[str, float], list[float]]:
     """What a network says under any recipe: all its features, the logarithms of some, and the numbers up to those named
     in `MEETING`."""

@@ -23,6 +23,7 @@ from nngpt_perfclf.advice.history import History
 from nngpt_perfclf.advice.run_folders import folder_of
 from nngpt_perfclf.advice.side_models import KINDS, SideAdviser, load_sides, train_sides
 from nngpt_perfclf.advice.structures import profiles_of, structures_of
+from nngpt_perfclf.advice.tree_models import data_of
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.run_folder import RunFolder, manifest
 from nngpt_perfclf.types import AdviserSpec, Candidate, PerfclfError, Question, Score
@@ -107,7 +108,7 @@ def train(config: Config, out: Path) -> dict:
     results = {kind: train_sides(kind, config, out / kind) for kind in _kinds(config)}
     figures = {f"{kind}_{name}": value for kind, result in results.items() for name, value in result.items()
             if name != "run"}
-    data = TaskData.load(config)
+    data, _ = data_of(TaskData.load(config))
     leave_knowledge(data, out)
     by_text = load_sides("text", replace(config, label=config.train.labels[0]), out / "text")
     History.of(by_text, data.part("train"), data).save(out)

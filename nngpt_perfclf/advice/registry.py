@@ -59,6 +59,19 @@ def load_advisor(folder_or_name: str | Path, config: Config | None = None) -> ob
     return find_spec(folder_or_name).load(replace(config, adviser=str(folder_or_name)))
 
 
+def trained_once(name: str, config: Config, folder: Path) -> str:
+    """The run folder `folder` of the registered adviser `name`, trained under `config`; a finished one is not trained
+    again. Raises PerfclfError for an adviser that cannot be trained, such as a run folder."""
+    spec = specs().get(name)
+    if spec is None or spec.train is None:
+        raise PerfclfError(f"only registered advisers can be trained again, not {name!r}")
+    run = RunFolder(folder)
+    if not run.is_done:
+        model = load_config(overrides=[f"model={name}"]).model if spec.name == spec.run_kind else config.model
+        spec.train(replace(config, model=model, out=str(folder), seeds=()), folder)
+    return str(folder)
+
+
 def identity_of(folder_or_name: str | Path, config: Config) -> str:
     """A name with a digest of all that decides the adviser's answers: another adapter under the same name, or another
     version of a plugin's module, is another adviser."""

@@ -9,6 +9,7 @@ from nngpt_perfclf import __version__
 from nngpt_perfclf.advice.answer_cache import AnswerCache
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.datasets import dataset_properties
+from nngpt_perfclf.run_folder import RunFolder
 from nngpt_perfclf.types import PerfclfError
 
 PRETRAINED = Path(__file__).parent / "pretrained"
@@ -33,6 +34,16 @@ def pretrained_folder(name: str) -> Path | None:
     """Where the package keeps the files of the adviser called `name`; None if it needs none."""
     folder = PRETRAINED / (LANGUAGE if name == LANGUAGE_NAME else name)
     return folder if folder.is_dir() else None
+
+
+def check_held_out(name: str, part: str) -> None:
+    """Raise PerfclfError where the adviser `name`, a registered one or a run folder, learned from the part of the split
+    that is to measure or calibrate it."""
+    folder = Path(name) if Path(name).is_dir() else pretrained_folder(name)
+    learned = folder is not None and RunFolder(folder).manifest.get("config", {}).get("train", {}).get("folds")
+    if learned and part == "validation":
+        raise PerfclfError(f"{name} learned from the validation part (train.folds={learned}): use the test part, or an "
+                           "adviser that was trained with train.folds=null")
 
 
 def common(config: Config) -> dict:

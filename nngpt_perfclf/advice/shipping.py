@@ -20,7 +20,7 @@ from nngpt_perfclf.run_folder import DONE, MANIFEST, RunFolder
 from nngpt_perfclf.types import PerfclfError
 
 LARGEST = 12_000_000  # bytes of one adviser: the package is downloaded whole
-LEFT_BEHIND = (SUMS, "checkpoints", "log.jsonl", "shards")
+LEFT_BEHIND = (SUMS, "checkpoints", "folds", "log.jsonl", "shards")
 
 
 def ship(run: Path, pretrained: Path = PRETRAINED) -> Path:

@@ -25,7 +25,7 @@ from nngpt_perfclf.advice.percentiles import (
     save_percentiles,
 )
 from nngpt_perfclf.advice.structures import structures_of
-from nngpt_perfclf.advice.tree_models import TreeAdviser, TreeModel, load_trees, train_trees
+from nngpt_perfclf.advice.tree_models import Held, TreeAdviser, TreeModel, load_trees, train_trees
 from nngpt_perfclf.advice.trees import Forest, weights_of
 from nngpt_perfclf.advice.weights import MODES, Weights
 from nngpt_perfclf.config import Config
@@ -164,19 +164,20 @@ def load_sides(kind: str, config: Config, folder: Path) -> SideAdviser:
 
 
 def train_sides(kind: str, config: Config, out: Path) -> dict:
-    """Fit the trees of each of `config.train.labels` on training trials, and their weights and percentiles on the
-    validation part; leave a folder that `load_sides` opens."""
+    """Fit the trees of each of `config.train.labels` on training trials, and their weights and percentiles on trials
+    that they have not learned from; leave a folder that `load_sides` opens."""
     maps: dict[str, dict[str, dict[str, Percentiles]]] = {}
 
     def fit(data: TaskData, label: str, blanks: dict[str, SideModel]) -> dict[str, SideModel]:
         learned = training_trials(data, LARGE_GROUPS_TRIALS[kind])
-        models = {mode: fit_side_model(learned, label, data, blank, SEEN[kind]) for mode, blank in blanks.items()}
-        held_out = data.part("validation")
-        maps[label] = {mode: percentiles_of(model, held_out, data) for mode, model in models.items()}
-        save_percentiles(maps, out)
-        return models
+        return {mode: fit_side_model(learned, label, data, blank, SEEN[kind]) for mode, blank in blanks.items()}
 
-    return train_trees(kind, KINDS[kind], config, out, fit)
+    def check(label: str, held: Sequence[Held]) -> None:
+        maps[label] = {mode: percentiles_of([expected_of(models[mode], data.part("validation"), data)
+                                             for data, models in held]) for mode in MODES}
+        save_percentiles(maps, out)
+
+    return train_trees(kind, KINDS[kind], config, out, fit, check)
 
 
 def training_trials(data: TaskData, large_groups_trials: int) -> pd.DataFrame:
@@ -236,15 +237,24 @@ def sides_in(trials: pd.DataFrame, codes: Mapping[str, str]) -> list[Side]:
     return [(codes[row.nn], row.dataset, recipe_of(row)) for row in trials.itertuples()]
 
 
-def percentiles_of(model: SideModel, trials: pd.DataFrame, data: TaskData) -> dict[str, Percentiles]:
-    """The maps of one model by dataset, from validation `trials`; a dataset with fewer than two has none of its own."""
-    sides, ranks = sides_in(trials, data.codes), trials["rank"].to_numpy()
-    predicted, as_unknown, by_dataset = model.predict(sides, data.datasets), np.empty(len(sides)), {}
-    for dataset in trials["dataset"].unique():
-        places = np.flatnonzero(trials["dataset"] == dataset)
-        as_unknown[places] = model.predict_unknown([sides[place] for place in places], data.datasets, dataset)
-        if dataset in model.datasets and len(places) >= 2:
-            by_dataset[dataset] = (predicted[places], ranks[places])
+def expected_of(model: SideModel, trials: pd.DataFrame, data: TaskData) -> pd.DataFrame:
+    """What a model expects of trials that it has not learned from: their `dataset` and `rank`, the label `predicted`,
+    NaN for a dataset that it has not learned from, and that `as_unknown`, as if it had not."""
+    sides, found = sides_in(trials, data.codes), trials[["dataset", "rank"]].assign(predicted=np.nan, as_unknown=np.nan)
+    found["predicted"] = np.where(found["dataset"].isin(model.datasets), model.predict(sides, data.datasets), np.nan)
+    for dataset in found["dataset"].unique():
+        places = np.flatnonzero(found["dataset"] == dataset)
+        found.iloc[places, -1] = model.predict_unknown([sides[place] for place in places], data.datasets, dataset)
+    return found
+
+
+def percentiles_of(expected: Sequence[pd.DataFrame]) -> dict[str, Percentiles]:
+    """The maps by dataset from what `expected_of` gives; a dataset with fewer than two trials has none of its own."""
+    import pandas as pd
+
+    trials = pd.concat(expected)
+    by_dataset = {str(dataset): (rows["predicted"].to_numpy(), rows["rank"].to_numpy())
+                  for dataset, rows in trials.dropna().groupby("dataset") if len(rows) >= 2}
     common = common_quantiles(by_dataset.values()) if by_dataset else None
-    return {OTHER: Percentiles.fit(as_unknown, ranks),
-            **{dataset: Percentiles.fit(*own, common) for dataset, own in sorted(by_dataset.items())}}
+    return {OTHER: Percentiles.fit(trials["as_unknown"].to_numpy(), trials["rank"].to_numpy()),
+            **{dataset: Percentiles.fit(*own, common) for dataset, own in by_dataset.items()}}

@@ -13,9 +13,9 @@ import numpy as np
 from nngpt_perfclf.advice.adapters import both_orders
 from nngpt_perfclf.advice.base import Adviser
 from nngpt_perfclf.advice.prior import PairPrior, load_prior, save_priors
-from nngpt_perfclf.advice.registry import load_advisor, place_of, specs
-from nngpt_perfclf.advice.run_folders import common, folder_of
-from nngpt_perfclf.advice.tree_models import DRAWS
+from nngpt_perfclf.advice.registry import load_advisor, place_of, specs, trained_once
+from nngpt_perfclf.advice.run_folders import check_held_out, common, folder_of
+from nngpt_perfclf.advice.tree_models import DRAWS, data_of
 from nngpt_perfclf.advice.weights import (
     MODES,
     Weights,
@@ -72,24 +72,29 @@ def load(config: Config) -> StackAdviser:
 
 
 def train(config: Config, out: Path) -> dict:
-    """Fit the weights of `config.advice.parts` for each label on validation pairs; leave a run folder in `out`."""
+    """Fit the weights of `config.advice.parts` for each label on validation pairs; leave a run folder in `out`. With
+    `train.folds`, which needs registered parts, the pairs are those of all folds, and each fold's parts are trained
+    without it."""
     from nngpt_perfclf.tasks import TaskData, question_of
 
     parts = tuple(dict.fromkeys(config.advice.parts))
     if len(parts) < 2:
         raise PerfclfError("a stack needs at least two different advice.parts")
     data, weights, priors, figures = TaskData.load(config), {}, {}, []
+    _, folds = data_of(data)
     for label in config.train.labels:
-        advisers = [load_advisor(part, replace(config, label=label)) for part in parts]
-        priors[label] = PairPrior.fit(data.pairs(label, part="train"))
-        stack = StackAdviser(KIND, priors[label], data.datasets, parts=advisers)
-        pairs = data.pairs(label, DRAWS, "validation", ties=False)
-        questions = [question_of(row, data.codes) for row in pairs.itertuples()]
-        won, fitted = (pairs["better"] == pairs["ds_a"]).to_numpy(), {}
-        for mode in MODES:
-            evidence = stack.evidence(asked_in(mode, questions))
-            fitted[mode] = fit_weights(evidence, won)
-            figures += _figures(label, mode, parts, fitted[mode], evidence, won)
+        priors[label], found, won = PairPrior.fit(data.pairs(label, part="train")), [], []
+        for fold in folds:
+            pairs = fold.pairs(label, DRAWS, "validation", ties=False)
+            questions = [question_of(row, data.codes) for row in pairs.itertuples()]
+            advisers = _parts(parts, replace(fold.config, label=label), out)
+            stack = StackAdviser(KIND, priors[label], data.datasets, parts=advisers)
+            found.append([stack.evidence(asked_in(mode, questions)) for mode in MODES])
+            won.append((pairs["better"] == pairs["ds_a"]).to_numpy())
+        fitted = {}
+        for mode, evidence in zip(MODES, map(np.concatenate, zip(*found, strict=True)), strict=True):
+            fitted[mode] = fit_weights(evidence, np.concatenate(won))
+            figures += _figures(label, mode, parts, fitted[mode], evidence, np.concatenate(won))
         weights[label] = Weights(**fitted)
     out.mkdir(parents=True, exist_ok=True)
     save_priors(priors, out)
@@ -97,6 +102,18 @@ def train(config: Config, out: Path) -> dict:
     RunFolder(out).note(manifest(KIND, to_dict(config), data.fingerprint, status="done",
                                  result={"validation": figures}))
     return {"run": str(out), "validation": figures}
+
+
+def _parts(names: Sequence[str], config: Config, out: Path) -> list[object]:
+    """The parts that have not learned from the validation part of `config`: as they are, or with `train.folds` trained
+    for this fold."""
+    if config.train.folds is None:
+        for name in names:
+            check_held_out(name, "validation")
+        return [load_advisor(name, config) for name in names]
+    own = replace(config, train=replace(config.train, folds=None))
+    return [load_advisor(trained_once(name, own, out / "folds" / f"{name}-{config.split.fold}")
+                         if specs()[name].train else name, own) for name in names]
 
 
 def _figures(label: str, mode: str, parts: Sequence[str], weights: Sequence[float], evidence: np.ndarray,

@@ -48,6 +48,10 @@ class TreeModel:
         raise NotImplementedError
 
 
+# Data, and by mode the models that were fitted on its training part.
+Held = tuple["TaskData", Mapping[str, TreeModel]]
+
+
 @dataclass
 class TreeAdviser(Adviser):
     """`models`: for questions with both recipes, and for all others, which read the code alone."""
@@ -79,28 +83,40 @@ def load_trees(kind: str, model: type[TreeModel], config: Config) -> dict:
 
 
 def train_trees(kind: str, model: type[TreeModel], config: Config, out: Path,
-                fit: Callable[[TaskData, str, dict[str, TreeModel]], dict[str, TreeModel]]) -> dict:
+                fit: Callable[[TaskData, str, dict[str, TreeModel]], dict[str, TreeModel]],
+                check: Callable[[str, Sequence[Held]], None] = lambda label, held: None) -> dict:
     """Fit and calibrate the trees of each of `config.train.labels`; leave a run folder that `load_trees` reads.
 
-    fit: given the data, a label and a model without trees for each mode, returns them with trees. Raises PerfclfError
-    for a split that leaves nothing to learn from or to calibrate on.
+    fit: given the data, a label and a model without trees for each mode, returns them with trees, fitted on the
+    training part. check: given a label and, for each fold, the data with the models that have not learned from its
+    validation part. Raises PerfclfError for a split that leaves nothing to learn from or to calibrate on.
     """
+    import pandas as pd
+
     from nngpt_perfclf.tasks import TaskData, question_of
 
     data = TaskData.load(config)
+    learned, folds = data_of(data)
     out.mkdir(parents=True, exist_ok=True)
     priors, weights, result, datasets = {}, {}, {}, ()
     for label in config.train.labels:
         say(f"fitting {kind} trees for label={label}")
-        checked = data.pairs(label, DRAWS, "validation", ties=False)
+        pairs = data.pairs(label, DRAWS, ties=False)
+        parts = [pairs[(pairs["part"] != "test") & (pairs["nn"].map(fold.networks["part"]) == "validation")]
+                 for fold in folds]
+        questions = [[question_of(row, data.codes) for row in part.itertuples()] for part in parts]
+        checked = pd.concat(parts)
         if checked.empty:
             raise PerfclfError("no pairs to calibrate on: change split.*")
-        questions = [question_of(row, data.codes) for row in checked.itertuples()]
-        won, slopes = (checked["better"] == checked["ds_a"]).to_numpy(), {}
         blanks = {mode: model(None, (), reads) for mode, reads in reads_of(config.advice.features).items()}
-        for mode, fitted in fit(data, label, blanks).items():
+        held = [(fold, fit(fold, label, blanks)) for fold in folds]
+        check(label, held)
+        won, slopes = (checked["better"] == checked["ds_a"]).to_numpy(), {}
+        for mode, fitted in (held[0][1] if learned is data else fit(learned, label, blanks)).items():
             fitted.forest.save(out / file_of(label, mode))
-            log_odds, datasets = fitted.log_odds(questions, data.datasets), fitted.datasets
+            datasets = fitted.datasets
+            log_odds = np.concatenate([models[mode].log_odds(asked, data.datasets)
+                                       for (_, models), asked in zip(held, questions, strict=True)])
             slopes[mode] = fit_weights(log_odds[:, None], won)
             result[f"validation_{label}_{mode}"] = accuracy(log_odds, won)
         result[f"validation_{label}_n"] = len(checked)
@@ -110,6 +126,13 @@ def train_trees(kind: str, model: type[TreeModel], config: Config, out: Path,
     RunFolder(out).note(manifest(kind, to_dict(config), data.fingerprint, status="done", result=result,
                                  datasets=list(datasets), reads=config.advice.features))
     return {"run": str(out), **result}
+
+
+def data_of(data: TaskData) -> tuple[TaskData, list[TaskData]]:
+    """The data whose training part the trees of an adviser learn from, and those whose validation parts it is
+    calibrated on, by trees of their training parts: the same, or with `train.folds` cross-validation folds."""
+    count = data.config.train.folds
+    return (data, [data]) if count is None else (data.without_validation(), data.folds(count))
 
 
 def file_of(label: str, mode: str) -> str:

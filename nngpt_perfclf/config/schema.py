@@ -18,6 +18,7 @@ class SplitConfig:
     similarity: float
     test: float
     validation: float
+    fold: int
     largest_held_out: int
     left_out: str | None
 
@@ -46,6 +47,7 @@ class LoraConfig:
 
 @dataclass(frozen=True)
 class TrainConfig:
+    folds: int | None
     labels_count: int
     epochs: float
     lr: float

@@ -21,7 +21,7 @@ from nngpt_perfclf.advice.base import Adviser
 from nngpt_perfclf.advice.baselines import PriorAdviser
 from nngpt_perfclf.advice.duration import expected_seconds
 from nngpt_perfclf.advice.prior import PairPrior
-from nngpt_perfclf.advice.run_folders import pretrained_folder
+from nngpt_perfclf.advice.run_folders import check_held_out, pretrained_folder
 from nngpt_perfclf.budget import announcement, in_words
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
@@ -157,7 +157,8 @@ def recipe_view(config: Config, data: TaskData) -> RecipeView:
 
 
 def check_split(name: str, config: Config) -> None:
-    """Raise PerfclfError for an adviser that was trained on another split than the one it is to be evaluated on.
+    """Raise PerfclfError for an adviser that was trained on another split than the one it is to be evaluated on, and
+    for one that learned from the part that is to be evaluated.
 
     A registered adviser without a run folder records no split and is not checked.
     """
@@ -173,6 +174,7 @@ def check_split(name: str, config: Config) -> None:
         overrides = " ".join(f"split.{key}={value}" for key, value in different.items())
         raise PerfclfError(f"{name} was trained on another split, so it may have seen test pairs: evaluate with "
                            f"{overrides}")
+    check_held_out(name, config.evaluate.part)
 
 
 def over_seeds(results: dict[int, dict]) -> dict:

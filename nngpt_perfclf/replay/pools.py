@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nngpt_perfclf.advice.run_folders import check_held_out
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.hookspecs import hookimpl
 from nngpt_perfclf.types import Candidate, Outcome, PerfclfError, Recipe
@@ -91,10 +92,12 @@ def load_replay(config: Config) -> Replay:
 
 def held_out_trials(config: Config, data: TaskData) -> pd.DataFrame:
     """The trials of the networks in `evaluate.part` with their group, none twice. Raises PerfclfError where the split
-    holds no network out."""
+    holds no network out, or one of `loop.advisers` learned from that part."""
     if config.split.by in ("pairs", "dataset"):
         raise PerfclfError(f"split.by={config.split.by} holds no network out, and a replay needs some that no "
                            "adviser has seen: use group, network or family")
+    for adviser in () if config.loop.unseen_target else config.loop.advisers:
+        check_held_out(adviser, config.evaluate.part)
     return _each_once(data.part(config.evaluate.part), data)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -79,6 +79,21 @@ class TaskData:
         table = recorded_curves(self.corpus, self.task, epochs, value)
         kept = table.index.get_level_values("dataset") != self.config.split.left_out
         return table.assign(part=table.index.get_level_values("nn").map(self.networks["part"]))[kept]
+
+    def folds(self, count: int) -> list[TaskData]:
+        """The same trials with each of `count` equal shares of the groups outside the test part as the validation part;
+        all others are the training part. Raises PerfclfError for fewer than two."""
+        if count < 2:
+            raise PerfclfError(f"train.folds={count}: at least 2, or null")
+        share = (1 - self.config.split.test) / count
+        return [self._with_split(validation=share, fold=number) for number in range(count)]
+
+    def without_validation(self) -> TaskData:
+        """The same trials with everything outside the test part in the training part."""
+        return self._with_split(validation=0.0, fold=0)
+
+    def _with_split(self, **changes: float) -> TaskData:
+        return replace(self, config=replace(self.config, split=replace(self.config.split, **changes)))
 
     def part(self, name: str) -> pd.DataFrame:
         """The single trials of one part (train, validation or test); raises as `trials_of_part` does."""

@@ -142,11 +142,13 @@ def folds(groups: pd.Series, k: int, seed: int = 0) -> pd.Series:
 
 def _hashed(units: pd.Series, split: SplitConfig) -> pd.Series:
     """The part of each unit, by a hash of its name and the configured shares."""
-    held_out = split.test + split.validation
-    if not (split.test >= 0 and split.validation >= 0 and held_out < 1):
+    if not (split.test >= 0 and split.validation >= 0 and split.test + split.validation < 1):
         raise PerfclfError(f"split.test={split.test} and split.validation={split.validation} leave nothing to train on")
+    start = split.test + split.fold * split.validation
+    if not split.test <= start <= 1:
+        raise PerfclfError(f"split.fold={split.fold}: no such share of {split.validation} outside the test part")
     share = {unit: _share(unit) for unit in units.unique()}
-    part = {unit: "test" if at < split.test else "validation" if at < held_out else "train"
+    part = {unit: "test" if at < split.test else "validation" if start <= at < start + split.validation else "train"
             for unit, at in share.items()}
     return units.map(part).astype("str")
 

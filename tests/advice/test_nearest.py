@@ -1,8 +1,10 @@
 import logging
+from dataclasses import replace
 
 import pytest
 
 from nngpt_perfclf.advice import load_advisor, nearest
+from nngpt_perfclf.retrieval import Neighbours
 from nngpt_perfclf.types import Candidate, PerfclfError, Question, Recipe
 
 GOOD, WILD = (Recipe(lr, momentum=0.9, batch=64, transform="norm_64_flip") for lr in (0.01, 0.9))
@@ -26,6 +28,15 @@ def test_it_learns_what_the_recipe_decides(run):
     assert run[1]["validation_rank_n"] > 100
     assert run[1]["validation_rank_with_recipe"] > 0.75
     assert run[1]["validation_rank_code_only"] < 0.65
+
+
+def test_with_folds_the_validation_trials_are_added(run, world, tmp_path, monkeypatch):
+    more = replace(world, config=replace(world.config, train=replace(world.config.train, folds=3)))
+    monkeypatch.setattr("nngpt_perfclf.tasks.TaskData.load", staticmethod(lambda config: more))
+    assert nearest.train(more.config, tmp_path) == {**run[1], "run": str(tmp_path)}
+    before, after = (Neighbours.load(folder / nearest.FILE) for folder in (run[0], tmp_path))
+    assert len(after.labels) - len(before.labels) == len(world.part("validation"))
+    assert after.scales.tolist() == before.scales.tolist()
 
 
 def test_pair_answers_follow_the_nearest_trials_of_both_sides_in_either_order(adviser, world):

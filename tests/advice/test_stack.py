@@ -8,6 +8,7 @@ from made_advisers import FixedScorer, TableAdviser
 
 from nngpt_perfclf import AdviserSpec
 from nngpt_perfclf.advice import load_advisor, registry, stack
+from nngpt_perfclf.advice.registry import trained_once
 from nngpt_perfclf.advice.run_folders import PRETRAINED
 from nngpt_perfclf.advice.stack import StackAdviser
 from nngpt_perfclf.advice.weights import FILE, Weights
@@ -120,3 +121,24 @@ def test_a_stack_and_its_parts_can_be_moved_together(little, runs, tmp_path):
 def test_a_stack_of_one_is_refused(little, tmp_path, parts):
     with pytest.raises(PerfclfError, match="at least two different"):
         stack.train(load_config(overrides=[f"advice.parts={parts}"]), tmp_path / "stack")
+
+
+def test_with_folds_the_parts_of_a_stack_are_trained_without_each_fold(little, tmp_path):
+    config = load_config(overrides=[*SETTINGS, "advice.parts=[prior,nearest,pairwise]",
+                                    "train.folds=2"])
+    figures = stack.train(config, tmp_path)["validation"]
+    pairs = sum(len(little.pairs("rank", 4, part, ties=False)) for part in ("train", "validation"))
+    assert {row["n"] for row in figures} == {pairs}
+    assert sorted(folder.name for folder in (tmp_path / "folds").iterdir()) == [
+        "nearest-0", "nearest-1", "pairwise-0", "pairwise-1"]
+    with pytest.raises(PerfclfError, match="only registered advisers can be trained again"):
+        trained_once(str(tmp_path), config, tmp_path / "again")
+
+
+def test_a_part_that_learned_from_validation_cannot_be_weighed_there(little, tmp_path):
+    learned = tmp_path / "learned"
+    learned.mkdir()
+    (learned / "run.json").write_text(json.dumps({"kind": "nearest", "config": {"train": {"folds": 3}}}))
+    config = load_config(overrides=[*SETTINGS, f"advice.parts=[prior,{learned}]"])
+    with pytest.raises(PerfclfError, match="learned from the validation part"):
+        stack.train(config, tmp_path / "stack")

@@ -108,3 +108,16 @@ def test_the_tree_advisers_are_trained_for_every_label_and_say_how_good_they_are
     for label in ("rank", "normalized"):
         adviser = load_advisor(tmp_path / "run", load_config(overrides=[f"label={label}"]))
         assert adviser.advise(little.codes["net-0"], "mnist", "svhn").better in ("mnist", "svhn")
+
+
+def test_with_folds_trees_learn_from_validation_too_and_cannot_be_measured_there(little, tmp_path, capsys):
+    settings, runs = (*SETTINGS, "advice.profile=never", "evaluate.baselines=[]"), {}
+    for folds in ("null", "3"):
+        runs[folds] = tmp_path / folds
+        trained(capsys, "model=pointwise", f"out={runs[folds]}", *settings, f"train.folds={folds}")
+    counts = [json.loads((run / "run.json").read_text())["result"]["text_validation_rank_n"] for run in runs.values()]
+    parts = [len(little.pairs("rank", 4, part, ties=False)) for part in ("train", "validation")]
+    assert counts == [parts[1], sum(parts)]
+    assert main(["evaluate", str(runs["3"]), *settings, "evaluate.part=validation"]) == 1
+    assert "learned from the validation part" in capsys.readouterr().err
+    assert main(["evaluate", str(runs["3"]), *settings, f"out={tmp_path / 'test'}"]) == 0

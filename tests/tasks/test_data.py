@@ -66,3 +66,23 @@ def test_a_dataset_without_properties_is_named(data, monkeypatch):
     monkeypatch.setattr("nngpt_perfclf.tasks.data.dataset_properties", lambda file: {"mnist": None})
     with pytest.raises(PerfclfError, match="no properties of cifar-10, svhn: give them in a file, datasets=FILE"):
         _ = replace(data).datasets
+
+
+def test_folds_hold_everything_outside_the_test_part_out_once_and_leave_the_test_part_alone(data):
+    folds, everything = data.folds(3), data.without_validation()
+    held_out = [set(fold.part("validation")["nn"]) for fold in folds]
+    outside = set(data.networks.index[data.networks["part"] != "test"])
+    assert sorted(name for names in held_out for name in names) == sorted(outside)
+    assert set(everything.part("train")["nn"]) == outside
+    for fold, names in zip(folds, held_out, strict=True):
+        assert set(fold.part("train")["nn"]) == outside - names
+        pd.testing.assert_frame_equal(fold.part("test"), data.part("test"))
+    assert folds[0].networks["part"].tolist() == data.networks["part"].tolist(), "0.45 / 3 is the usual share"
+
+
+def test_a_single_fold_and_one_beyond_the_last_are_refused(data):
+    with pytest.raises(PerfclfError, match="at least 2"):
+        data.folds(1)
+    beyond = replace(data, config=replace(data.config, split=replace(data.config.split, fold=9)))
+    with pytest.raises(PerfclfError, match=r"split\.fold=9"):
+        beyond.part("train")
