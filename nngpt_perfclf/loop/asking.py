@@ -117,19 +117,12 @@ def _scored(scorer: Scorer, candidates: Sequence[Candidate], target: str, faults
     started = time.perf_counter()
     found = faults(candidates, target)
     sound = [candidate for candidate, fault in zip(candidates, found, strict=True) if fault is None]
-    scores, reason = _scores(scorer, sound, target)
-    each, answers = (time.perf_counter() - started) / len(candidates), iter(scores)
-    return [Scored(None, each, fault, broken=True) if fault is not None else _one(next(answers), each, reason)
-            for fault in found]
-
-
-def _one(score: Score | None, seconds: float, reason: str) -> Scored:
-    return Scored(score, seconds, score.reason if score else reason)
-
-
-def _scores(scorer: Scorer, candidates: list[Candidate], target: str) -> tuple[list[Score | None], str]:
-    """One score a candidate, and why there is none where there is none."""
-    scores, reason = scores_of(scorer, candidates, target)
-    if reason.startswith(FAILED):
-        say(f"{reason}; the candidates that it was asked about are kept")
-    return scores, reason
+    scores, silence = scores_of(scorer, sound, target)
+    if silence.startswith(FAILED):
+        say(f"{silence}; the candidates that it was asked about are kept")
+    each, answers, scored = (time.perf_counter() - started) / len(candidates), iter(scores), []
+    for fault in found:
+        score = next(answers) if fault is None else None
+        reason = score.reason if score else fault or silence
+        scored.append(Scored(score, each, reason, broken=fault is not None))
+    return scored

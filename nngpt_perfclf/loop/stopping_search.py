@@ -32,6 +32,10 @@ class StoppedGeneration(Generation):
     def training(self) -> float:
         return sum(outcome.seconds for outcome in (*self.earlier, *self.outcomes))
 
+    def _further(self) -> dict[str, int]:
+        return {"finished": sum(outcome.accuracy is not None for outcome in self.outcomes),
+                "epochs": len(self.earlier) + len(self.outcomes)}
+
 
 @dataclass(frozen=True)
 class StoppingSearch(Search):
@@ -78,7 +82,7 @@ class StoppingSearch(Search):
     def _going_on(self, now: Sequence[Candidate], running: np.ndarray, scored: Sequence[Scored], epoch: int,
                   seed: int) -> dict[int, Decision]:
         """The decision on each candidate that is running at the end of `epoch`, by its place."""
-        places, search = np.flatnonzero(running).tolist(), self._at(epoch)
+        places, search = np.flatnonzero(running).tolist(), f"{self.name} after epoch {epoch}" if epoch else self.name
         recorded = self.runs.decisions(search, seed)
         if recorded:
             return dict(zip(places, recorded, strict=True))
@@ -90,10 +94,6 @@ class StoppingSearch(Search):
             if not decision.kept:
                 self.manager.hook.candidate_pruned(candidate=now[place], target=self.target, reason=decision.reason)
         return decisions
-
-    def _at(self, epoch: int) -> str:
-        """Under which name the run database keeps the decisions at the end of `epoch`."""
-        return f"{self.name} after epoch {epoch}" if epoch else self.name
 
 
 def decide(policy: StoppingPolicy, now: Sequence[Candidate], running: np.ndarray, scored: Sequence[Scored], epoch: int,
