@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from nngpt_perfclf.advice.base import Adviser, check_dataset, note_on_recipes, some_networks
+from nngpt_perfclf.advice.nearest import load_neighbours, near_labels
 from nngpt_perfclf.advice.prior import PairPrior, load_prior
 from nngpt_perfclf.advice.run_folders import LANGUAGE, LANGUAGE_NAME, PRETRAINED, cache_of, common, folder_of
 from nngpt_perfclf.advice.structures import shown_structures
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 KIND = LANGUAGE
 SAMPLE = 64  # networks whose tokens are counted to estimate the time of many
-_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -39,6 +38,7 @@ class LanguageAdviser(Adviser):
 
     model: LanguageModel | None = None
     builder: PromptBuilder | None = None
+    neighbours: Neighbours | None = None
     label: str = "normalized"
     batch_tokens: int = 4096
     sources: ClassVar[tuple[str, ...]] = ("model", "prior", "near")
@@ -52,7 +52,7 @@ class LanguageAdviser(Adviser):
         """The model's log-odds (n,) of the first dataset of each question under its label, and the labels near by
         (n, 2). All questions about one code share its computation, whatever their labels. Where each side has a prompt
         of its own, the log-odds are the difference of the two."""
-        near = self.builder.near(questions, labels)
+        near = near_labels(self.neighbours, questions, labels)
         prompts = self.builder.ask(questions, labels)
         others = (self.builder.ask([question.swapped() for question in questions], labels)
                   if self.builder.one_side else [])
@@ -74,7 +74,7 @@ class LanguageAdviser(Adviser):
         sample = some_networks(new, SAMPLE)
 
         def ask() -> int:
-            self.builder.near(sample, [self.label] * len(sample))
+            near_labels(self.neighbours, sample, [self.label] * len(sample))
             return prompt_tokens(map(self.model.encoder.asked, self.builder.ask(sample, [self.label] * len(sample))))
 
         tokens, seconds = timed(ask)
@@ -104,22 +104,16 @@ class LanguageScorer(LanguageAdviser):
         dataset without properties."""
         check_dataset(target, self.datasets)
         other = next(name for name in self.datasets if name != target)
-        asked = [_side(candidate, target, other) for candidate in candidates]
-        faults = [self._fault(question) for question in asked]
-        for fault in filter(None, dict.fromkeys(faults)):
-            _log.warning("no opinion: %s", fault)
-        valid = [question for question, fault in zip(asked, faults, strict=True) if not fault]
-        scores = iter(self._scores(valid))
-        return [None if fault else next(scores) for fault in faults]
+        return self._without_faulty([_side(candidate, target, other) for candidate in candidates], self._scores)
 
     def _scores(self, questions: Sequence[Question]) -> list[Score]:
         built = None if self.profile == "never" else shown_structures
         builder = replace(self.builder, structures=built)
         labels = [self.label] * len(questions), ["rank"] * len(questions)
-        near = builder.near(questions, labels[0])
+        near = near_labels(self.neighbours, questions, labels[0])
         prompts = [builder.ask(questions, label) for label in labels]
         distinct = list(dict.fromkeys([*prompts[0], *prompts[1]]))
-        found = dict(zip(distinct, self.model.score(distinct, self.batch_tokens), strict=True)) if distinct else {}
+        found = dict(zip(distinct, self.model.score(distinct, self.batch_tokens), strict=True))
         read, ranks = (np.array([found[prompt] for prompt in own], float) for own in prompts)
         evidence = np.column_stack([read, np.zeros(len(read)), np.nan_to_num(near[:, 0], nan=0.5)])
         values = self.weights(evidence, np.array([question.has_recipes for question in questions], bool))
@@ -168,10 +162,10 @@ def load_untrained(config: Config) -> LanguageAdviser:
 def _adviser(config: Config, own: Config, folder: Path | None, model: LanguageModel, **more) -> LanguageAdviser:
     """The adviser of these parts; one that scores, too, where its templates ask about one side at a time. `own`: the
     configuration that it was trained with."""
-    builder = prompt_builder(folder, own, config)
+    builder = prompt_builder(own, config)
     settings = {"prior": load_prior(folder or PRETRAINED, config.label), **common(config), **more, "model": model,
-            "builder": builder, "label": config.label, "batch_tokens": config.advice.batch_tokens,
-            "computed_with": computed_with(model)}
+                "builder": builder, "neighbours": folder and load_neighbours(folder), "label": config.label,
+                "batch_tokens": config.advice.batch_tokens, "computed_with": computed_with(model)}
     if not builder.one_side:
         return LanguageAdviser(**settings)
     # An adapter that never saw layers is asked with the code view.
@@ -190,10 +184,8 @@ def recorded_config(folder: Path) -> Config:
     return load_config(values=RunFolder(folder).manifest["config"])
 
 
-def prompt_builder(folder: Path | None, own: Config, config: Config) -> PromptBuilder:
-    """How the adapter of a run folder was trained to be prompted; without a folder, as `own` says."""
-    near = folder / "neighbours.npz" if folder else None
+def prompt_builder(own: Config, config: Config) -> PromptBuilder:
+    """How an adapter that was trained with `own` is prompted."""
     return PromptBuilder(find_template(own.template), find_template(own.code_only_template), own.code_view,
                          own.code_tokens, dataset_properties(config.datasets),
-                         Neighbours.load(near) if near and near.is_file() else None,
                          shown_structures if own.advice.profile == config.advice.profile == "always" else None)

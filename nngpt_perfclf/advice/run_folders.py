@@ -62,11 +62,12 @@ def cache_of(folder: Path, config: Config, computed_with: str = "") -> AnswerCac
 
 
 def digest_of(folder: Path | None, config: Config) -> hashlib._Hash:
-    """A digest of everything that decides an adviser's answers: the files of its run folder (None: it has none), the
-    label, the datasets, whether networks are profiled, the configured precision."""
+    """A digest of everything that decides an adviser's answers: the files of its run folder (None: it has none) and
+    those that pretrained advisers share, the label, the datasets, whether networks are profiled, the configured
+    precision."""
     settings = f"{__version__} {config.label} {config.datasets} {config.advice.profile} {config.train.precision}"
     content = hashlib.sha256(settings.encode())
-    files = folder.rglob("*") if folder else ()
+    files = (*PRETRAINED.glob("*"), *(folder.rglob("*") if folder else ()))
     for file in sorted(file for file in files if file.is_file() and file.suffix in _FILES_OF_ANSWERS):
         if "checkpoints" not in file.parts:
             with file.open("rb") as opened:

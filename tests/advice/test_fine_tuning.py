@@ -9,6 +9,7 @@ from little_world import SETTINGS, made_structure
 
 from nngpt_perfclf.advice import fine_tuning, language, load_advisor
 from nngpt_perfclf.advice.language import LanguageAdviser
+from nngpt_perfclf.advice.nearest import load_neighbours, near_labels
 from nngpt_perfclf.advice.prior import PairPrior, load_prior
 from nngpt_perfclf.advice.weights import Weights, load_weights
 from nngpt_perfclf.config import load_config
@@ -82,13 +83,12 @@ def test_the_run_folder_opens_as_an_adviser_that_answers_in_either_order(adviser
 
 
 def test_near_duplicates_of_a_question_do_not_answer_it_in_training(run, world):
-    config = run[2]
-    builder = fine_tuning.prompt_builder(run[0], config, config)
+    neighbours = load_neighbours(run[0])
     groups = world.networks["group"].astype("category").cat.codes
     row = next(world.pairs(part="train").itertuples())
     question = fine_tuning.question_of(row, world.codes)
-    shown = builder.near([question], ["rank"])
-    hidden = builder.near([question], ["rank"], np.array([groups[row.nn]]))
+    shown = near_labels(neighbours, [question], ["rank"])
+    hidden = near_labels(neighbours, [question], ["rank"], np.array([groups[row.nn]]))
     assert np.isfinite(hidden).all()
     assert (shown != hidden).any()
 

@@ -133,7 +133,7 @@ def advisers(folder: Path) -> list[Subject]:
             if file.suffix in (".json", ".npz") or file.name == "SHA256SUMS":
                 found.append(Subject(f"{name}/{file.relative_to(run)}", file, read, shown=file.parent.name,
                                      flips=SMALL_FLIPS))
-    prior, near = folder / "pretrained" / "prior.json", folder / "pretrained" / "language" / "neighbours.npz"
+    prior, near = folder / "pretrained" / "prior.json", folder / "pretrained" / "neighbours.npz"
     found.append(Subject("prior.json", prior, lambda: load_advisor(folder / "pretrained" / "pairwise", config).prior))
     found.append(Subject("neighbours.npz", near, lambda: hashlib.sha256(
         pickle.dumps(Neighbours.load(near))).hexdigest()))
