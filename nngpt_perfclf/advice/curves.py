@@ -16,11 +16,11 @@ import numpy as np
 from nngpt_perfclf.advice.base import check_dataset
 from nngpt_perfclf.advice.curve_model import CurveModel, aim_of
 from nngpt_perfclf.advice.dataset_model import Curves, DatasetModel, accuracy_at, logit_above_chance, percentiles_of
-from nngpt_perfclf.advice.run_folders import PRETRAINED, check_held_out, folder_of
+from nngpt_perfclf.advice.run_folders import PRETRAINED, check_held_out, folder_of, leave_manifest
 from nngpt_perfclf.advice.seconds import pace_of
-from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.config import Config
 from nngpt_perfclf.datasets import DatasetProperties, dataset_properties
-from nngpt_perfclf.run_folder import RunFolder, manifest
+from nngpt_perfclf.run_folder import RunFolder
 from nngpt_perfclf.types import AdviserSpec, Candidate, Interval, PerfclfError, Score
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class CurveAdviser:
         check_dataset(target, self.datasets)
         seen = [checked(candidate) for candidate in candidates]
         given = self.scorer.score([replace(candidate, seen={}, seconds={}) for candidate in candidates], target)
-        about = _Target(self._distribution(target), self.epoch)
+        about = _Target(DatasetModel.of(self.recorded, target, self.datasets), self.epoch)
         scores = [self._score(accuracies, before, about) for accuracies, before in zip(seen, given, strict=True)]
         return [score and replace(score, remaining=remaining(candidate, self.epoch),
                                   seconds=pace_of(candidate) or (before and before.seconds))
@@ -100,11 +100,6 @@ class CurveAdviser:
             return None
         step = self.model.step(0, self.epoch)
         return about.expected(step(about.start(before), None), step.deviation, trusted, before.reason)
-
-    def _distribution(self, target: str) -> DatasetModel:
-        if target in self.recorded.accuracies:
-            return DatasetModel.recorded(self.recorded, target)
-        return DatasetModel.unknown(self.recorded, self.datasets[target].classes)
 
 
 def going_on(scorer: Scorer, config: Config, folder: Path = PRETRAINED / KIND) -> CurveAdviser:
@@ -155,9 +150,7 @@ def train(config: Config, out: Path) -> dict:
     for epoch, curves in recorded.items():
         (out / f"epoch-{epoch}").mkdir(exist_ok=True)
         curves.save(out / f"epoch-{epoch}")
-    RunFolder(out).note(manifest(KIND, to_dict(config), data.fingerprint, status="done", result=result,
-                                 scorer=config.scorer))
-    return {"run": str(out), **result}
+    return leave_manifest(KIND, data, out, result, scorer=config.scorer)
 
 
 SPECS = (AdviserSpec(KIND, load, train),)

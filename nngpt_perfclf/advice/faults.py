@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from nngpt_perfclf.advice.base import answered
 from nngpt_perfclf.advice.structures import profiles_of
 from nngpt_perfclf.config import Config, load_config
 from nngpt_perfclf.datasets import dataset_properties
@@ -40,12 +41,11 @@ class BuildFaults:
         datasets = dataset_properties(config.datasets)
         if config.advice.profile == "never" or target not in datasets:
             return found
-        places = [place for place, candidate in enumerate(candidates) if found[place] is None and is_valid(candidate)]
-        sides = [(candidates[place].arch_code, target, candidates[place].recipe) for place in places]
-        for place, profile in zip(places, profiles_of(sides, datasets), strict=True):
-            if profile.broken:
-                found[place] = profile.why_not_built
-        return found
+        usable = (fault is None and is_valid(candidate) for fault, candidate in zip(found, candidates, strict=True))
+        profiles = answered(candidates, usable, lambda asked: profiles_of(
+            [(candidate.arch_code, target, candidate.recipe) for candidate in asked], datasets))
+        return [profile.why_not_built if profile and profile.broken else fault
+                for profile, fault in zip(profiles, found, strict=True)]
 
 
 @lru_cache(maxsize=1)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nngpt_perfclf.advice.adapters import ComparesDatasets, PairAdviser, Scorer
-from nngpt_perfclf.advice.base import check_question
+from nngpt_perfclf.advice.base import answered, check_question
 from nngpt_perfclf.advice.dataset_model import Curves
 from nngpt_perfclf.advice.features import recipe_rows, text_rows
 from nngpt_perfclf.advice.informed import InformedAdviser
@@ -80,14 +80,10 @@ class InformedPairs:
 
     def advise_many(self, questions: Sequence[Question]) -> list[Advice | None]:
         """One advice a question, in order."""
-        answers: list[Advice | None] = [None] * len(questions)
-        places = [place for place, asked in enumerate(questions) if self._needs_model(asked)]
-        others = sorted(set(range(len(questions))) - set(places))
-        for asking, chosen in ((self._informed if places else self.adviser, places), (self.adviser, others)):
-            asked = [questions[place] for place in chosen]
-            for place, advice in zip(chosen, asking.advise_many(asked) if asked else (), strict=True):
-                answers[place] = advice
-        return answers
+        by_model = [self._needs_model(asked) for asked in questions]
+        found = (answered(questions, by_model, lambda asked: self._informed.advise_many(asked)),
+                 answered(questions, (not needed for needed in by_model), self.adviser.advise_many))
+        return [informed if needed else plain for needed, informed, plain in zip(by_model, *found, strict=True)]
 
     def _needs_model(self, asked: Question) -> bool:
         """A question that cannot be asked is left to `adviser`, which says why."""

@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from nngpt_perfclf.advice.inputs import read_candidate, read_network, recipe_of
-from nngpt_perfclf.advice.outcome_files import read_outcomes
+from nngpt_perfclf.advice.inputs import read_candidate, read_network, read_outcomes, recipe_of
 from nngpt_perfclf.advice.ranking import rank as rank_candidates
 from nngpt_perfclf.advice.seconds import warn_of_slow
 from nngpt_perfclf.advice.structures import profiles_of

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nngpt_perfclf.advice.base import check_dataset
+from nngpt_perfclf.advice.base import answered, check_dataset
 from nngpt_perfclf.advice.faults import BuildFaults, is_valid
 from nngpt_perfclf.advice.scorers import scorer_of, scores_of, with_outcomes
 from nngpt_perfclf.extras import extras_named
@@ -112,12 +112,12 @@ def _timed(scores: Sequence[Score | None], candidates: Sequence[Candidate], targ
     from nngpt_perfclf.advice.seconds import clock_of, timed_candidates
     from nngpt_perfclf.config import load_config
 
-    clock = clock_of(config or load_config())
-    places = [place for place, (score, candidate) in enumerate(zip(scores, candidates, strict=True))
-              if score is not None and target in clock.datasets and is_valid(candidate)]
-    expected = clock.seconds([candidates[place] for place in places], target, timed_candidates(candidates, outcomes))
-    seconds = dict(zip(places, expected.tolist(), strict=True))
-    return [replace(score, seconds=seconds[place]) if place in seconds else score for place, score in enumerate(scores)]
+    clock, timed = clock_of(config or load_config()), timed_candidates(candidates, outcomes)
+    usable = (score is not None and target in clock.datasets and is_valid(candidate)
+              for score, candidate in zip(scores, candidates, strict=True))
+    expected = answered(candidates, usable, lambda asked: clock.seconds(asked, target, timed).tolist())
+    return [score if seconds is None else replace(score, seconds=seconds)
+            for score, seconds in zip(scores, expected, strict=True)]
 
 
 def _value(score: Score | None) -> float:

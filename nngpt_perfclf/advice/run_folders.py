@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nngpt_perfclf import __version__
 from nngpt_perfclf.advice.answer_cache import AnswerCache
-from nngpt_perfclf.config import Config
+from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.datasets import dataset_properties
-from nngpt_perfclf.run_folder import RunFolder
-from nngpt_perfclf.types import PerfclfError
+from nngpt_perfclf.files import read_json
+from nngpt_perfclf.run_folder import DONE, RunFolder, manifest
+from nngpt_perfclf.types import PerfclfError, Recipe
+
+if TYPE_CHECKING:
+    from nngpt_perfclf.tasks import TaskData
 
 PRETRAINED = Path(__file__).parent / "pretrained"
 LANGUAGE_NAME, LANGUAGE = "pretrained", "language"  # the language model's name and kind
+ANCHORS = PRETRAINED / "anchors.json"
 _FILES_OF_ANSWERS = (".safetensors", ".npz", ".json")
 
 
@@ -44,6 +50,21 @@ def check_held_out(name: str, part: str) -> None:
     if learned and part == "validation":
         raise PerfclfError(f"{name} learned from the validation part (train.folds={learned}): use the test part, or an "
                            "adviser that was trained with train.folds=null")
+
+
+def load_anchors() -> dict[str, Recipe]:
+    """Each recorded dataset's anchor recipe, that of its median training trial, as it travels with the package. Raises
+    PerfclfError where the file is missing or damaged."""
+    try:
+        return {dataset: Recipe(**recipe) for dataset, recipe in read_json(ANCHORS).items()}
+    except TypeError as error:
+        raise PerfclfError(f"{ANCHORS} holds no recipes: {error}") from error
+
+
+def leave_manifest(kind: str, data: TaskData, out: Path, result: dict, **more: object) -> dict:
+    """Write the manifest of a finished training of an adviser of this `kind` into `out`; the folder and `result`."""
+    RunFolder(out).note(manifest(kind, to_dict(data.config), data.fingerprint, status=DONE, result=result, **more))
+    return {"run": str(out), **result}
 
 
 def common(config: Config) -> dict:

@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nngpt_perfclf.advice.run_folders import PRETRAINED, folder_of
+from nngpt_perfclf.advice.base import answered
+from nngpt_perfclf.advice.run_folders import PRETRAINED, folder_of, leave_manifest
 from nngpt_perfclf.advice.seconds_model import SecondsModel
 from nngpt_perfclf.advice.structures import profiles_of
-from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import say
 from nngpt_perfclf.datasets import DatasetProperties, dataset_properties
-from nngpt_perfclf.run_folder import RunFolder, manifest
+from nngpt_perfclf.run_folder import RunFolder
 from nngpt_perfclf.sandbox.words import printable
 from nngpt_perfclf.types import AdviserSpec, Candidate, Observation, Score
 
@@ -110,15 +111,9 @@ class TimedScorer:
     def score(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
         """One score a candidate, in order. The seconds are those of the recorded machines."""
         scores = self.scorer.score(candidates, target)
-        places = [place for place, score in enumerate(scores) if score is not None]
-        expected = self.clock.seconds([candidates[place] for place in places], target)
-        timed = dict(zip(places, expected.tolist(), strict=True))
-        return [score and replace(score, seconds=timed[place]) for place, score in enumerate(scores)]
-
-
-def timed(scorer: Scorer, config: Config) -> TimedScorer:
-    """`scorer` with the expected seconds of an epoch, by the model in the package."""
-    return TimedScorer(scorer, clock_of(config))
+        expected = answered(candidates, (score is not None for score in scores),
+                            lambda scored: self.clock.seconds(scored, target).tolist())
+        return [score and replace(score, seconds=seconds) for score, seconds in zip(scores, expected, strict=True)]
 
 
 def load(config: Config) -> TimedScorer:
@@ -138,9 +133,7 @@ def train(config: Config, out: Path) -> dict:
     model, result = fit_seconds(data)
     out.mkdir(parents=True, exist_ok=True)
     model.save(out)
-    RunFolder(out).note(manifest(KIND, to_dict(config), data.fingerprint, status="done", result=result,
-                                 scorer=config.scorer))
-    return {"run": str(out), **result}
+    return leave_manifest(KIND, data, out, result, scorer=config.scorer)
 
 
 SPECS = (AdviserSpec(KIND, load, train),)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from nngpt_perfclf.advice import load_scorer
-from nngpt_perfclf.advice.outcome_files import read_outcomes
+from nngpt_perfclf.advice.inputs import read_outcomes
 from nngpt_perfclf.advice.outcomes import usable_by_dataset
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.run_folder import RunFolder

@@ -19,7 +19,6 @@ from nngpt_perfclf import processes
 from nngpt_perfclf.advice import load_advisor
 from nngpt_perfclf.advice.base import Adviser
 from nngpt_perfclf.advice.baselines import PriorAdviser
-from nngpt_perfclf.advice.duration import expected_seconds
 from nngpt_perfclf.advice.prior import PairPrior
 from nngpt_perfclf.advice.run_folders import check_held_out, pretrained_folder
 from nngpt_perfclf.budget import announcement, in_words
@@ -27,7 +26,7 @@ from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
 from nngpt_perfclf.evaluation.comparison import replicate_ceiling
 from nngpt_perfclf.evaluation.figures import summary
-from nngpt_perfclf.evaluation.predict import RecipeView, predict_in_shards, unanswered, write_parquet
+from nngpt_perfclf.evaluation.predict import RecipeView, expected_seconds, predict_in_shards, unanswered, write_parquet
 from nngpt_perfclf.files import alone, read_json, write_json
 from nngpt_perfclf.run_folder import RunFolder, manifest
 from nngpt_perfclf.tasks import TaskData, question_of

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from nngpt_perfclf.advice.opinions import FAILED
 from nngpt_perfclf.advice.registry import trained_once
+from nngpt_perfclf.advice.scorers import FAILED
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import progress, say
 from nngpt_perfclf.files import write_json

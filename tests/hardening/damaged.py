@@ -25,7 +25,7 @@ from made_scorers import ByRate, candidate
 from tiny import make_tiny_model
 
 from nngpt_perfclf.advice.answer_cache import AnswerCache
-from nngpt_perfclf.advice.outcome_files import read_outcomes
+from nngpt_perfclf.advice.inputs import read_outcomes
 from nngpt_perfclf.advice.registry import load_advisor
 from nngpt_perfclf.advice.run_folders import PRETRAINED
 from nngpt_perfclf.checksums import seal
