@@ -18,7 +18,7 @@ from nngpt_perfclf.sandbox.words import printable
 from nngpt_perfclf.types import Advice, Candidate, PerfclfError, Question
 
 if TYPE_CHECKING:
-    from nngpt_perfclf.advice.answer_cache import AnswerCache
+    from nngpt_perfclf.advice.run_folders import AnswerCache
     from nngpt_perfclf.datasets import DatasetProperties
 
 LAST_EPOCH = 1_000_000

@@ -12,7 +12,7 @@ from nngpt_perfclf.advice.curve_model import EPOCHS, CurveModel, Step, fit_step,
 from nngpt_perfclf.advice.dataset_model import Curves, DatasetModel, accuracy_at, logit_above_chance, percentiles_of
 from nngpt_perfclf.advice.trees import weights_of
 from nngpt_perfclf.console import say
-from nngpt_perfclf.tasks.curves import KEYS
+from nngpt_perfclf.tasks.pairs import KEYS
 from nngpt_perfclf.types import Candidate, PerfclfError, Score
 
 if TYPE_CHECKING:

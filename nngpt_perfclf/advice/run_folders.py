@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from nngpt_perfclf import __version__
-from nngpt_perfclf.advice.answer_cache import AnswerCache
-from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.config import Config, home, to_dict
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.files import read_json
+from nngpt_perfclf.key_value import KeyValueStore
 from nngpt_perfclf.run_folder import DONE, RunFolder, manifest
-from nngpt_perfclf.types import PerfclfError, Recipe
+from nngpt_perfclf.types import PerfclfError, Question, Recipe
 
 if TYPE_CHECKING:
     from nngpt_perfclf.tasks import TaskData
@@ -21,6 +24,7 @@ PRETRAINED = Path(__file__).parent / "pretrained"
 LANGUAGE_NAME, LANGUAGE = "pretrained", "language"  # the language model's name and kind
 ANCHORS = PRETRAINED / "anchors.json"
 _FILES_OF_ANSWERS = (".safetensors", ".npz", ".json")
+TABLE = "kept_answers"  # other versions kept theirs in `answers` and `checked_answers`
 
 
 def folder_of(config: Config, name: str) -> Path:
@@ -94,3 +98,25 @@ def digest_of(folder: Path | None, config: Config) -> hashlib._Hash:
             with file.open("rb") as opened:
                 content.update(hashlib.file_digest(opened, "sha256").digest())
     return content
+
+
+class AnswerCache:
+    """Evidence (k log-odds) by (`fingerprint` of the adviser, question). Several processes may share it."""
+
+    def __init__(self, fingerprint: str, folder: Path | None = None):
+        self.file = (folder or home() / "advice") / f"{fingerprint}.sqlite"
+        self._store = KeyValueStore(self.file, TABLE, "question", {"evidence": "TEXT"})
+
+    def read(self, questions: Sequence[Question]) -> dict[Question, list[float]]:
+        """The evidence about those of the questions that were answered before; NaN: no opinion."""
+        keys = {_key(question): question for question in questions}
+        return {keys[key]: json.loads(text) for key, (text,) in self._store.read(list(keys)).items()}
+
+    def write(self, answers: Mapping[Question, Sequence[float]]) -> None:
+        """Keep this evidence; an answer that is known already stays."""
+        rows = [(_key(question), json.dumps(list(values))) for question, values in answers.items()]
+        self._store.write(rows, replace=False)
+
+
+def _key(question: Question) -> str:
+    return hashlib.sha256(repr(astuple(question)).encode("utf-8", "surrogatepass")).hexdigest()

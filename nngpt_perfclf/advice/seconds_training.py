@@ -10,7 +10,7 @@ from nngpt_perfclf.advice.seconds_model import SecondsModel
 from nngpt_perfclf.advice.side_models import sides_in
 from nngpt_perfclf.advice.structures import profiles_of
 from nngpt_perfclf.console import say
-from nngpt_perfclf.profiling.images import shapes_of
+from nngpt_perfclf.profiling.types import shapes_of
 from nngpt_perfclf.tasks import TaskData
 
 if TYPE_CHECKING:

@@ -26,7 +26,7 @@ def structures_of(sides: Sequence[Side],
 def profiles_of(sides: Sequence[Side], datasets: Mapping[str, DatasetProperties]) -> list[Profile]:
     """What is known of each side's network, in order. Settings that follow from the recipe are not in it: one profile
     serves all recipes of a network."""
-    from nngpt_perfclf.profiling.images import shapes_of
+    from nngpt_perfclf.profiling.types import shapes_of
 
     return _looked_up([(code, shapes_of(recipe or Recipe(), dataset, datasets)) for code, dataset, recipe in sides])
 

@@ -13,6 +13,7 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from nngpt_perfclf import processes
@@ -25,7 +26,8 @@ from nngpt_perfclf.budget import announcement, in_words
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
 from nngpt_perfclf.evaluation.comparison import replicate_ceiling
-from nngpt_perfclf.evaluation.figures import summary
+from nngpt_perfclf.evaluation.figures import aligned, summary
+from nngpt_perfclf.evaluation.metrics import hits
 from nngpt_perfclf.evaluation.predict import RecipeView, expected_seconds, predict_in_shards, unanswered, write_parquet
 from nngpt_perfclf.files import alone, read_json, write_json
 from nngpt_perfclf.run_folder import RunFolder, manifest
@@ -187,6 +189,26 @@ def over_seeds(results: dict[int, dict]) -> dict:
         "runs": [{"seed": seed, **{key: result[key] for key in columns if key in result}}
                  for seed, result in results.items()],
     }
+
+
+def shift(run: Path, other: Path) -> dict:
+    """The differences of `p_a` (largest, mean, 99th percentile), how many pairs got another answer, and both
+    accuracies. Raises PerfclfError where one of the folders holds no evaluation, or of other pairs."""
+    mine = _predictions(run)
+    theirs = aligned(_predictions(other), mine, str(other))
+    apart = np.abs(mine["p_a"].to_numpy() - theirs["p_a"].to_numpy())
+    won = (mine["better"] == mine["ds_a"]).to_numpy()
+    right = [hits(table["p_a"].to_numpy(float), won) for table in (mine, theirs)]
+    return {"n": len(mine), "largest": float(np.nanmax(apart)), "mean": float(np.nanmean(apart)),
+            "percentile_99": float(np.nanpercentile(apart, 99)), "changed_answers": int((right[0] != right[1]).sum()),
+            "accuracy": float(np.mean(right[0])), "accuracy_of_other": float(np.mean(right[1]))}
+
+
+def _predictions(run: Path) -> pd.DataFrame:
+    file = run / PREDICTIONS
+    if not file.is_file():
+        raise PerfclfError(f"{run} holds no finished evaluation: there is no {PREDICTIONS}")
+    return pd.read_parquet(file)
 
 
 def seed_folders(run: Path) -> dict[int, Path]:

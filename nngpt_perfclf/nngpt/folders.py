@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from nngpt_perfclf.evaluation.nngpt_results import CODE, accuracy_of
+from nngpt_perfclf.evaluation.pruning import CODE, accuracy_of
 from nngpt_perfclf.nngpt.seed_row import read_seed_row
 from nngpt_perfclf.profiling.contract import fault_of
 from nngpt_perfclf.recipes import recipe_words

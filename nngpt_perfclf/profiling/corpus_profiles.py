@@ -13,10 +13,9 @@ from nngpt_perfclf.files import whole
 from nngpt_perfclf.profiling.cache import ProfileCache
 from nngpt_perfclf.profiling.contract import fault_of
 from nngpt_perfclf.profiling.features import features, words
-from nngpt_perfclf.profiling.images import shapes_of
 from nngpt_perfclf.profiling.pool import Answer, Pool, Task
 from nngpt_perfclf.profiling.profiler import answers_to
-from nngpt_perfclf.profiling.types import Profile, Shapes
+from nngpt_perfclf.profiling.types import Profile, Shapes, shapes_of
 from nngpt_perfclf.tasks import load_task
 from nngpt_perfclf.types import Recipe
 

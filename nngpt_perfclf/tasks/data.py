@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from nngpt_perfclf.corpus import load_corpus
 from nngpt_perfclf.datasets import dataset_properties
-from nngpt_perfclf.tasks.curves import recorded_curves
-from nngpt_perfclf.tasks.pairs import anchor_recipes, labelled_trials, make_pairs
+from nngpt_perfclf.tasks.pairs import anchor_recipes, labelled_trials, make_pairs, recorded_curves
 from nngpt_perfclf.tasks.splits import add_split, split_networks, trials_of_part
 from nngpt_perfclf.tasks.task import load_task
 from nngpt_perfclf.types import PerfclfError
