@@ -18,7 +18,10 @@ from nngpt_perfclf.advice.faults import BuildFaults, Faults, text_faults
 from nngpt_perfclf.advice.outcomes import informed
 from nngpt_perfclf.advice.seconds import clock_of, warn_of_slow
 from nngpt_perfclf.config import Config
+from nngpt_perfclf.corpus import load_corpus
 from nngpt_perfclf.files import alone
+from nngpt_perfclf.local_training import trainer
+from nngpt_perfclf.local_training.checkpoints import Checkpoints
 from nngpt_perfclf.loop.asking import key_of, manager_of
 from nngpt_perfclf.loop.executor import Executor, executor_of
 from nngpt_perfclf.loop.plan import rule_of, stops, trials
@@ -87,10 +90,6 @@ def play_replay(config: Config, folder: Path, runs: RunDatabase) -> dict:
 def play_local(config: Config, folder: Path, runs: RunDatabase) -> dict:
     """`loop.rounds` generations for each local image set, trained for real; for more than one epoch, with policies that
     stop candidates at the end of an epoch."""
-    from nngpt_perfclf.corpus import load_corpus
-    from nngpt_perfclf.local_training import trainer
-    from nngpt_perfclf.local_training.checkpoints import Checkpoints
-
     rule_of(config)
     if "oracle" in config.loop.policies:
         raise PerfclfError("the oracle knows recorded outcomes only: leave it out of loop.policies")

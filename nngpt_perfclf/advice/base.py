@@ -5,21 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
 from nngpt_perfclf.advice.prior import PairPrior
+from nngpt_perfclf.advice.run_folders import AnswerCache
 from nngpt_perfclf.advice.weights import Weights
 from nngpt_perfclf.code_view.parsing import parses
+from nngpt_perfclf.datasets import DatasetProperties
 from nngpt_perfclf.hints import did_you_mean
 from nngpt_perfclf.recipes import recipe_words
 from nngpt_perfclf.sandbox.words import printable
 from nngpt_perfclf.types import Advice, Candidate, PerfclfError, Question
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.advice.run_folders import AnswerCache
-    from nngpt_perfclf.datasets import DatasetProperties
 
 LAST_EPOCH = 1_000_000
 DECIMALS = 6  # of a probability, so that the last bits of a sum are never shown

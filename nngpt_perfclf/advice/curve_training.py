@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
+from nngpt_perfclf.advice.adapters import Scorer
 from nngpt_perfclf.advice.curve_model import EPOCHS, CurveModel, Step, fit_step, with_trust
 from nngpt_perfclf.advice.dataset_model import Curves, DatasetModel, accuracy_at, logit_above_chance, percentiles_of
 from nngpt_perfclf.advice.trees import weights_of
 from nngpt_perfclf.console import say
+from nngpt_perfclf.tasks import TaskData, recipe_of
 from nngpt_perfclf.tasks.pairs import KEYS
 from nngpt_perfclf.types import Candidate, PerfclfError, Score
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from nngpt_perfclf.advice.adapters import Scorer
-    from nngpt_perfclf.tasks import TaskData
 
 FEWEST = 20  # trials that a step is fitted on
 GROUP_POWER = 0.5  # near-duplicates weigh as the square root of their number: chosen on validation
@@ -85,10 +81,6 @@ def _learned(curves: _Curves, seen: int, aim: int) -> Step:
 
 def _expected(data: TaskData, scorer: Scorer) -> pd.Series:
     """What the scorer expects of the validation part's trials: the percentile of each, NaN without an opinion."""
-    import pandas as pd
-
-    from nngpt_perfclf.tasks import recipe_of
-
     trials = data.part("validation").drop_duplicates(KEYS)
     found = []
     for target, rows in trials.groupby("dataset", observed=True):

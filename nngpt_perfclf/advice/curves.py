@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nngpt_perfclf.advice import load_scorer
+from nngpt_perfclf.advice.adapters import Scorer
 from nngpt_perfclf.advice.base import check_dataset
 from nngpt_perfclf.advice.curve_model import CurveModel, aim_of
 from nngpt_perfclf.advice.dataset_model import Curves, DatasetModel, accuracy_at, logit_above_chance, percentiles_of
@@ -21,10 +22,8 @@ from nngpt_perfclf.advice.seconds import pace_of
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.datasets import DatasetProperties, dataset_properties
 from nngpt_perfclf.run_folder import RunFolder
+from nngpt_perfclf.tasks import TaskData
 from nngpt_perfclf.types import AdviserSpec, Candidate, Interval, PerfclfError, Score
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.advice.adapters import Scorer
 
 KIND = "curve"
 _TENTH = 1.2816  # standard deviations from the mean to the 10 % and 90 % quantiles
@@ -129,8 +128,6 @@ def remaining(candidate: Candidate, epoch: int) -> float | None:
 
 def load(config: Config) -> CurveAdviser:
     """The steps of a run folder, or those in the package, with the scorer that the run was trained with."""
-    from nngpt_perfclf.advice import load_scorer
-
     folder = folder_of(config, KIND)
     return going_on(load_scorer(RunFolder(folder).manifest["scorer"], config), config, folder)
 
@@ -138,9 +135,7 @@ def load(config: Config) -> CurveAdviser:
 def train(config: Config, out: Path) -> dict:
     """Fit the steps on the training part, and on validation how much the configured scorer counts; leave a run folder
     that `load` opens."""
-    from nngpt_perfclf.advice import load_scorer
     from nngpt_perfclf.advice.curve_training import fit_curves
-    from nngpt_perfclf.tasks import TaskData
 
     check_held_out(config.scorer, "validation")
     data = TaskData.load(config)

@@ -24,12 +24,11 @@ from nngpt_perfclf.advice.adapters import Scorer
 from nngpt_perfclf.advice.features import text_rows
 from nngpt_perfclf.advice.informed import normal_quantiles, shifted
 from nngpt_perfclf.files import read_arrays, write_arrays
+from nngpt_perfclf.tasks import TaskData, recipe_of
 from nngpt_perfclf.types import Candidate, Recipe, Score
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from nngpt_perfclf.tasks import TaskData
 
 FILE = "history.npz"
 # Variances of the residuals, estimated with each recorded dataset left out in turn.
@@ -58,8 +57,6 @@ class History:
     @staticmethod
     def fit(scorer: Scorer, trials: pd.DataFrame, codes: Mapping[str, str]) -> History:
         """From recorded `trials` with their `rank`, none of them held out, and what `scorer` expects of them."""
-        from nngpt_perfclf.tasks import recipe_of
-
         parts = []
         for dataset, rows in trials.groupby("dataset", observed=True):
             candidates = [Candidate(row.nn, codes[row.nn], recipe_of(row)) for row in rows.itertuples()]

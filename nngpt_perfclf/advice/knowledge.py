@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,10 +10,8 @@ from nngpt_perfclf.advice.dataset_model import Curves
 from nngpt_perfclf.advice.outcomes import numbers_of
 from nngpt_perfclf.advice.residuals import Similarity
 from nngpt_perfclf.advice.side_models import LARGE_GROUPS_TRIALS, training_trials
+from nngpt_perfclf.tasks import TaskData, recipe_of
 from nngpt_perfclf.types import Candidate
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.tasks import TaskData
 
 SAMPLE = 4_000  # trials that the scales are taken from
 
@@ -27,8 +24,6 @@ def leave_knowledge(data: TaskData, out: Path) -> None:
 
 def scales_of(data: TaskData) -> Similarity:
     """The scales of likeness in a sample of the training trials."""
-    from nngpt_perfclf.tasks import recipe_of
-
     trials = training_trials(data, LARGE_GROUPS_TRIALS["text"])
     trials = trials.sample(min(SAMPLE, len(trials)), random_state=data.config.seed)
     recipes, networks = [], []

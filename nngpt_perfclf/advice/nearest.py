@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -24,10 +24,8 @@ from nngpt_perfclf.console import say
 from nngpt_perfclf.files import found_above
 from nngpt_perfclf.retrieval import Neighbours
 from nngpt_perfclf.run_folder import RunFolder, manifest
+from nngpt_perfclf.tasks import TaskData, question_of
 from nngpt_perfclf.types import AdviserSpec, Candidate, PerfclfError, Question, Recipe, Score
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.tasks import TaskData
 
 KIND = "nearest"
 FILE = "neighbours.npz"
@@ -113,8 +111,6 @@ def train(config: Config, out: Path) -> dict:
     folder that `load` opens. With `train.folds`, the trials of the validation part are added afterwards.
 
     Raises PerfclfError for a split without validation pairs."""
-    from nngpt_perfclf.tasks import TaskData, question_of
-
     data = TaskData.load(config)
     out.mkdir(parents=True, exist_ok=True)
     neighbours, priors, weights, result = fit_neighbours(data), {}, {}, {}

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,15 +17,13 @@ from nngpt_perfclf.advice.dataset_model import Curves
 from nngpt_perfclf.advice.features import recipe_rows, text_rows
 from nngpt_perfclf.advice.informed import InformedAdviser
 from nngpt_perfclf.advice.prior import load_prior
+from nngpt_perfclf.advice.registry import load_advisor
 from nngpt_perfclf.advice.residuals import Similarity
 from nngpt_perfclf.advice.run_folders import PRETRAINED
+from nngpt_perfclf.config import Config, load_config
 from nngpt_perfclf.console import say
-from nngpt_perfclf.datasets import dataset_properties
+from nngpt_perfclf.datasets import DatasetProperties, dataset_properties
 from nngpt_perfclf.types import Advice, Candidate, Observation, PerfclfError, Question
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.config import Config
-    from nngpt_perfclf.datasets import DatasetProperties
 
 POINTWISE = PRETRAINED / "pointwise"
 
@@ -34,8 +31,6 @@ POINTWISE = PRETRAINED / "pointwise"
 def informed(scorer: Scorer, observations: Mapping[str, Iterable[Observation]], config: Config | None = None) -> Scorer:
     """`scorer` with the observations of each dataset, by dataset; `scorer` itself where none of them is usable. Those
     that are not are reported in one line each on standard error."""
-    from nngpt_perfclf.config import load_config
-
     config = config or load_config()
     usable = usable_by_dataset(observations, config.epoch)
     return informed_adviser(scorer, usable, config) if usable else scorer
@@ -106,8 +101,6 @@ class InformedPairs:
     @cached_property
     def _informed(self) -> InformedAdviser:
         """Reads networks as pair advice does: by their text unless profiles are always wanted."""
-        from nngpt_perfclf.advice.registry import load_advisor
-
         advice = self.config.advice
         config = replace(self.config, advice=replace(advice, profile="never" if advice.profile == "auto"
                                                      else advice.profile))

@@ -12,7 +12,22 @@ import os
 from collections.abc import Callable
 from functools import lru_cache
 
+from nngpt_perfclf.advice import (
+    baselines,
+    curves,
+    fine_tuning,
+    load_pair_adviser,
+    load_scorer,
+    nearest,
+    pairwise,
+    pointwise,
+    seconds,
+    stack,
+)
+from nngpt_perfclf.config import load_config
 from nngpt_perfclf.hookspecs import hookimpl
+from nngpt_perfclf.prompts.template import FOLDER
+from nngpt_perfclf.tasks.task import BUILT_IN
 from nngpt_perfclf.types import Advice, AdviserSpec, Candidate, PerfclfError, Question, Score
 
 CONFIG = "NNGPT_PERFCLF_CONFIG"
@@ -40,23 +55,17 @@ def score(candidates: list[Candidate], target: str) -> list[Score | None] | None
 @hookimpl
 def register_advisers() -> list[AdviserSpec]:
     # One line for each module that brings advisers.
-    from nngpt_perfclf.advice import baselines, curves, fine_tuning, nearest, pairwise, pointwise, seconds, stack
-
     modules = fine_tuning, pairwise, pointwise, nearest, stack, curves, seconds, baselines
     return [spec for module in modules for spec in module.SPECS]
 
 
 @hookimpl
 def register_tasks() -> list:
-    from nngpt_perfclf.tasks.task import BUILT_IN
-
     return list(BUILT_IN)
 
 
 @hookimpl
 def register_prompts() -> list:
-    from nngpt_perfclf.prompts.template import FOLDER
-
     return [FOLDER]
 
 
@@ -72,17 +81,11 @@ def _or_none(ask: Callable[[], object]):
 
 @lru_cache(maxsize=4)
 def _adviser(config_file: str | None):
-    from nngpt_perfclf.advice import load_pair_adviser
-    from nngpt_perfclf.config import load_config
-
     config = load_config(config_file)
     return load_pair_adviser(config.adviser, config)
 
 
 @lru_cache(maxsize=4)
 def _scorer(config_file: str | None):
-    from nngpt_perfclf.advice import load_scorer
-    from nngpt_perfclf.config import load_config
-
     config = load_config(config_file)
     return load_scorer(config.scorer, config)

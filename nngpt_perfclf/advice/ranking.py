@@ -6,16 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from nngpt_perfclf.advice import load_pair_adviser
 from nngpt_perfclf.advice.base import answered, check_dataset
+from nngpt_perfclf.advice.curves import going_on
 from nngpt_perfclf.advice.faults import BuildFaults, is_valid
 from nngpt_perfclf.advice.scorers import scorer_of, scores_of, with_outcomes
+from nngpt_perfclf.advice.seconds import clock_of, gain_per_second, timed_candidates
+from nngpt_perfclf.config import Config, load_config
+from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.extras import extras_named
 from nngpt_perfclf.types import Advice, Candidate, Observation, PerfclfError, Question, Ranked, Score
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.config import Config
 
 OK, BROKEN, UNKNOWN = "ok", "broken", "unknown"
 
@@ -74,9 +75,6 @@ def advise(questions: Sequence[Question], adviser: str | Path | None = None, con
     were trained on it already. Raises PerfclfError for an unknown adviser, and for outcomes where it only compares
     pairs.
     """
-    from nngpt_perfclf.advice import load_pair_adviser
-    from nngpt_perfclf.config import load_config
-
     config = config or load_config()
     return list(load_pair_adviser(adviser or config.adviser, config, outcomes).advise_many(list(questions)))
 
@@ -84,15 +82,10 @@ def advise(questions: Sequence[Question], adviser: str | Path | None = None, con
 def _scores(candidates: list[Candidate], target: str, adviser: str | Path | object | None, config: Config | None,
             outcomes: Sequence[Observation]) -> tuple[list[Score | None], str]:
     """One score a candidate, and why there is none where there is none."""
-    from nngpt_perfclf.datasets import dataset_properties
-
     if not candidates:
         return [], ""
     scorer = with_outcomes(scorer_of(adviser, config), target, outcomes, config)
     if any(candidate.seen for candidate in candidates):
-        from nngpt_perfclf.advice.curves import going_on
-        from nngpt_perfclf.config import load_config
-
         scorer = going_on(scorer, config or load_config())
     given, why = scores_of(scorer, candidates, target)
     if not any(given):
@@ -109,9 +102,6 @@ def _ranked(candidate: Candidate, score: Score | None, why: str) -> Ranked:
 def _timed(scores: Sequence[Score | None], candidates: Sequence[Candidate], target: str, config: Config | None,
            outcomes: Sequence[Observation]) -> list[Score | None]:
     """The scores with the expected seconds of an epoch; a dataset without properties gives none."""
-    from nngpt_perfclf.advice.seconds import clock_of, timed_candidates
-    from nngpt_perfclf.config import load_config
-
     clock, timed = clock_of(config or load_config()), timed_candidates(candidates, outcomes)
     usable = (score is not None and target in clock.datasets and is_valid(candidate)
               for score, candidate in zip(scores, candidates, strict=True))
@@ -125,8 +115,6 @@ def _value(score: Score | None) -> float:
 
 
 def _gain(score: Score | None) -> float:
-    from nngpt_perfclf.advice.seconds import gain_per_second
-
     if score is None:
         return 0.0
     return -math.inf if score.seconds is None else gain_per_second(score)

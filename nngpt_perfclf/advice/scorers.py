@@ -9,17 +9,17 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import pluggy
+
+from nngpt_perfclf.advice import load_scorer
+from nngpt_perfclf.advice.adapters import Scorer
+from nngpt_perfclf.advice.outcomes import informed
+from nngpt_perfclf.config import Config
 from nngpt_perfclf.extras import extras_named
+from nngpt_perfclf.plugins import get_plugin_manager
 from nngpt_perfclf.sandbox.words import printable
 from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Score
-
-if TYPE_CHECKING:
-    import pluggy
-
-    from nngpt_perfclf.advice.adapters import Scorer
-    from nngpt_perfclf.config import Config
 
 INSTALLED = "installed"
 FAILED = "the adviser failed"
@@ -29,8 +29,6 @@ _hanging: list[threading.Thread] = []
 
 
 def _installed() -> pluggy.PluginManager:
-    from nngpt_perfclf.plugins import get_plugin_manager
-
     return get_plugin_manager()
 
 
@@ -47,8 +45,6 @@ class InstalledScorer:
 
 def scorer_of(adviser: str | Path | object | None, config: Config | None) -> Scorer:
     """The named or given adviser; without one the configured `scorer`; without both the installed plugins."""
-    from nngpt_perfclf.advice import load_scorer
-
     if adviser is None and config is None:
         return InstalledScorer()
     return load_scorer(adviser if adviser is not None else config.scorer, config)
@@ -56,8 +52,6 @@ def scorer_of(adviser: str | Path | object | None, config: Config | None) -> Sco
 
 def with_outcomes(scorer: Scorer, target: str, outcomes: Sequence[Observation], config: Config | None) -> Scorer:
     """The scorer, corrected by what was trained on the target before."""
-    from nngpt_perfclf.advice.outcomes import informed
-
     return informed(scorer, {target: outcomes}, config) if outcomes else scorer
 
 

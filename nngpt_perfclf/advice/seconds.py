@@ -10,10 +10,11 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nngpt_perfclf.advice import load_scorer
+from nngpt_perfclf.advice.adapters import Scorer
 from nngpt_perfclf.advice.base import answered
 from nngpt_perfclf.advice.run_folders import PRETRAINED, folder_of, leave_manifest
 from nngpt_perfclf.advice.seconds_model import SecondsModel
@@ -23,10 +24,8 @@ from nngpt_perfclf.console import say
 from nngpt_perfclf.datasets import DatasetProperties, dataset_properties
 from nngpt_perfclf.run_folder import RunFolder
 from nngpt_perfclf.sandbox.words import printable
+from nngpt_perfclf.tasks import TaskData
 from nngpt_perfclf.types import AdviserSpec, Candidate, Observation, Score
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.advice.adapters import Scorer
 
 KIND = "seconds"
 VARIANCE = 0.3  # of one candidate's log-ratio on the machine that is assumed
@@ -118,8 +117,6 @@ class TimedScorer:
 
 def load(config: Config) -> TimedScorer:
     """The clock of a run folder, or that in the package, with the scorer that the run was trained beside."""
-    from nngpt_perfclf.advice import load_scorer
-
     folder = folder_of(config, KIND)
     return TimedScorer(load_scorer(RunFolder(folder).manifest["scorer"], config), clock_of(config, folder))
 
@@ -127,7 +124,6 @@ def load(config: Config) -> TimedScorer:
 def train(config: Config, out: Path) -> dict:
     """Fit the model on the training part; leave a run folder that `load` opens."""
     from nngpt_perfclf.advice.seconds_training import fit_seconds
-    from nngpt_perfclf.tasks import TaskData
 
     data = TaskData.load(config)
     model, result = fit_seconds(data)

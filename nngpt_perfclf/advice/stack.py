@@ -28,6 +28,7 @@ from nngpt_perfclf.advice.weights import (
 )
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.run_folder import RunFolder, manifest
+from nngpt_perfclf.tasks import TaskData, question_of
 from nngpt_perfclf.types import AdviserSpec, PerfclfError, Question
 
 KIND = "stack"
@@ -75,8 +76,6 @@ def train(config: Config, out: Path) -> dict:
     """Fit the weights of `config.advice.parts` for each label on validation pairs; leave a run folder in `out`. With
     `train.folds`, which needs registered parts, the pairs are those of all folds, and each fold's parts are trained
     without it."""
-    from nngpt_perfclf.tasks import TaskData, question_of
-
     parts = tuple(dict.fromkeys(config.advice.parts))
     if len(parts) < 2:
         raise PerfclfError("a stack needs at least two different advice.parts")

@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from nngpt_perfclf.datasets import DatasetProperties
+from nngpt_perfclf.profiling.types import Profile, Shapes, Structure, shapes_of
+from nngpt_perfclf.prompts.layers import SHAPES
 from nngpt_perfclf.types import Recipe
 
 if TYPE_CHECKING:
     from nngpt_perfclf.advice.features import Side
-    from nngpt_perfclf.datasets import DatasetProperties
-    from nngpt_perfclf.profiling.types import Profile, Shapes, Structure
 
 REMEMBERED = 20_000  # networks of one process
 
@@ -26,15 +27,11 @@ def structures_of(sides: Sequence[Side],
 def profiles_of(sides: Sequence[Side], datasets: Mapping[str, DatasetProperties]) -> list[Profile]:
     """What is known of each side's network, in order. Settings that follow from the recipe are not in it: one profile
     serves all recipes of a network."""
-    from nngpt_perfclf.profiling.types import shapes_of
-
     return _looked_up([(code, shapes_of(recipe or Recipe(), dataset, datasets)) for code, dataset, recipe in sides])
 
 
 def shown_structures(codes: Sequence[str]) -> list[Structure | None]:
     """The structure of each network for the images that prompts show it for, in order; None: it could not be built."""
-    from nngpt_perfclf.prompts.layers import SHAPES
-
     return [found.structure for found in _looked_up([(code, SHAPES) for code in codes])]
 
 

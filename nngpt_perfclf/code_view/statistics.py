@@ -5,16 +5,13 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from nngpt_perfclf.code_view.names import boilerplate
 from nngpt_perfclf.code_view.parsing import parse
 from nngpt_perfclf.code_view.view import CUT, code_view, estimate_tokens
-from nngpt_perfclf.config import home
+from nngpt_perfclf.config import Config, ModelConfig, home
 from nngpt_perfclf.console import progress
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.config import Config, ModelConfig
+from nngpt_perfclf.tasks import TaskData
 
 
 def measure(config: Config) -> dict:
@@ -77,8 +74,6 @@ class _Bare(ast.NodeTransformer):
 
 
 def _codes(config: Config) -> Sequence[str]:
-    from nngpt_perfclf.tasks import TaskData
-
     data = TaskData.load(config)
     datasets = data.trials.groupby("nn")["dataset"].nunique()
     return [data.codes[nn] for nn in datasets.index[datasets > 1]]

@@ -17,6 +17,7 @@ from nngpt_perfclf.config.renamed import fate_of
 from nngpt_perfclf.config.schema import Config
 from nngpt_perfclf.files import read_yaml
 from nngpt_perfclf.hints import did_you_mean
+from nngpt_perfclf.plugins import registered
 from nngpt_perfclf.types import PerfclfError
 
 GROUPS = ("model", "loop")
@@ -127,8 +128,6 @@ def _read(path: Path) -> dict:
 
 
 def _trainable_advisers() -> list[str]:
-    from nngpt_perfclf.plugins import registered
-
     return sorted(spec.name for spec in registered("register_advisers") if spec.train is not None)
 
 

@@ -10,10 +10,8 @@ import os
 from array import array
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from nngpt_perfclf.corpus.reading import Reading
+from nngpt_perfclf.corpus.reading import COLUMNS, NANOSECONDS, Reading
 
 _NUMBERS = ("accuracy", "duration", "lr", "momentum", "batch", "dropout")
 _OPTIONAL = frozenset({"momentum", "dropout"})
@@ -85,8 +83,6 @@ def joined(chunks: Sequence[Records], codes: dict[str, str], damaged: Sequence[s
     """All chunks as one table of trials, with the codes; `damaged`: a line for each code that was skipped."""
     import numpy as np
     import pandas as pd
-
-    from nngpt_perfclf.corpus.reading import COLUMNS, NANOSECONDS, Reading
 
     runs = pd.DataFrame([run for chunk in chunks for run in chunk.runs],
                         columns=["task", "dataset", "metric", "nn", "files", "empty_files"])

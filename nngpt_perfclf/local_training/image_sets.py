@@ -112,8 +112,6 @@ def _masks(x: np.ndarray, y: np.ndarray) -> list[np.ndarray]:
             (y < 0.9) & (y > 2 * abs(x) - 0.9), cross, stripes]
 
 
-
-
 def secret_seed() -> int:
     """The seed in the cache folder, which is made where there is none; processes that start together get the same.
 

@@ -19,6 +19,7 @@ from nngpt_perfclf import processes
 from nngpt_perfclf.budget import Work, announcement, calibrating
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress, say
+from nngpt_perfclf.files import read_json
 from nngpt_perfclf.models.adapter import save_adapter, with_adapter, writing_to
 from nngpt_perfclf.models.device import resolve
 from nngpt_perfclf.models.encoder import prompt_tokens
@@ -239,8 +240,6 @@ class Watch(TrainerCallback):
 
 
 def _read_best(out: Path) -> dict:
-    from nngpt_perfclf.files import read_json
-
     score = out / "adapter" / "score.json"
     return read_json(score) if score.is_file() else {}
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from itertools import count
 from pathlib import Path
 
+from nngpt_perfclf import __version__
 from nngpt_perfclf.console import say
 from nngpt_perfclf.evaluation.pruning import KIND, accuracy_of, digest_of, epochs_of, read_records, with_outcomes
 from nngpt_perfclf.files import read_json, write_json
@@ -23,8 +24,6 @@ def write_record(folder: Path, epoch: Epoch, adviser: str, keep: float | None, r
                  epochs: int) -> Path:
     """Write what was decided about one generation as a new file in `folder`; its path. found: what was read of the
     candidates, in the order of the result's; epochs: for how long they will be trained."""
-    from nngpt_perfclf import __version__
-
     places = {path.name: path for path in epoch.folders()}
     rows = [{**row, "code": digest_of(places[row["candidate"]]), **remembered(entry.candidate, epochs)}
             for row, entry in zip(result["candidates"], found, strict=True)]

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nngpt_perfclf.config import Config
+from nngpt_perfclf.console import progress
 from nngpt_perfclf.corpus import Corpus, load_corpus
 from nngpt_perfclf.datasets import DatasetProperties, dataset_properties
 from nngpt_perfclf.files import whole
@@ -21,8 +23,6 @@ from nngpt_perfclf.types import Recipe
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from nngpt_perfclf.config import Config
 
 LAST_EPOCH = 5  # few networks were trained for longer
 _AT_ONCE = 500
@@ -112,8 +112,6 @@ def recorded_shapes(corpus: Corpus, datasets: dict[str, DatasetProperties], task
 def profile_table(shapes: pd.DataFrame, codes: dict[str, str], cache: ProfileCache | None = None) -> pd.DataFrame:
     """The rows of `recorded_shapes` with status, stage, reason, way, seconds and every feature of `features`."""
     import pandas as pd
-
-    from nngpt_perfclf.console import progress
 
     cache = cache or ProfileCache()
     rows: list[dict] = []

@@ -150,4 +150,3 @@ def _row(candidate: Candidate, why: str | None, score: Score | None) -> dict:
                 "status": "unknown" if why is None else "broken", "reason": why or "no opinion"}
     return {"name": candidate.name, "score": score.value, "percentile": score.percentile, "low": score.low,
             "high": score.high, "decided": score.decided, "status": "ok", "reason": score.reason}
-

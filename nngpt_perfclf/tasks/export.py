@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nngpt_perfclf.config import Config
 from nngpt_perfclf.files import whole
+from nngpt_perfclf.tasks.data import TaskData
+from nngpt_perfclf.tasks.splits import PARTS
 from nngpt_perfclf.types import PerfclfError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from nngpt_perfclf.config import Config
 
 ENDINGS = (".jsonl", ".parquet")
 
@@ -21,9 +22,6 @@ def export(config: Config, out: str | None = None) -> dict:
 
     The file is written atomically. Raises PerfclfError for an ending other than .jsonl and .parquet.
     """
-    from nngpt_perfclf.tasks.data import TaskData
-    from nngpt_perfclf.tasks.splits import PARTS
-
     out = out or config.out
     file = Path(out) if out else None
     if file is not None and file.suffix not in ENDINGS:

@@ -31,6 +31,7 @@ PAIR_COLUMNS = ("nn", "epoch", "ds_a", "ds_b", "acc_a", "acc_b", "norm_a", "norm
                                    ("trial", "lr", "momentum", "batch", "dropout", "transform")))
 KEYS = ["dataset", "nn", "trial"]  # what tells trials apart, whatever the epoch
 
+
 def trials_of_task(corpus: Corpus, task: Task) -> pd.DataFrame:
     """The task's recorded trials at all epochs."""
     trials = corpus.trials
