@@ -17,7 +17,7 @@ from nngpt_perfclf.advice.weights import MODES, Weights, accuracy, asked_in, fit
 from nngpt_perfclf.budget import calibration_pairs
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress
-from nngpt_perfclf.tasks import TaskData, question_of
+from nngpt_perfclf.tasks import TaskData
 from nngpt_perfclf.types import Question
 
 if TYPE_CHECKING:
@@ -38,7 +38,8 @@ def calibrate(config: Config, out: Path, data: TaskData, weights: Mapping[str, W
     and save them; returns the accuracy there (slightly optimistic, since the weights were fitted on these pairs)."""
     started = time.perf_counter()
     adviser = load(replace(config, adviser=str(out), advice=replace(config.advice, answer_cache=False)))
-    sets = [_Set(label, mode, *_asked(table, data, mode)) for label, table in tables.items() if len(table)
+    asked = {label: data.questions(table) for label, table in tables.items() if len(table)}
+    sets = [_Set(label, mode, asked_in(mode, questions), won) for label, (questions, won) in asked.items()
             for mode in MODES]
     result, fitted = {}, {label: {} for label in tables}
     for pair_set, (read, near) in zip(sets, _read(adviser, sets), strict=True):
@@ -65,11 +66,6 @@ class _Set:
     @property
     def both_orders(self) -> list[Question]:
         return [*self.questions, *(question.swapped() for question in self.questions)]
-
-
-def _asked(table: pd.DataFrame, data: TaskData, mode: str) -> tuple[Sequence[Question], np.ndarray]:
-    questions = [question_of(row, data.codes) for row in table.itertuples()]
-    return asked_in(mode, questions), (table["better"] == table["ds_a"]).to_numpy()
 
 
 def _read(adviser: LanguageAdviser, sets: Sequence[_Set]) -> list[tuple[np.ndarray, np.ndarray]]:

@@ -29,7 +29,7 @@ from nngpt_perfclf.console import say
 from nngpt_perfclf.prompts import find_template
 from nngpt_perfclf.retrieval import Neighbours
 from nngpt_perfclf.run_folder import RunFolder, manifest
-from nngpt_perfclf.tasks import LABELS, TaskData, question_of
+from nngpt_perfclf.tasks import LABELS, TaskData
 from nngpt_perfclf.types import AdviserSpec, PerfclfError, Question
 
 if TYPE_CHECKING:
@@ -100,10 +100,10 @@ def _training_weights(config: Config, neighbours: Neighbours, label: str, data: 
         return Weights(fixed, fixed)
     pairs = data.pairs(label, part="train", ties=False)
     pairs = pairs.sample(min(FITTED_ON, len(pairs)), random_state=config.seed)
-    questions = [question_of(row, data.codes) for row in pairs.itertuples()]
+    questions, won = data.questions(pairs)
     near = near_labels(neighbours, questions, [label] * len(questions), pairs["nn"].map(groups).to_numpy())
     evidence = known_evidence(prior, questions, near)
-    fitted = (lm_weight, *fit_weights(evidence, (pairs["better"] == pairs["ds_a"]).to_numpy()))
+    fitted = (lm_weight, *fit_weights(evidence, won))
     return Weights(fitted, fitted)
 
 

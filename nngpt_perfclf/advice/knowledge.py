@@ -10,8 +10,7 @@ from nngpt_perfclf.advice.dataset_model import Curves
 from nngpt_perfclf.advice.outcomes import numbers_of
 from nngpt_perfclf.advice.residuals import Similarity
 from nngpt_perfclf.advice.side_models import LARGE_GROUPS_TRIALS, training_trials
-from nngpt_perfclf.tasks import TaskData, recipe_of
-from nngpt_perfclf.types import Candidate
+from nngpt_perfclf.tasks import TaskData
 
 SAMPLE = 4_000  # trials that the scales are taken from
 
@@ -27,9 +26,8 @@ def scales_of(data: TaskData) -> Similarity:
     trials = training_trials(data, LARGE_GROUPS_TRIALS["text"])
     trials = trials.sample(min(SAMPLE, len(trials)), random_state=data.config.seed)
     recipes, networks = [], []
-    for target, rows in trials.groupby("dataset"):
-        candidates = [Candidate(row.nn, data.codes[row.nn], recipe_of(row)) for row in rows.itertuples()]
-        recipe, network = numbers_of(candidates, str(target), data.datasets)
+    for target, candidates, _ in data.candidates(trials):
+        recipe, network = numbers_of(candidates, target, data.datasets)
         recipes.append(recipe)
         networks.append(network)
     return Similarity.fit(np.concatenate(recipes), np.concatenate(networks))

@@ -16,16 +16,15 @@ import numpy as np
 from nngpt_perfclf.advice.base import Adviser, answered, check_dataset, has_valid_recipe, note_on_recipes
 from nngpt_perfclf.advice.features import Side, sides_of
 from nngpt_perfclf.advice.prior import PairPrior, load_prior, save_priors
-from nngpt_perfclf.advice.run_folders import common, folder_of
-from nngpt_perfclf.advice.tree_models import DRAWS, data_of
-from nngpt_perfclf.advice.weights import MODES, Weights, accuracy, asked_in, fit_weights, load_weights, save_weights
-from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.advice.run_folders import common, folder_of, leave_manifest
+from nngpt_perfclf.advice.tree_models import data_of
+from nngpt_perfclf.advice.weights import Weights, accuracy, fit_on_validation, load_weights, save_weights
+from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import say
 from nngpt_perfclf.files import found_above
 from nngpt_perfclf.retrieval import Neighbours
-from nngpt_perfclf.run_folder import RunFolder, manifest
-from nngpt_perfclf.tasks import TaskData, question_of
-from nngpt_perfclf.types import AdviserSpec, Candidate, PerfclfError, Question, Recipe, Score
+from nngpt_perfclf.tasks import TaskData
+from nngpt_perfclf.types import AdviserSpec, Candidate, Question, Recipe, Score
 
 KIND = "nearest"
 FILE = "neighbours.npz"
@@ -117,22 +116,15 @@ def train(config: Config, out: Path) -> dict:
     learned, _ = data_of(data)
     (neighbours if learned is data else replace(_neighbours(learned), scales=neighbours.scales)).save(out / FILE)
     for label in config.train.labels:
-        pairs = data.pairs(label, DRAWS, "validation", ties=False)
-        if pairs.empty:
-            raise PerfclfError("no pairs to calibrate on: change split.*")
-        questions = [question_of(row, data.codes) for row in pairs.itertuples()]
-        won, slopes = (pairs["better"] == pairs["ds_a"]).to_numpy(), {}
         priors[label] = PairPrior.fit(data.pairs(label, part="train"))
         adviser = NearestAdviser(KIND, priors[label], data.datasets, neighbours=neighbours, label=label)
-        for mode in MODES:
-            evidence = adviser.evidence(asked_in(mode, questions))
-            slopes[mode] = fit_weights(evidence, won)
-            result[f"validation_{label}_{mode}"] = accuracy(np.nan_to_num(evidence[:, 0]), won)
-        result[f"validation_{label}_n"], weights[label] = len(pairs), Weights(**slopes)
+        weights[label], evidence, won = fit_on_validation([(data, adviser)], label)
+        result |= {f"validation_{label}_{mode}": accuracy(np.nan_to_num(rows[:, 0]), won)
+                   for mode, rows in evidence.items()}
+        result[f"validation_{label}_n"] = len(won)
     save_priors(priors, out)
     save_weights(weights, NearestAdviser.sources, out)
-    RunFolder(out).note(manifest(KIND, to_dict(config), data.fingerprint, status="done", result=result))
-    return {"run": str(out), **result}
+    return leave_manifest(KIND, data, out, result)
 
 
 SPECS = (AdviserSpec(KIND, load, train),)

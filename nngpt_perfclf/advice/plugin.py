@@ -12,18 +12,8 @@ import os
 from collections.abc import Callable
 from functools import lru_cache
 
-from nngpt_perfclf.advice import (
-    baselines,
-    curves,
-    fine_tuning,
-    load_pair_adviser,
-    load_scorer,
-    nearest,
-    pairwise,
-    pointwise,
-    seconds,
-    stack,
-)
+from nngpt_perfclf import advice
+from nngpt_perfclf.advice import baselines, curves, fine_tuning, nearest, pairwise, pointwise, seconds, stack
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.hookspecs import hookimpl
 from nngpt_perfclf.prompts.template import FOLDER
@@ -41,9 +31,9 @@ def advise(arch_code: str, ds_a: str, ds_b: str) -> Advice | None:
 
 @hookimpl(trylast=True)
 def advise_many(questions: list[Question]) -> list[Advice | None] | None:
-    advice = _or_none(lambda: _adviser(os.environ.get(CONFIG)).advise_many(questions))
+    answers = _or_none(lambda: _adviser(os.environ.get(CONFIG)).advise_many(questions))
     # Without a single opinion the next plugin shall be asked.
-    return advice if advice and any(advice) else None
+    return answers if answers and any(answers) else None
 
 
 @hookimpl(trylast=True)
@@ -82,10 +72,10 @@ def _or_none(ask: Callable[[], object]):
 @lru_cache(maxsize=4)
 def _adviser(config_file: str | None):
     config = load_config(config_file)
-    return load_pair_adviser(config.adviser, config)
+    return advice.load_pair_adviser(config.adviser, config)
 
 
 @lru_cache(maxsize=4)
 def _scorer(config_file: str | None):
     config = load_config(config_file)
-    return load_scorer(config.scorer, config)
+    return advice.load_scorer(config.scorer, config)

@@ -18,7 +18,7 @@ import pandas as pd
 
 from nngpt_perfclf.advice.pairwise import PairModel, fit_pair_model
 from nngpt_perfclf.advice.prior import PairPrior
-from nngpt_perfclf.advice.tree_models import DRAWS
+from nngpt_perfclf.advice.weights import DRAWS
 from nngpt_perfclf.budget import announcement, measured_rate
 from nngpt_perfclf.config import Config, SplitConfig
 from nngpt_perfclf.console import progress, say
@@ -28,7 +28,7 @@ from nngpt_perfclf.evaluation.predict import write_parquet
 from nngpt_perfclf.evaluation.run import plan
 from nngpt_perfclf.files import read_parquet, write_json
 from nngpt_perfclf.run_folder import RunFolder, manifest
-from nngpt_perfclf.tasks import TaskData, folds_of_pairs, make_pairs, question_of
+from nngpt_perfclf.tasks import TaskData, folds_of_pairs, make_pairs
 from nngpt_perfclf.types import PerfclfError
 
 SAMPLE = (1000, 16_000)  # the least and the most pairs that trees are fitted on to measure how fast
@@ -115,7 +115,7 @@ class _Folds:
             prior = PairPrior.fit(train)
             return test.assign(p_a=[prior(row.ds_a, row.ds_b) for row in test.itertuples()])
         model = self._fitted(train, reads)
-        questions = [question_of(row, self.data.codes) for row in test.itertuples()]
+        questions, _ = self.data.questions(test)
         return test.assign(p_a=1 / (1 + np.exp(-model.log_odds(questions, self.data.datasets))))
 
     def seconds(self, jobs: Sequence[tuple[tuple[str, str, str], int]]) -> float:

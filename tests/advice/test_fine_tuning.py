@@ -86,7 +86,7 @@ def test_near_duplicates_of_a_question_do_not_answer_it_in_training(run, world):
     neighbours = load_neighbours(run[0])
     groups = world.networks["group"].astype("category").cat.codes
     row = next(world.pairs(part="train").itertuples())
-    question = fine_tuning.question_of(row, world.codes)
+    question = world.questions(world.pairs(part="train").head(1))[0][0]
     shown = near_labels(neighbours, [question], ["rank"])
     hidden = near_labels(neighbours, [question], ["rank"], np.array([groups[row.nn]]))
     assert np.isfinite(hidden).all()
