@@ -12,7 +12,7 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from nngpt_perfclf.corpus.reading import CATEGORIES, COLUMNS, NANOSECONDS, RECIPE, Reading
+from nngpt_perfclf.corpus.records import CATEGORIES, COLUMNS, NANOSECONDS, RECIPE, Reading
 from nngpt_perfclf.types import PerfclfError
 
 _TABLES = {

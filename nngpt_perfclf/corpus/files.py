@@ -9,8 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from nngpt_perfclf.console import progress
-from nngpt_perfclf.corpus.reading import Reading
-from nngpt_perfclf.corpus.records import Records, decoded, is_code, joined
+from nngpt_perfclf.corpus.records import Reading, Records, decoded, is_code, joined
 from nngpt_perfclf.types import PerfclfError
 
 _READERS = 4  # threads that read; more of them are not faster

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nngpt_perfclf.corpus.reading import CATEGORIES, COLUMNS, RECIPE, fingerprint
+from nngpt_perfclf.corpus.records import CATEGORIES, COLUMNS, RECIPE, fingerprint
 from nngpt_perfclf.databases import check
 from nngpt_perfclf.types import PerfclfError
 

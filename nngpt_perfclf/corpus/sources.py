@@ -21,7 +21,7 @@ from nngpt_perfclf.corpus import wheel as wheels
 from nngpt_perfclf.types import PerfclfError
 
 if TYPE_CHECKING:
-    from nngpt_perfclf.corpus.reading import Reading
+    from nngpt_perfclf.corpus.records import Reading
 
 DATABASE = "ab.nn.db"
 WHEELS = "nn_dataset-*.whl"

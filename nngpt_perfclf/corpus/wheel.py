@@ -9,8 +9,7 @@ from pathlib import Path
 from zipfile import BadZipFile, ZipFile
 
 from nngpt_perfclf.console import progress
-from nngpt_perfclf.corpus.reading import Reading
-from nngpt_perfclf.corpus.records import Records, decoded, is_code, joined
+from nngpt_perfclf.corpus.records import Reading, Records, decoded, is_code, joined
 from nngpt_perfclf.types import PerfclfError
 
 _RESULTS = "ab/nn/stat/train/"

@@ -26,9 +26,8 @@ from nngpt_perfclf.evaluation.matching import read_answer
 from nngpt_perfclf.evaluation.run import RESULT, finished_result, plan, run_folder
 from nngpt_perfclf.files import read_json, write_json
 from nngpt_perfclf.models.adapter import with_adapter
-from nngpt_perfclf.models.generation import BATCH, generate, generation_seconds
+from nngpt_perfclf.models.generation import BATCH, generate, generation_seconds, teach, teaching_seconds
 from nngpt_perfclf.models.language import LanguageModel, load
-from nngpt_perfclf.models.teaching import teach, teaching_seconds
 from nngpt_perfclf.models.zoo import ensure_ready
 from nngpt_perfclf.prompts import Prompt, find_template, render
 from nngpt_perfclf.run_folder import RunFolder, manifest
