@@ -25,7 +25,8 @@ def show(result: Mapping, as_json: bool) -> None:
         if _is_rows(value):
             console.print(_table(name, value))
         elif isinstance(value, Mapping):
-            console.print(_table(name, [{"": key, **_columns(entry)} for key, entry in value.items()]))
+            console.print(_table(name, [{"": key, **(entry if isinstance(entry, Mapping) else {"value": entry})}
+                                        for key, entry in value.items()]))
         else:
             console.print(f"{_words(name)}: {_cell(value)}", markup=False, highlight=False)
 
@@ -57,10 +58,6 @@ def say(text: str) -> None:
 
 def _is_rows(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(row, Mapping) for row in value)
-
-
-def _columns(entry: object) -> dict:
-    return dict(entry) if isinstance(entry, Mapping) else {"value": entry}
 
 
 def _table(title: str, rows: list[Mapping]):

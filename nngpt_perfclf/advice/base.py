@@ -130,7 +130,9 @@ class Adviser:
             return None
         better, other, probability = verdict(question, log_odds)
         decided = probability >= self.confidence
-        reasons = [self._about_pair(better, other), *self._about_datasets(*sorted((better, other))),
+        unrecorded = [dataset for dataset in sorted((better, other)) if dataset not in self.prior.datasets]
+        reasons = [self._about_pair(better, other),
+                   *(f"{dataset} has no recorded trials; only its properties are known" for dataset in unrecorded),
                    self.note(question),
                    "" if parses(question.arch_code) else "the code does not parse and was read as plain text",
                    "" if decided else f"undecided below a probability of {self.confidence:g}"]
@@ -141,10 +143,6 @@ class Adviser:
         if not count:
             return f"no recorded pair of {better} and {other}"
         return f"{better} wins {self.prior(better, other):.0%} of {count:,} recorded pairs with {other}"
-
-    def _about_datasets(self, *datasets: str) -> list[str]:
-        return [f"{dataset} has no recorded trials; only its properties are known"
-                for dataset in datasets if dataset not in self.prior.datasets]
 
 
 def answered(asked: Sequence[S], usable: Iterable[bool], answer: Callable[[list[S]], Iterable[T]]) -> list[T | None]:

@@ -18,6 +18,7 @@ REMEMBERED = 50_000  # codes
 # Given candidates and the dataset that they are for: why each cannot be trained, in order; None: nothing is known.
 Faults = Callable[[Sequence[Candidate], str], list[str | None]]
 _of_text = lru_cache(REMEMBERED)(fault_of)
+_defaults = lru_cache(maxsize=1)(load_config)  # read once: a loop may rank a few candidates at a time
 
 
 def text_faults(candidates: Sequence[Candidate], target: str) -> list[str | None]:
@@ -46,12 +47,6 @@ class BuildFaults:
             [(candidate.arch_code, target, candidate.recipe) for candidate in asked], datasets))
         return [profile.why_not_built if profile and profile.broken else fault
                 for profile, fault in zip(profiles, found, strict=True)]
-
-
-@lru_cache(maxsize=1)
-def _defaults() -> Config:
-    """Read once: a loop may rank a few candidates at a time."""
-    return load_config()
 
 
 def is_valid(candidate: Candidate) -> bool:

@@ -61,10 +61,11 @@ class History:
         for dataset, candidates, rows in data.candidates(trials):
             scores = scorer.score(candidates, dataset)
             scored = np.array([score is not None for score in scores], bool)
+            recipes = np.array([_digest(repr(candidate.recipe)) for candidate in candidates], np.uint64)
             expected = normal_quantiles(np.array([score.percentile for score in scores if score is not None]))
             values = np.array([score.value for score in scores if score is not None])
             parts.append((np.full(scored.sum(), dataset, object), _networks(candidates)[scored],
-                          _recipes(candidates)[scored], normal_quantiles(rows["rank"].to_numpy()[scored]) - expected,
+                          recipes[scored], normal_quantiles(rows["rank"].to_numpy()[scored]) - expected,
                           _slope(expected, values)))
         datasets, network, recipe, residual = (np.concatenate([part[place] for part in parts]) for place in range(4))
         order = np.argsort(network, kind="stable")
@@ -138,10 +139,6 @@ def _networks(candidates: Sequence[Candidate]) -> np.ndarray:
     digests: dict[bytes, int] = {}
     return np.array([digests[text] if text in digests else digests.setdefault(text, _digest(text))
                      for text in (row.tobytes() for row in rows)], np.uint64)
-
-
-def _recipes(candidates: Sequence[Candidate]) -> np.ndarray:
-    return np.array([_digest(repr(candidate.recipe)) for candidate in candidates], np.uint64)
 
 
 def _digest(text: str | bytes) -> int:

@@ -85,14 +85,10 @@ class InformedPairs:
         if all(name in self._recorded and name not in self.observations for name in (asked.ds_a, asked.ds_b)):
             return False
         try:
-            check_question(asked, self._properties)
+            check_question(asked, dataset_properties(self.config.datasets))
         except PerfclfError:
             return False
         return True
-
-    @cached_property
-    def _properties(self) -> Mapping[str, DatasetProperties]:
-        return dataset_properties(self.config.datasets)
 
     @cached_property
     def _recorded(self) -> frozenset[str]:

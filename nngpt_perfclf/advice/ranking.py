@@ -18,7 +18,7 @@ from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.extras import extras_named
 from nngpt_perfclf.types import Advice, Candidate, Observation, PerfclfError, Question, Ranked, Score
 
-OK, BROKEN, UNKNOWN = "ok", "broken", "unknown"
+OK, UNKNOWN, BROKEN = STATUSES = "ok", "unknown", "broken"
 
 
 @extras_named()
@@ -39,10 +39,26 @@ def rank(candidates: Sequence[Candidate], target: str, adviser: str | Path | obj
     sound = [candidate for candidate, fault in zip(candidates, faults, strict=True) if fault is None]
     given, why = _scores(sound, target, adviser, config, outcomes)
     scores = iter(_timed(given, sound, target, config, outcomes))
-    rows = [Ranked(candidate, None, BROKEN, fault) if fault is not None else _ranked(candidate, next(scores), why)
+    rows = [ranked(candidate, fault, None if fault is not None else next(scores), why)
             for candidate, fault in zip(candidates, faults, strict=True)]
-    by = _gain if config is not None and config.advice.rank_by == "gain_per_second" else _value
-    return sorted(rows, key=lambda row: ((OK, UNKNOWN, BROKEN).index(row.status), -by(row.score), row.candidate.name))
+    by_gain = config is not None and config.advice.rank_by == "gain_per_second"
+    return sorted(rows, key=lambda row: (STATUSES.index(row.status), -_worth(row.score, by_gain), row.candidate.name))
+
+
+def ranked(candidate: Candidate, fault: str | None, score: Score | None, silence: str) -> Ranked:
+    """The row of a candidate. `fault`: why it cannot be trained; `silence`: why there is no score where there is none.
+    """
+    if fault is not None:
+        return Ranked(candidate, None, BROKEN, fault)
+    return Ranked(candidate, score, OK, score.reason) if score else Ranked(candidate, None, UNKNOWN, silence)
+
+
+def columns(row: Ranked) -> dict:
+    """What is shown of a row, JSON-able."""
+    score = row.score
+    return {"name": row.candidate.name, "score": score and score.value, "percentile": score and score.percentile,
+            "low": score and score.low, "high": score and score.high, "decided": bool(score and score.decided),
+            "status": row.status, "reason": row.reason}
 
 
 def select(candidates: Sequence[Candidate], target: str, keep: float = 0.5,
@@ -93,12 +109,6 @@ def _scores(candidates: list[Candidate], target: str, adviser: str | Path | obje
     return given, why
 
 
-def _ranked(candidate: Candidate, score: Score | None, why: str) -> Ranked:
-    if score is None:
-        return Ranked(candidate, None, UNKNOWN, why)
-    return Ranked(candidate, score, OK, score.reason)
-
-
 def _timed(scores: Sequence[Score | None], candidates: Sequence[Candidate], target: str, config: Config | None,
            outcomes: Sequence[Observation]) -> list[Score | None]:
     """The scores with the expected seconds of an epoch; a dataset without properties gives none."""
@@ -110,11 +120,9 @@ def _timed(scores: Sequence[Score | None], candidates: Sequence[Candidate], targ
             for score, seconds in zip(scores, expected, strict=True)]
 
 
-def _value(score: Score | None) -> float:
-    return score.value if score else 0.0
-
-
-def _gain(score: Score | None) -> float:
+def _worth(score: Score | None, by_gain: bool) -> float:
     if score is None:
         return 0.0
+    if not by_gain:
+        return score.value
     return -math.inf if score.seconds is None else gain_per_second(score)

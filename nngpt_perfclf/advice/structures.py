@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from nngpt_perfclf.datasets import DatasetProperties
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from nngpt_perfclf.advice.features import Side
 
 REMEMBERED = 20_000  # networks of one process
+_profiles: dict[tuple[str, Shapes], Profile] = {}  # what this process has looked up
 
 
 def structures_of(sides: Sequence[Side],
@@ -36,23 +36,12 @@ def shown_structures(codes: Sequence[str]) -> list[Structure | None]:
 
 
 def _looked_up(keys: Sequence[tuple[str, Shapes]]) -> list[Profile]:
-    profiles = _memory()
-    new = [key for key in dict.fromkeys(keys) if key not in profiles]
-    if len(profiles) + len(new) > REMEMBERED:
-        profiles.clear()
-        new = list(dict.fromkeys(keys))
-    if new:
-        profiles.update(_answers(new))
-    return [profiles[key] for key in keys]
-
-
-def _answers(keys: Sequence[tuple[str, Shapes]]) -> dict[tuple[str, Shapes], Profile]:
     from nngpt_perfclf.profiling.profiler import answers_to, profile_of
 
-    return {key: profile_of(answer, key[1]) for key, answer in answers_to(keys).items()}
-
-
-@lru_cache(maxsize=1)
-def _memory() -> dict[tuple[str, Shapes], Profile]:
-    """What this process has looked up."""
-    return {}
+    new = [key for key in dict.fromkeys(keys) if key not in _profiles]
+    if len(_profiles) + len(new) > REMEMBERED:
+        _profiles.clear()
+        new = list(dict.fromkeys(keys))
+    if new:
+        _profiles.update({key: profile_of(answer, key[1]) for key, answer in answers_to(new).items()})
+    return [_profiles[key] for key in keys]

@@ -90,7 +90,7 @@ def load_choice(group: str, name: str) -> dict:
         return _read(path)
     names = choices(group)
     if group == "model":
-        trainable = _trainable_advisers()
+        trainable = sorted(spec.name for spec in registered("register_advisers") if spec.train is not None)
         if name in trainable:
             return {**_ADVISER, "name": name}
         if Path(name).is_dir():
@@ -125,10 +125,6 @@ def _from_file(path: Path) -> dict:
 
 def _read(path: Path) -> dict:
     return read_yaml(path, "configuration file")
-
-
-def _trainable_advisers() -> list[str]:
-    return sorted(spec.name for spec in registered("register_advisers") if spec.train is not None)
 
 
 def _split(word: str) -> tuple[str, str]:

@@ -26,8 +26,9 @@ def group_interval(values: np.ndarray, groups: np.ndarray | pd.Series, resamples
     if len(sums) < 2:
         return (np.nan, np.nan)
     interval = bootstrap(
-        (sums, sizes), _ratio, paired=True, vectorized=True, n_resamples=resamples, method="percentile",
-        confidence_level=CONFIDENCE, batch=max(1, 2_000_000 // len(sums)), rng=seed).confidence_interval
+        (sums, sizes), lambda sums, sizes, axis: sums.sum(axis=axis) / sizes.sum(axis=axis), paired=True,
+        vectorized=True, n_resamples=resamples, method="percentile", confidence_level=CONFIDENCE,
+        batch=max(1, 2_000_000 // len(sums)), rng=seed).confidence_interval
     return float(interval.low), float(interval.high)
 
 
@@ -66,10 +67,6 @@ def replicate_ceiling(trials: pd.DataFrame, label: str, seed: int) -> dict:
     agreed = np.concatenate(agreed) if agreed else np.array([])
     low, high = wilson(agreed)
     return {"n": len(agreed), "agreement": float(agreed.mean()) if len(agreed) else np.nan, "low": low, "high": high}
-
-
-def _ratio(sums: np.ndarray, sizes: np.ndarray, axis: int) -> np.ndarray:
-    return sums.sum(axis=axis) / sizes.sum(axis=axis)
 
 
 def _agreement(first: pd.Series, second: pd.Series) -> np.ndarray:

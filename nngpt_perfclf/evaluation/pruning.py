@@ -96,7 +96,8 @@ def page(records: Sequence[dict], name: str) -> dict:
     if not records:
         raise PerfclfError(f"{name} holds no record of a pruned generation")
     generations = [{"name": name, **summary([record]), "best": _best(record["candidates"]),
-                    "rows": sorted(record["candidates"], key=_order)}
+                    "rows": sorted(record["candidates"], key=lambda row: (
+                        row["score"] is None, -(row["score"] or 0), row["candidate"]))}
                    for name, record in zip(_names(records), records, strict=True)]
     points = [{"score": row["score"], "accuracy": row["accuracy"], "target": row["target"]}
               for record in records for row in record["candidates"]
@@ -129,10 +130,6 @@ def _spearman(members: Sequence[dict]) -> float | None:
 
 def _best(rows: Sequence[dict]) -> float | None:
     return max((row["accuracy"] for row in rows if row.get("accuracy") is not None), default=None)
-
-
-def _order(row: dict) -> tuple:
-    return (row["score"] is None, -(row["score"] or 0), row["candidate"])
 
 
 def accuracy_of(folder: Path) -> float | None:

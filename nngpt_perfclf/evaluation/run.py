@@ -66,7 +66,8 @@ def evaluate_one(config: Config, name: str, folder: Path) -> dict:
     data = TaskData.load(config)
     every = data.pairs()
     prior, pairs = PairPrior.fit(every[every["part"] == "train"]), chosen_pairs(every, config)
-    record = manifest("evaluation", plan(config), data.fingerprint, adviser=name, pairs=_fingerprint(pairs))
+    digest = hashlib.sha256(pd.util.hash_pandas_object(pairs, index=False).to_numpy().tobytes()).hexdigest()[:16]
+    record = manifest("evaluation", plan(config), data.fingerprint, adviser=name, pairs=digest)
     with processes.main_first():
         run.begin(record)
     if (finished := finished_result(folder)) is not None:
@@ -235,7 +236,3 @@ def run_folder(config: Config, name: str) -> Path:
 def plan(config: Config) -> dict:
     """The configuration without the settings that do not affect the figures."""
     return to_dict(replace(config, out=None, resume=False, threads=None))
-
-
-def _fingerprint(pairs: pd.DataFrame) -> str:
-    return hashlib.sha256(pd.util.hash_pandas_object(pairs, index=False).to_numpy().tobytes()).hexdigest()[:16]

@@ -67,7 +67,7 @@ def device_type() -> str:
 
 def rates() -> Rates:
     """Those of this processor, measured at first use and read from the cache folder later."""
-    file = _file()
+    file = home() / "device" / f"{hashlib.sha256(machine().encode()).hexdigest()[:16]}.json"
     if file.is_file():
         stored = read_json(file)
         try:
@@ -143,10 +143,6 @@ def _processor() -> str:
     lines = processors.read_text(encoding="utf-8").splitlines() if processors.is_file() else []
     kept = [line.partition(":")[2].strip() for line in lines if line.startswith(("model name", "flags"))][:2]
     return kept[0] + " " + hashlib.sha256("".join(kept).encode()).hexdigest()[:8] if kept else platform.machine()
-
-
-def _file() -> Path:
-    return home() / "device" / f"{hashlib.sha256(machine().encode()).hexdigest()[:16]}.json"
 
 
 def remembered(find: Callable[[], int], shapes: str, asked: tuple[int, ...]) -> int:
