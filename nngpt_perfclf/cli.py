@@ -1,7 +1,5 @@
 """`nngpt-perfclf VERB [operands] [key=value …]`: every verb calls one function and shows what it returns."""
 
-from __future__ import annotations
-
 import argparse
 import re
 import sys

@@ -1,7 +1,5 @@
 """What people see: results on standard output (tables, or JSON for machines), progress on standard error."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """A key-value store on disk: one table of an SQLite file, which several processes may share; a row has a checksum."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager

@@ -1,7 +1,5 @@
 """Advisers: they answer pair questions, score candidates, and abstain where they are not sure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 

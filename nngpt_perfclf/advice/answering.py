@@ -1,7 +1,5 @@
 """The verb `advise`: one network and two datasets, or a file of questions."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

@@ -1,7 +1,5 @@
 """What every built-in adviser does: check, ask in both orders, weigh the evidence, say how sure and why."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """How the steps from epoch to epoch are fitted on recorded trials, and how well they predict."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

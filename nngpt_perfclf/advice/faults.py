@@ -1,7 +1,5 @@
 """Why a candidate cannot be trained: what its text shows, and what building it shows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache

@@ -4,8 +4,6 @@ The network is read in one of two ways: its profile, where it was built, or its 
 neither parsed nor run.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections import Counter

@@ -6,8 +6,6 @@ works for datasets without recorded trials: there the dataset model starts from 
 classes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist

@@ -1,8 +1,6 @@
 """What is asked about, from files: a network's source, JSON lines of questions or candidates, and outcomes as JSON
 lines or from the run database of a loop."""
 
-from __future__ import annotations
-
 import json
 import math
 import sqlite3

@@ -1,7 +1,5 @@
 """What a pointwise run folder keeps besides its trees, so that outcomes can be taken into account."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import numpy as np

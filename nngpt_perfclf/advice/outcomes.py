@@ -1,7 +1,5 @@
 """Outcomes of trained candidates, checked, and the advisers that take them into account."""
 
-from __future__ import annotations
-
 import math
 import numbers
 from collections.abc import Iterable, Mapping, Sequence

@@ -5,8 +5,6 @@ else the defaults, say which adviser answers pair questions (``adviser``) and wh
 is loaded at its first question. A failure is no opinion and a warning in the log: advice must never stop a loop.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Callable

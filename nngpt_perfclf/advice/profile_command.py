@@ -1,7 +1,5 @@
 """The verb `profile`: network files, or the networks of LEMUR's trials, built in the sandbox and measured."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from nngpt_perfclf.advice.rank_command import candidates_of

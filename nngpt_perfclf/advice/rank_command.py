@@ -1,7 +1,5 @@
 """The verb `rank`: network files, or JSON lines of candidates, ranked for one dataset."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path

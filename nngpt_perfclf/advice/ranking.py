@@ -1,7 +1,5 @@
 """Ranking candidates for one target, and choosing those that are worth training."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

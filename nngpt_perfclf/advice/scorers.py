@@ -1,8 +1,6 @@
 """Which scorer answers: the installed plugins or a named adviser, corrected by outcomes. It is asked so that its
 failure is no opinion: a plugin may raise, hang or return anything."""
 
-from __future__ import annotations
-
 import logging
 import math
 import threading

@@ -4,8 +4,6 @@ The model knows the machines of the recorded trials. Candidates that were timed 
 factor that one is slower or quicker: the median of their log-ratios, shrunk towards 0 where they are few.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace

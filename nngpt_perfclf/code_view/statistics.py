@@ -1,7 +1,5 @@
 """How large the views of a task's networks are, how many networks look alike in them, and what is left out."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Callable, Sequence
 from pathlib import Path

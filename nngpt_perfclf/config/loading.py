@@ -5,8 +5,6 @@ for `loop` states only what differs from ``conf/loop/replay.yaml``.
 A protocol is such a file of overrides for the whole configuration.
 """
 
-from __future__ import annotations
-
 import os
 from dataclasses import asdict, fields, is_dataclass
 from functools import lru_cache

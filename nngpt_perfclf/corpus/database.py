@@ -5,8 +5,6 @@ nn-dataset fills it in minutes, a trial's code first, then its recipe, then the 
 complete. So the incomplete database that a stopped run leaves must be recognised here.
 """
 
-from __future__ import annotations
-
 import hashlib
 import sqlite3
 from contextlib import closing

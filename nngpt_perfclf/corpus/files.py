@@ -1,7 +1,5 @@
 """LEMUR's files: results in `stat/train/<task>_<dataset>_<metric>_<nn>/<epoch>.json`, codes in `nn/<nn>.py`."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Iterable

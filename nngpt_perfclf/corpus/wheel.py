@@ -1,7 +1,5 @@
 """LEMUR's files inside nn-dataset's wheel, read without unpacking (118,000 small files, 628 MB)."""
 
-from __future__ import annotations
-
 import hashlib
 import zlib
 from collections import defaultdict

@@ -4,8 +4,6 @@ Answers about one network, and about networks with nearly the same code, are cor
 as independent is too narrow, so groups are resampled, not pairs.
 """
 
-from __future__ import annotations
-
 from itertools import combinations
 
 import numpy as np

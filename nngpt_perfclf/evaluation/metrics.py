@@ -4,8 +4,6 @@ Every function takes `p`, a float array with the probabilities that side a is th
 `won`, a bool array: whether it was. Exchanging the two sides of any pair changes no result.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
 

@@ -1,7 +1,5 @@
 """Whether an adviser orders outcomes that it has not seen better than the shipped one: the gate before it is used."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -4,8 +4,6 @@ The paper reports the best of E rounds, each evaluated on the same N generated a
 adds the majority baseline on the same rows, an interval for each round, and the peak that chance alone would give.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The report's plots: inline SVG in the page's text colour, readable at the width of a phone."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

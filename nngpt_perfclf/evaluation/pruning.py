@@ -1,8 +1,6 @@
 """What pruning an NNGPT run kept, lost and saved, from the records of its generations and from what NNGPT's evaluation
 writes into the candidates' folders."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

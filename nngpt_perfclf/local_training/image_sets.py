@@ -5,8 +5,6 @@ The training images are the same everywhere. The test images are drawn by a seed
 a candidate that makes an image set anew does not find the test labels.
 """
 
-from __future__ import annotations
-
 import os
 import secrets
 import zlib

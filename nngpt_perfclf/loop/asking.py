@@ -1,7 +1,5 @@
 """Scoring candidates through the hook: a few at a time, timed, recorded, nothing twice; a failure is no opinion."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace

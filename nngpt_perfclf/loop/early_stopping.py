@@ -1,7 +1,5 @@
 """Whether a candidate is trained for another epoch, in searches that train candidates one by one or side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """The reference AutoML loop: propose, score, prune, train, record, all through the hooks of one plugin manager."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

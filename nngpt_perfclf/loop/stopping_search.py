@@ -1,7 +1,5 @@
 """The loop with a policy that may stop training: ask, train for one epoch, ask again, stop or go on."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """LoRA adapters: made for a base model, trained on, written whole or not at all."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager

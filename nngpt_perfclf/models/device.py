@@ -1,8 +1,6 @@
 """What this machine computes fast: the precision of language models is chosen by a measured matrix product. What
 `models.reading` finds out about products here takes as long as a few answers, and is remembered as well."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 import platform

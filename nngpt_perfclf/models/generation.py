@@ -1,7 +1,5 @@
 """Free text from a model, and training on given prompts and answers, for the paper's protocol only."""
 
-from __future__ import annotations
-
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path

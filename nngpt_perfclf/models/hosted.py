@@ -1,7 +1,5 @@
 """Any causal model of transformers, read as `models.reading` asks for it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar

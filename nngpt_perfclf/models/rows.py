@@ -1,7 +1,5 @@
 """What the trainer learns from: questions drawn from the training part, several about each code, as tokens."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 

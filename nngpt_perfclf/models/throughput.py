@@ -3,8 +3,6 @@
 `python -m nngpt_perfclf.models.throughput [key=value …]` prints both rates of the configured model as JSON.
 """
 
-from __future__ import annotations
-
 import json
 import sys
 

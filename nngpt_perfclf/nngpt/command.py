@@ -1,7 +1,5 @@
 """The verb ``nngpt``: ``prune`` and ``undo`` an epoch's folder, ``enable`` and ``disable`` a checkout."""
 
-from __future__ import annotations
-
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.nngpt import enable
 from nngpt_perfclf.nngpt.prune import prune, undo

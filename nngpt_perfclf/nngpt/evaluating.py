@@ -5,8 +5,6 @@ The cycles of that pipeline number candidates from 0 to the highest number that 
 failure. The other pipelines count the folders that are there.
 """
 
-from __future__ import annotations
-
 import functools
 import inspect
 import logging

@@ -1,8 +1,6 @@
 """What an NNGPT run leaves between generation and evaluation: a folder for each candidate, such as
 ``A{e}/synth_nn/B{i}/`` or ``cycle_{c}/nneval/gen_{i}/``."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

@@ -6,8 +6,6 @@ that `nngpt enable` writes, where the environment variable `PRUNE` is set: cover
 This module is read at the start of every such process, so it imports nothing that is slow.
 """
 
-from __future__ import annotations
-
 import ast
 import os
 import sys

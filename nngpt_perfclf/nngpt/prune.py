@@ -1,7 +1,5 @@
 """Prune between an NNGPT run's generation and its evaluation, and take it back."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

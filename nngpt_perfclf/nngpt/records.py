@@ -1,8 +1,6 @@
 """The record of each pruned generation, a JSON file that also receives what the trained candidates reached; and what
 NNGPT has trained so far, outcomes that correct the scores of the next generation."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict

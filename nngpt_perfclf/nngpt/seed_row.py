@@ -5,8 +5,6 @@ that a pickled Series consists of, by their exact names (pandas 1, 2 and 3 have 
 numpy and Arrow do not check the shapes, flags and offsets that they are given, so stricter functions replace theirs.
 """
 
-from __future__ import annotations
-
 import io
 import math
 import pickle

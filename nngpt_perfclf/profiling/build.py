@@ -5,8 +5,6 @@ constants in memory and the forward pass on meta, for networks that read numbers
 memory, for networks that look at values in the forward pass.
 """
 
-from __future__ import annotations
-
 import contextlib
 import linecache
 import random

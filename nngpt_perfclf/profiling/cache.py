@@ -1,7 +1,5 @@
 """Profiles kept on disk: one SQLite file for all networks, which several processes may share."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import zlib

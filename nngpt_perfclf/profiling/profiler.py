@@ -1,7 +1,5 @@
 """From candidates to profiles: the text is checked, the cache looked up, and the rest built in the sandbox."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace

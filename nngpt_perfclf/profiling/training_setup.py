@@ -1,7 +1,5 @@
 """What a network's `train_setup` sets up: optimiser, schedule and loss. Runs in the sandbox."""
 
-from __future__ import annotations
-
 import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau

@@ -1,7 +1,5 @@
 """A network's profile, and what it is a profile of."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field

@@ -5,8 +5,6 @@ Every network is shown for the same images (`SHAPES`), so that one text serves a
 code chose is shown, and types outside of PyTorch's are "other": nothing in the text can carry an instruction.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 

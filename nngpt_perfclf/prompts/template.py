@@ -9,8 +9,6 @@ A template asks about both datasets of a pair (``ds_a``, ``ds_b``), and its opti
 at a time (``ds``), and its options are LEVELS.
 """
 
-from __future__ import annotations
-
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields

@@ -1,7 +1,5 @@
 """The replay benchmark: every target × adviser × policy × share kept, over many generations of recorded trials."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Pools of candidates whose recorded trials have a result at each epoch, and what stopping some of them early costs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 

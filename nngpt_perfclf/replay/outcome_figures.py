@@ -1,7 +1,5 @@
 """The figures of `replay.outcomes`: by number of outcomes and by how they were chosen, for each target and all."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

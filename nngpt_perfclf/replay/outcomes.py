@@ -9,8 +9,6 @@ Outcomes are those of candidates of the target's pool, chosen at random or by a 
 generation. A pair whose network is among the observed ones is not counted.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import time

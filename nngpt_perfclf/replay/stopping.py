@@ -4,8 +4,6 @@ Recorded trials with a result at each epoch replace training; their recorded sec
 is saved or spent.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What the server does, without HTTP: requests that come in together are scored in one call."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor

@@ -1,7 +1,5 @@
 """A task: the recorded trials that are compared, defined in a versioned YAML file."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
