@@ -1,17 +1,12 @@
 """The built networks of what is asked about, looked up or built in the sandbox."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
 
+from nngpt_perfclf.advice.features import Side
 from nngpt_perfclf.datasets import DatasetProperties
 from nngpt_perfclf.profiling.types import Profile, Shapes, Structure, shapes_of
 from nngpt_perfclf.prompts.layers import SHAPES
 from nngpt_perfclf.types import Recipe
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.advice.features import Side
 
 REMEMBERED = 20_000  # networks of one process
 _profiles: dict[tuple[str, Shapes], Profile] = {}  # what this process has looked up

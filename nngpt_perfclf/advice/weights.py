@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nngpt_perfclf.files import read_json, write_json
+from nngpt_perfclf.tasks import TaskData
 from nngpt_perfclf.types import PerfclfError, Question
 
 if TYPE_CHECKING:
     from nngpt_perfclf.advice.base import Adviser
-    from nngpt_perfclf.tasks import TaskData
 
 FILE = "weights.json"
 MODES = ("with_recipe", "code_only")

@@ -9,14 +9,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nngpt_perfclf.config import Config
 from nngpt_perfclf.corpus.cache import Cache
 from nngpt_perfclf.corpus.outcomes import with_outcomes
 from nngpt_perfclf.corpus.sources import find_source
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from nngpt_perfclf.config import Config
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,9 @@
 """Accuracy of advisers: metrics with intervals and baselines, cross-validation, the paper's protocol, the report."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from nngpt_perfclf.config import Config
 from nngpt_perfclf.types import PerfclfError
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.config import Config
 
 
 def evaluate(config: Config, run: str | None = None, outcomes: str | None = None, against: str | None = None) -> dict:

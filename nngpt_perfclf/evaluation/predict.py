@@ -1,11 +1,8 @@
 """Predictions of an adviser for many pairs, written in shards so that a killed run loses at most one shard, and how
 long they will take on this machine."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -13,15 +10,13 @@ import pandas as pd
 from nngpt_perfclf import processes
 from nngpt_perfclf.advice.adapters import both_orders
 from nngpt_perfclf.advice.base import Adviser, some_networks
+from nngpt_perfclf.advice.prior import PairPrior
 from nngpt_perfclf.advice.stack import StackAdviser
 from nngpt_perfclf.budget import measured_rate
 from nngpt_perfclf.console import progress
 from nngpt_perfclf.files import read_parquet, write_parquet
 from nngpt_perfclf.tasks import question_of
 from nngpt_perfclf.types import Question
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.advice.prior import PairPrior
 
 RecipeView = Callable[[Question], Question]  # a question as the adviser sees it
 _LEAST, _LARGEST = 4, 256  # networks in a sample, by whose time that of all is estimated

@@ -1,12 +1,9 @@
 """A causal language model that answers between two names, its code prefix computed once for all questions about it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,10 +14,8 @@ from nngpt_perfclf.models.device import device_type, remembered, resolve
 from nngpt_perfclf.models.encoder import Asked, Encoder
 from nngpt_perfclf.models.reading import KEYS, TILES, Decoder, Group, agreed_tile, attention_agrees, prefix_of, read
 from nngpt_perfclf.models.trie import Trie, padded, tries_of
+from nngpt_perfclf.prompts import Prompt
 from nngpt_perfclf.types import PerfclfError
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.prompts import Prompt
 
 FUSED = "sdpa"  # transformers' name for torch's fused attention
 

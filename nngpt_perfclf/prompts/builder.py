@@ -1,19 +1,14 @@
 """From questions to prompts: the network's layers or code view, the datasets, the recipes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from nngpt_perfclf.code_view.view import View, code_view
+from nngpt_perfclf.datasets import DatasetProperties
+from nngpt_perfclf.profiling.types import Structure
 from nngpt_perfclf.prompts.layers import layer_view
 from nngpt_perfclf.prompts.template import Prompt, Template, render
 from nngpt_perfclf.types import PerfclfError, Question
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.datasets import DatasetProperties
-    from nngpt_perfclf.profiling.types import Structure
 
 GOALS = {"normalized": "score", "rank": "rank"}
 FIELDS = ("goal",)  # that are known here, besides those of every question

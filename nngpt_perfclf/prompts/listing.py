@@ -1,17 +1,11 @@
 """What the verb `prompts` shows: the templates, one of them with an example, or those of an NNGPT file."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from nngpt_perfclf.code_view.view import code_view, estimate_tokens
+from nngpt_perfclf.config import Config
 from nngpt_perfclf.datasets.properties import dataset_properties
 from nngpt_perfclf.nngpt_prompts.templates import NngptTemplate, load_nngpt
 from nngpt_perfclf.prompts.template import Prompt, Template, find_template, render, templates
 from nngpt_perfclf.types import PerfclfError, Question, Recipe
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.config import Config
 
 EXAMPLE_CODE = '''\
 class Net(nn.Module):

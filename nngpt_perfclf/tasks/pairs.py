@@ -12,14 +12,13 @@ from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from nngpt_perfclf.corpus import Corpus
+from nngpt_perfclf.tasks.task import Task
 from nngpt_perfclf.types import PerfclfError, Question, Recipe
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-
-    from nngpt_perfclf.corpus import Corpus
-    from nngpt_perfclf.tasks.task import Task
 
 LABELS = {"normalized": "norm", "rank": "rank"}
 TRIALS = ("random", "best")
