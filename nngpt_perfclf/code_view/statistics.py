@@ -4,6 +4,9 @@ import ast
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pandas as pd
+from tokenizers import Tokenizer
+
 from nngpt_perfclf.code_view.names import boilerplate
 from nngpt_perfclf.code_view.parsing import parse
 from nngpt_perfclf.code_view.view import CUT, code_view, estimate_tokens
@@ -20,8 +23,6 @@ def measure(config: Config) -> dict:
     the syntax tree without comments, docstrings, imports, annotations and training code. `counted_by`: the configured
     model if its tokenizer is on this machine, else an estimate.
     """
-    import pandas as pd
-
     codes = _codes(config)
     count, counted_by = _counter(config.model)
     structures = pd.Series([structure(code) for code in codes])
@@ -82,7 +83,5 @@ def _counter(model: ModelConfig) -> tuple[Callable[[str], int], str]:
     file = (Path(model.location) if model.source == "folder" else home() / "models" / model.name) / "tokenizer.json"
     if not file.is_file():
         return estimate_tokens, f"estimate (no {file})"
-    from tokenizers import Tokenizer
-
     tokenizer = Tokenizer.from_file(str(file))
     return lambda text: len(tokenizer.encode(text, add_special_tokens=False)), model.name

@@ -1,14 +1,13 @@
 """The verb `dataset`: the properties of a user's own dataset, from a folder with a sub-folder a class, an .npz file, or
 a dataset of torchvision."""
 
-from __future__ import annotations
-
 import inspect
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
 
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.config.loading import home
@@ -16,9 +15,6 @@ from nngpt_perfclf.datasets.properties import DatasetProperties, check_name, dat
 from nngpt_perfclf.files import read_arrays, whole
 from nngpt_perfclf.hints import did_you_mean
 from nngpt_perfclf.types import PerfclfError
-
-if TYPE_CHECKING:
-    import numpy as np
 
 TORCHVISION = "torchvision:"
 SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")

@@ -8,6 +8,7 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest, bootstrap
 
 from nngpt_perfclf.evaluation.metrics import CONFIDENCE, wilson
 
@@ -17,8 +18,6 @@ def group_interval(values: np.ndarray, groups: np.ndarray | pd.Series, resamples
 
     For a paired comparison `values` are the differences of two predictors' hits. NaN for fewer than two groups.
     """
-    from scipy.stats import bootstrap
-
     by_group = pd.Series(np.asarray(values, float)).groupby(np.asarray(groups, object))
     sums, sizes = by_group.sum().to_numpy(), by_group.size().to_numpy(float)
     if len(sums) < 2:
@@ -37,8 +36,6 @@ def compare(hit: np.ndarray, other: np.ndarray, groups: np.ndarray | pd.Series, 
     first (`only_here`) or only the second (`only_there`) is right, and `mcnemar_p`, McNemar's exact test on those two.
     Where one has no opinion, the other one decides.
     """
-    from scipy.stats import binomtest
-
     difference = np.asarray(hit, float) - np.asarray(other, float)
     low, high = group_interval(difference, groups, resamples, seed)
     first, second = int((difference > 0).sum()), int((difference < 0).sum())

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
+import numpy as np
+
 from nngpt_perfclf.files import read_json
 from nngpt_perfclf.types import PerfclfError
 
@@ -118,8 +120,6 @@ def rank_correlation(points: Sequence[dict]) -> dict | None:
 
 
 def _spearman(members: Sequence[dict]) -> float | None:
-    import numpy as np
-
     ranks = [np.argsort(np.argsort([member[key] for member in members])) for key in ("score", "accuracy")]
     if len({member["accuracy"] for member in members}) < 2 or len({member["score"] for member in members}) < 2:
         return None

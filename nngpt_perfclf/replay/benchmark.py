@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from nngpt_perfclf.advice.registry import trained_once
 from nngpt_perfclf.advice.scorers import FAILED
@@ -63,8 +64,6 @@ def settings_of(config: Config, folder: Path) -> dict:
 
 def write_result(config: Config, folder: Path, data: str, result: dict) -> None:
     """Write `loop.json`, and the `rows` of a result that has some as `rows.csv`. `data`: the corpus' fingerprint."""
-    import pandas as pd
-
     if "rows" in result:
         pd.DataFrame(result["rows"]).to_csv(folder / "rows.csv", index=False)
     write_json(folder / "loop.json", manifest("loop", to_dict(config), data, **result))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from nngpt_perfclf.advice.history import History
 from nngpt_perfclf.advice.pointwise import PointwiseAdviser
@@ -14,9 +14,6 @@ from nngpt_perfclf.config import Config
 from nngpt_perfclf.replay.pools import Pool, all_trials, held_out_trials, pools_of
 from nngpt_perfclf.tasks import TaskData, recipe_of
 from nngpt_perfclf.types import Candidate, PerfclfError
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LABELS = ("normalized", "rank")
 
