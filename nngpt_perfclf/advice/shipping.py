@@ -10,8 +10,6 @@ import shutil
 import sys
 from pathlib import Path
 
-import numpy as np
-
 from nngpt_perfclf.advice.nearest import FILE as NEIGHBOURS
 from nngpt_perfclf.advice.prior import FILE as PRIOR
 from nngpt_perfclf.advice.registry import specs
@@ -19,7 +17,6 @@ from nngpt_perfclf.advice.run_folders import PRETRAINED
 from nngpt_perfclf.checksums import FILE as SUMS
 from nngpt_perfclf.checksums import seal
 from nngpt_perfclf.console import say
-from nngpt_perfclf.files import read_arrays
 from nngpt_perfclf.run_folder import DONE, MANIFEST, RunFolder
 from nngpt_perfclf.types import PerfclfError
 
@@ -69,16 +66,8 @@ def _share(name: str, folder: Path, pretrained: Path) -> None:
     for own in folder.rglob(name):
         if not shared.is_file():
             shutil.copy(own, shared)
-        if _same(own, shared):
+        if filecmp.cmp(own, shared, shallow=False):
             own.unlink()
-
-
-def _same(first: Path, second: Path) -> bool:
-    """Whether two files hold the same; files of arrays state when they were written."""
-    if first.suffix != ".npz":
-        return filecmp.cmp(first, second, shallow=False)
-    with read_arrays(first, "file") as own, read_arrays(second, "file") as other:
-        return own.files == other.files and all(np.array_equal(own[name], other[name]) for name in own.files)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ from nngpt_perfclf.corpus.sources import find_source
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.files import read_json, read_parquet, write_json, write_parquet
 from nngpt_perfclf.gate.gate import Gate
-from nngpt_perfclf.local_training.image_sets import FILE as SEED
+from nngpt_perfclf.local_training.image_sets import SEED_FILE as SEED
 from nngpt_perfclf.local_training.image_sets import secret_seed
 from nngpt_perfclf.loop.run_database import RunDatabase, Scored
 from nngpt_perfclf.nngpt.seed_row import read_seed_row
