@@ -32,20 +32,12 @@ def show(result: Mapping, as_json: bool) -> None:
 def progress():
     """A rich progress bar on standard error with the time that is left; silent where there is no terminal, since it
     would only fill a log with control characters."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich import console, progress
 
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-        console=Console(stderr=True), disable=not (sys.stderr.isatty() and processes.is_main()),
-    )
+    columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), progress.MofNCompleteColumn(),
+               progress.TimeElapsedColumn(), progress.TimeRemainingColumn())
+    return progress.Progress(*columns, console=console.Console(stderr=True),
+                             disable=not (sys.stderr.isatty() and processes.is_main()))
 
 
 def say(text: str) -> None:

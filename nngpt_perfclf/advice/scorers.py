@@ -26,15 +26,11 @@ _log = logging.getLogger(__name__)
 _hanging: list[threading.Thread] = []
 
 
-def _installed() -> pluggy.PluginManager:
-    return get_plugin_manager()
-
-
 @dataclass(frozen=True)
 class InstalledScorer:
     """Scores by whatever the installed plugins answer."""
 
-    manager: pluggy.PluginManager = field(default_factory=_installed)
+    manager: pluggy.PluginManager = field(default_factory=lambda: get_plugin_manager())
 
     def score(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
         given = self.manager.hook.score(candidates=list(candidates), target=target)
