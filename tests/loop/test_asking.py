@@ -99,7 +99,8 @@ def test_a_pair_adviser_is_asked_with_the_references_anchors_or_naively_with_one
             questions.extend(asked)
             return [Advice(question.ds_a, 0.8, 0.5, True, "") for question in asked]
 
-    monkeypatch.setattr("nngpt_perfclf.loop.asking.load_advisor", lambda name, config: Pairs())
+    for module in ("nngpt_perfclf.advice", "nngpt_perfclf.loop.asking"):
+        monkeypatch.setattr(f"{module}.load_advisor", lambda name, config: Pairs())
     config = load_config(None, ["advice.references=[mnist,cifar-10]"])
     manager = manager_of(config, "pairwise", policy=policy)
     [scored] = ask(manager, None, "pairwise", make_candidates(1), "svhn")
