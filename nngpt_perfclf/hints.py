@@ -1,5 +1,7 @@
 """Hints in error messages."""
 
+from __future__ import annotations
+
 import difflib
 from collections.abc import Iterable
 

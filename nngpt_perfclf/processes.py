@@ -1,5 +1,7 @@
 """Sharing work over the processes of `accelerate launch`; with one process it has no cost."""
 
+from __future__ import annotations
+
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -109,3 +109,4 @@ def play(folder: Path, executor: str, records: type[RunDatabase] = RunDatabase, 
             return search.generation(COUNT, 0).outcomes
     finally:
         trained.close()
+

@@ -1,5 +1,7 @@
 """Names of a network's code: what its module defines, canonical names of variables, and how repetition is folded."""
 
+from __future__ import annotations
+
 import ast
 import re
 from collections.abc import Iterable

@@ -1,5 +1,7 @@
 """Reading a candidate's code as a syntax tree: bounded in size, depth and time, never executed."""
 
+from __future__ import annotations
+
 import ast
 import re
 import warnings

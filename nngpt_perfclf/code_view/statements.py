@@ -3,6 +3,8 @@
 ``b=a: conv3:64>64 bn relu`` reads: a passes through these layers and becomes b; ``a: …``: it stays a.
 """
 
+from __future__ import annotations
+
 import ast
 import re
 from collections import Counter

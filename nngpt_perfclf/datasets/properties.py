@@ -1,5 +1,7 @@
 """Properties of each image dataset that are known before training; a user's file adds datasets."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass, fields
 from functools import lru_cache

@@ -1,5 +1,7 @@
 """The verb `serve`."""
 
+from __future__ import annotations
+
 import socket
 from pathlib import Path
 
