@@ -12,15 +12,16 @@ import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 
-from nngpt_perfclf import budget
-from nngpt_perfclf.budget import Rates, Work, between, in_words
+from nngpt_perfclf.budget import BUILDING, CODE, SIDE, Rates, Work, calibrating, in_words
 
 MINUTES = 14.0  # of the 15 that it may take: a measured rate is not exact
 LABELS_A_STEP = 16  # at most: two codes with eight questions each
+LABELS_A_CODE = 5  # that are trained on together: up to 8, and many codes have fewer
 # Seconds on two cores that do not depend on the model's speed.
 READING, PAIRS, LEARNING, ADVISING, MEASURING, LOOPING, REPORTING = 25.0, 20.0, 60.0, 10.0, 50.0, 40.0, 10.0
 
@@ -45,19 +46,46 @@ class Sizes:
     def works(self) -> tuple[Work, ...]:
         """The work of each step."""
         return (Work(READING), Work(PAIRS),
-                Work(LEARNING) + budget.training(self.labels) + budget.asking(self.checks, 2)
-                + budget.calibrating(self.calibration),
-                Work(ADVISING) + budget.asking(1), Work(MEASURING) + budget.asking(self.held_out),
-                Work(LOOPING) + budget.asking(self.candidates), Work(REPORTING))
+                Work(LEARNING) + training(self.labels) + asking(self.checks, 2) + calibrating(self.calibration),
+                Work(ADVISING) + asking(1), Work(MEASURING) + asking(self.held_out),
+                Work(LOOPING) + asking(self.candidates), Work(REPORTING))
 
     def seconds(self, rates: Rates, first: int = 0) -> float:
         """What the steps from number `first` on take at these rates."""
         return sum(work.lasts(rates) for work in self.works()[first:])
 
 
+def training(labels: int) -> Work:
+    """Training on `labels` labels of the default prompts."""
+    return Work(labels / LABELS_A_CODE * BUILDING, train=labels * (CODE / LABELS_A_CODE + 2 * SIDE))
+
+
+def asking(networks: int, times: int = 1) -> Work:
+    """Asking about so many networks, `times` times: both orders of a pair, which have the same two sides, or the two
+    labels of a score."""
+    return Work(networks * BUILDING, read=times * networks * (CODE + 2 * SIDE))
+
+
+def between(least: int, most: int, share: float, multiple: int = 1) -> int:
+    """The size at a `share` in 0..1 of the way from `least` to `most`, a multiple of `multiple`, rounded down."""
+    return least + int((most - least) * share) // multiple * multiple
+
+
+def largest(fits: Callable[[float], bool], steps: int = 40) -> float:
+    """The largest share in 0..1 that `fits`, by bisection; 0 where none does. `fits` never holds for more and not for
+    less."""
+    if fits(1.0):
+        return 1.0
+    low, high = 0.0, 1.0
+    for _ in range(steps):
+        middle = (low + high) / 2
+        low, high = (middle, high) if fits(middle) else (low, middle)
+    return low
+
+
 def choose(rates: Rates, seconds: float, first: int = 0) -> Sizes:
     """The largest sizes whose steps from number `first` on take no longer than `seconds`; the least where none do."""
-    return Sizes.at(budget.largest(lambda share: Sizes.at(share).seconds(rates, first) <= seconds))
+    return Sizes.at(largest(lambda share: Sizes.at(share).seconds(rates, first) <= seconds))
 
 
 def steps(out: Path, sizes: Sizes, overrides: list[str]) -> list[tuple[str, tuple[str, ...]]]:
@@ -149,7 +177,15 @@ class Clock:
         self.step_began = now
 
     def _pace(self) -> float:
-        return budget.pace(self.estimated, self.taken)
+        return pace(self.estimated, self.taken)
+
+
+def pace(estimated: float, taken: float, certain: float = 60.0) -> float:
+    """By what factor the work that is left will take longer than estimated, from what was estimated and taken so far.
+
+    The first `certain` seconds count as if they had been estimated right, so that a short beginning decides little.
+    """
+    return (taken + certain) / (estimated + certain)
 
 
 def measured(overrides: list[str]) -> Rates:

@@ -15,7 +15,6 @@ Timed = Callable[[Callable[[], T]], tuple[T, float]]
 # Mean tokens of the default prompts over LEMUR's validation pairs: a network, one side with a recipe and without.
 CODE, SIDE, CODE_ONLY_SIDE = 189, 27, 8
 BUILDING = 0.3  # seconds for a network, on two cores
-_CODES_QUESTIONS = 5  # labels of one code that are trained on together: up to 8, and many codes have fewer
 LEAST_CALIBRATION = 64  # pairs; with fewer the fitted weights vary by more than the model changes them
 _LABELS_A_PAIR = 4  # labels trained on for each calibration pair: so that calibration takes less time than training
 ENOUGH = 0.25  # seconds that a sample must take to be measured by
@@ -45,20 +44,9 @@ class Work:
         return self.seconds + self.read / rates.read + self.train / rates.train
 
 
-def training(labels: int) -> Work:
-    """Training on `labels` labels of the default prompts."""
-    return Work(labels / _CODES_QUESTIONS * BUILDING, train=labels * (CODE / _CODES_QUESTIONS + 2 * SIDE))
-
-
 def calibrating(pairs: int) -> Work:
     """Asking about `pairs` pairs, with recipes and without."""
     return Work(pairs * BUILDING, read=pairs * (CODE + 2 * (SIDE + CODE_ONLY_SIDE)))
-
-
-def asking(networks: int, times: int = 1) -> Work:
-    """Asking about so many networks, `times` times: both orders of a pair, which have the same two sides, or the two
-    labels of a score."""
-    return Work(networks * BUILDING, read=times * networks * (CODE + 2 * SIDE))
 
 
 def calibration_pairs(labels: int, most: int | None) -> int | None:
@@ -74,31 +62,6 @@ def timed(work: Callable[[], T]) -> tuple[T, float]:
     start = time.perf_counter()
     result = work()
     return result, time.perf_counter() - start
-
-
-def largest(fits: Callable[[float], bool], steps: int = 40) -> float:
-    """The largest share in 0..1 that `fits`, by bisection; 0 where none does. `fits` never holds for more and not for
-    less."""
-    if fits(1.0):
-        return 1.0
-    low, high = 0.0, 1.0
-    for _ in range(steps):
-        middle = (low + high) / 2
-        low, high = (middle, high) if fits(middle) else (low, middle)
-    return low
-
-
-def between(least: int, most: int, share: float, multiple: int = 1) -> int:
-    """The size at a `share` in 0..1 of the way from `least` to `most`, a multiple of `multiple`, rounded down."""
-    return least + int((most - least) * share) // multiple * multiple
-
-
-def pace(estimated: float, taken: float, certain: float = 60.0) -> float:
-    """By what factor the work that is left will take longer than estimated, from what was estimated and taken so far.
-
-    The first `certain` seconds count as if they had been estimated right, so that a short beginning decides little.
-    """
-    return (taken + certain) / (estimated + certain)
 
 
 def measured_rate(work: Callable[[int], float], least: int, most: int, timed: Timed = timed) -> float:

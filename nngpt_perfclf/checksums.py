@@ -1,7 +1,5 @@
 """SHA-256 sums of a folder's files, beside them in the format of `sha256sum`: a changed file is refused by name."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 from pathlib import Path

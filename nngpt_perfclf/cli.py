@@ -1,7 +1,5 @@
 """`nngpt-perfclf VERB [operands] [key=value …]`: every verb calls one function and shows what it returns."""
 
-from __future__ import annotations
-
 import argparse
 import re
 import sys
@@ -40,7 +38,7 @@ VERBS = {
     "corpus": Verb("read LEMUR's recorded trials and say what is in them", "corpus:describe", keys=("corpus",)),
     "pairs": Verb("make the labelled dataset pairs and their split", "tasks.export:export",
                   options=(("--out", "FILE", "write the pairs: .jsonl or .parquet"),), keys=(*_DATA, "out")),
-    "dataset": Verb("describe an image dataset of your own, so that advisers know it", "datasets.describe:command",
+    "dataset": Verb("describe an image dataset of your own, so that advisers know it", "datasets.sources:command",
                     ("action", "source"), (("--name", "NAME", "how it will be called"),), keys=("out",)),
     "models": Verb("list the models and which are ready", "models.zoo:describe",
                    options=(("--fetch", None, "fetch and convert the configured model first"),), keys=("model",)),

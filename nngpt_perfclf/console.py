@@ -1,7 +1,5 @@
 """What people see: results on standard output (tables, or JSON for machines), progress on standard error."""
 
-from __future__ import annotations
-
 import json
 import sys
 from collections.abc import Mapping
@@ -25,7 +23,8 @@ def show(result: Mapping, as_json: bool) -> None:
         if _is_rows(value):
             console.print(_table(name, value))
         elif isinstance(value, Mapping):
-            console.print(_table(name, [{"": key, **_columns(entry)} for key, entry in value.items()]))
+            console.print(_table(name, [{"": key, **(entry if isinstance(entry, Mapping) else {"value": entry})}
+                                        for key, entry in value.items()]))
         else:
             console.print(f"{_words(name)}: {_cell(value)}", markup=False, highlight=False)
 
@@ -33,20 +32,12 @@ def show(result: Mapping, as_json: bool) -> None:
 def progress():
     """A rich progress bar on standard error with the time that is left; silent where there is no terminal, since it
     would only fill a log with control characters."""
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
+    from rich import console, progress
 
-    return Progress(
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(),
-        console=Console(stderr=True), disable=not (sys.stderr.isatty() and processes.is_main()),
-    )
+    columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), progress.MofNCompleteColumn(),
+               progress.TimeElapsedColumn(), progress.TimeRemainingColumn())
+    return progress.Progress(*columns, console=console.Console(stderr=True),
+                             disable=not (sys.stderr.isatty() and processes.is_main()))
 
 
 def say(text: str) -> None:
@@ -57,10 +48,6 @@ def say(text: str) -> None:
 
 def _is_rows(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(row, Mapping) for row in value)
-
-
-def _columns(entry: object) -> dict:
-    return dict(entry) if isinstance(entry, Mapping) else {"value": entry}
 
 
 def _table(title: str, rows: list[Mapping]):

@@ -4,8 +4,6 @@ changed value, or a changed definition of a table or view, is refused too.
 The column `row_sum` of each table is filled in by temporary triggers of the connection that writes.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import sqlite3

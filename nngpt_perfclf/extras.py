@@ -1,7 +1,5 @@
 """Optional libraries, by the extra that installs them: asking needs none of them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 

@@ -51,6 +51,13 @@ def torn(file: Path) -> bool:
     return file.stat().st_size % (size if size > 1 else 65536) != 0
 
 
+def found_above(folder: Path, name: str) -> Path:
+    """The file called `name` in the folder, or in the nearest of the two above it that has one, where pretrained
+    advisers keep what they share; the folder's own where none has it."""
+    places = [folder / name, *(above / name for above in list(folder.parents)[:2])]
+    return next((place for place in places if place.is_file()), places[0])
+
+
 @contextmanager
 def whole(file: Path) -> Iterator[Path]:
     """A path next to `file` to write to. It becomes `file` when the block ends and is removed when it fails: a reader

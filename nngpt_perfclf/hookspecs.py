@@ -1,14 +1,9 @@
 """The hooks. pluggy never passes an argument that has a default: implementations define none, and hosts call by
 keyword. `None` always means "no opinion"."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import pluggy
 
-if TYPE_CHECKING:
-    from nngpt_perfclf.types import Advice, Candidate, Outcome, Question, Score
+from nngpt_perfclf.types import Advice, Candidate, Outcome, Question, Score
 
 PROJECT = "nngpt_perfclf"
 hookspec = pluggy.HookspecMarker(PROJECT)

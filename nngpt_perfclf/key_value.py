@@ -1,7 +1,5 @@
 """A key-value store on disk: one table of an SQLite file, which several processes may share; a row has a checksum."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
@@ -18,7 +16,7 @@ class KeyValueStore:
     seconds for another process's writing. The file and its folder are made. Every use raises PerfclfError, naming the
     file, where it cannot be read or written, or holds another value than was written."""
 
-    def __init__(self, file: Path, table: str, key: str, columns: Mapping[str, str], wait: float):
+    def __init__(self, file: Path, table: str, key: str, columns: Mapping[str, str], wait: float = 30.0):
         self.file, self._wait = file, wait
         self._select = f"SELECT {', '.join((key, *columns))}, row_sum FROM {table} WHERE {key} IN "
         self._into = f"INTO {table} VALUES ({', '.join('?' * (2 + len(columns)))})"

@@ -1,7 +1,5 @@
 """The plugin manager. Built-in and third-party plugins are registered through the entry point group `nngpt_perfclf`."""
 
-from __future__ import annotations
-
 import pluggy
 
 from nngpt_perfclf import hookspecs

@@ -1,7 +1,5 @@
 """Sharing work over the processes of `accelerate launch`; with one process it has no cost."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager

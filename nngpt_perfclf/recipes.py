@@ -4,8 +4,6 @@ Digits are tokens of their own in Gemma's vocabulary, so every digit is paid for
 one decimal, shares with two.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import dataclass

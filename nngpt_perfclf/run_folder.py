@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from nngpt_perfclf import __version__
 from nngpt_perfclf.files import read_json, write_json
 from nngpt_perfclf.types import PerfclfError
 
@@ -69,8 +70,6 @@ class RunFolder:
 
 def manifest(kind: str, config: dict, fingerprint: str, **more) -> dict:
     """The content of ``run.json``: `kind` of adviser or run, configuration, commit, versions, data fingerprint."""
-    from nngpt_perfclf import __version__
-
     return {"kind": kind, "version": __version__, "commit": _commit(), "data": fingerprint, "versions": _versions(),
             "config": config, **more}
 

@@ -17,8 +17,11 @@ from nngpt_perfclf.advice.curves import going_on
 from nngpt_perfclf.advice.faults import BuildFaults, Faults, text_faults
 from nngpt_perfclf.advice.outcomes import informed
 from nngpt_perfclf.advice.seconds import clock_of, warn_of_slow
-from nngpt_perfclf.config import Config, to_dict
-from nngpt_perfclf.files import alone, write_json
+from nngpt_perfclf.config import Config
+from nngpt_perfclf.corpus import load_corpus
+from nngpt_perfclf.files import alone
+from nngpt_perfclf.local_training import trainer
+from nngpt_perfclf.local_training.checkpoints import Checkpoints
 from nngpt_perfclf.loop.asking import key_of, manager_of
 from nngpt_perfclf.loop.executor import Executor, executor_of
 from nngpt_perfclf.loop.plan import rule_of, stops, trials
@@ -26,13 +29,12 @@ from nngpt_perfclf.loop.policies import LEARNING, Rule, build_policy
 from nngpt_perfclf.loop.run_database import FILE, RunDatabase, run_folder
 from nngpt_perfclf.loop.search import Announce, Generation, Search
 from nngpt_perfclf.loop.stopping import build_stopping
-from nngpt_perfclf.loop.stopping_search import StoppedGeneration, StoppingSearch
+from nngpt_perfclf.loop.stopping_search import StoppingSearch
 from nngpt_perfclf.loop.training import Finished, Training
 from nngpt_perfclf.replay import stopping
-from nngpt_perfclf.replay.benchmark import benchmark
+from nngpt_perfclf.replay.benchmark import benchmark, write_result
 from nngpt_perfclf.replay.outcomes import measure_outcomes
 from nngpt_perfclf.replay.pools import Pool, load_replay
-from nngpt_perfclf.run_folder import manifest
 from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Recipe
 
 if TYPE_CHECKING:
@@ -88,10 +90,6 @@ def play_replay(config: Config, folder: Path, runs: RunDatabase) -> dict:
 def play_local(config: Config, folder: Path, runs: RunDatabase) -> dict:
     """`loop.rounds` generations for each local image set, trained for real; for more than one epoch, with policies that
     stop candidates at the end of an epoch."""
-    from nngpt_perfclf.corpus import load_corpus
-    from nngpt_perfclf.local_training import trainer
-    from nngpt_perfclf.local_training.checkpoints import Checkpoints
-
     rule_of(config)
     if "oracle" in config.loop.policies:
         raise PerfclfError("the oracle knows recorded outcomes only: leave it out of loop.policies")
@@ -119,11 +117,11 @@ def _play(config: Config, folder: Path, runs: RunDatabase, world: World) -> dict
             for turn in range(config.loop.rounds):
                 generation = search.generation(config.loop.candidates, config.seed + turn)
                 compared = _compared(generation, pool) if pool else {}
-                rows.append({**keys, "round": turn + 1, **_summary(generation), **compared})
+                rows.append({**keys, "round": turn + 1, **generation.summary(), **compared})
                 pruned += [{**keys, "candidate": decision.name, "score": decision.score, "reason": decision.reason}
                            for decision in generation.decisions if not decision.kept]
     result = {"out": str(folder), "database": str(runs.file), "generations": rows, "totals": _totals(rows)}
-    write_json(folder / "loop.json", manifest("loop", to_dict(config), world.data, **result, pruned=pruned))
+    write_result(config, folder, world.data, {**result, "pruned": pruned})
     return result
 
 
@@ -173,17 +171,6 @@ def _totals(rows: Sequence[dict]) -> list[dict]:
                       "regret_points": round(mean(row["regret_points"] for row in group), 3)}
         totals.append({"adviser": adviser, "policy": policy, "keep": keep, **total})
     return totals
-
-
-def _summary(generation: Generation) -> dict:
-    best = generation.best
-    further = {"finished": sum(outcome.accuracy is not None for outcome in generation.outcomes),
-               "epochs": len(generation.earlier) + len(generation.outcomes)} if isinstance(
-                   generation, StoppedGeneration) else {}
-    return {"proposed": len(generation.candidates), "trained": generation.trained, **further,
-            "pruned": len(generation.candidates) - generation.trained, "failed": generation.failed,
-            "training_seconds": round(generation.training, 2), "asking_seconds": round(generation.asking, 2),
-            "best_accuracy": best.accuracy if best else None, "best_candidate": best.candidate if best else None}
 
 
 def _compared(generation: Generation, pool: Pool) -> dict:

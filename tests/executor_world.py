@@ -109,4 +109,3 @@ def play(folder: Path, executor: str, records: type[RunDatabase] = RunDatabase, 
             return search.generation(COUNT, 0).outcomes
     finally:
         trained.close()
-

@@ -1,22 +1,17 @@
 """Advisers: they answer pair questions, score candidates, and abstain where they are not sure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from nngpt_perfclf.advice.adapters import PairAdviser, Scorer
-    from nngpt_perfclf.config import Config
-    from nngpt_perfclf.types import Observation
+from nngpt_perfclf.advice.adapters import PairAdviser, ScoreComparer, Scorer, as_scorer
+from nngpt_perfclf.advice.outcomes import pairs_with_outcomes
+from nngpt_perfclf.advice.prior import load_prior
+from nngpt_perfclf.advice.registry import load_advisor
+from nngpt_perfclf.advice.run_folders import PRETRAINED, load_anchors
+from nngpt_perfclf.config import Config, load_config
+from nngpt_perfclf.types import Observation
 
-
-def load_advisor(folder_or_name: str | Path, config: Config | None = None) -> object:
-    """The adviser of a registered name or a run folder; `advice.registry.load_advisor` says more."""
-    from nngpt_perfclf.advice.registry import load_advisor as load
-
-    return load(folder_or_name, config)
+__all__ = ["load_advisor", "load_pair_adviser", "load_scorer"]
 
 
 def load_pair_adviser(folder_or_name: str | Path, config: Config | None = None,
@@ -24,12 +19,6 @@ def load_pair_adviser(folder_or_name: str | Path, config: Config | None = None,
     """An adviser that answers pair questions; one that only scores answers by the difference of two scores. `outcomes`:
     by dataset, candidates that were trained on it already. About datasets with outcomes or without recorded trials a
     scoring adviser answers by a model of the dataset."""
-    from nngpt_perfclf.advice.adapters import PairAdviser, ScoreComparer
-    from nngpt_perfclf.advice.outcomes import pairs_with_outcomes
-    from nngpt_perfclf.advice.prior import load_prior
-    from nngpt_perfclf.advice.run_folders import PRETRAINED
-    from nngpt_perfclf.config import load_config
-
     config = config or load_config()
     adviser = load_advisor(folder_or_name, config)
     pairs = (adviser if isinstance(adviser, PairAdviser)
@@ -40,10 +29,6 @@ def load_pair_adviser(folder_or_name: str | Path, config: Config | None = None,
 def load_scorer(adviser: str | Path | object, config: Config | None = None) -> Scorer:
     """An adviser that scores candidates, from a name, a run folder, or the adviser's object. One that only answers pair
     questions compares the target with the reference datasets of `advice.references` (default: all known ones)."""
-    from nngpt_perfclf.advice.adapters import Scorer, as_scorer
-    from nngpt_perfclf.advice.anchors import load_anchors
-    from nngpt_perfclf.config import load_config
-
     if isinstance(adviser, str | Path):
         adviser = load_advisor(adviser, config)
     if isinstance(adviser, Scorer):

@@ -1,7 +1,5 @@
 """Scores from an adviser that only compares pairs, and pair answers from one that only scores."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """The verb `advise`: one network and two datasets, or a file of questions."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os
@@ -13,8 +11,7 @@ from pathlib import Path
 from nngpt_perfclf.advice import load_pair_adviser
 from nngpt_perfclf.advice.adapters import PairAdviser
 from nngpt_perfclf.advice.base import Adviser, check_question
-from nngpt_perfclf.advice.inputs import read_network, read_question, recipe_of
-from nngpt_perfclf.advice.outcome_files import read_outcomes
+from nngpt_perfclf.advice.inputs import read_network, read_outcomes, read_question, recipe_of
 from nngpt_perfclf.advice.registry import identity_of
 from nngpt_perfclf.code_view.parsing import parses
 from nngpt_perfclf.config import Config

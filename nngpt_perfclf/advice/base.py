@@ -1,28 +1,25 @@
 """What every built-in adviser does: check, ask in both orders, weigh the evidence, say how sure and why."""
 
-from __future__ import annotations
-
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar, TypeVar
 
 import numpy as np
 
 from nngpt_perfclf.advice.prior import PairPrior
+from nngpt_perfclf.advice.run_folders import AnswerCache
 from nngpt_perfclf.advice.weights import Weights
 from nngpt_perfclf.code_view.parsing import parses
+from nngpt_perfclf.datasets import DatasetProperties
 from nngpt_perfclf.hints import did_you_mean
 from nngpt_perfclf.recipes import recipe_words
 from nngpt_perfclf.sandbox.words import printable
 from nngpt_perfclf.types import Advice, Candidate, PerfclfError, Question
 
-if TYPE_CHECKING:
-    from nngpt_perfclf.advice.answer_cache import AnswerCache
-    from nngpt_perfclf.datasets import DatasetProperties
-
 LAST_EPOCH = 1_000_000
 DECIMALS = 6  # of a probability, so that the last bits of a sum are never shown
+S, T = TypeVar("S"), TypeVar("T")
 _log = logging.getLogger(__name__)
 
 
@@ -66,13 +63,7 @@ class Adviser:
 
     def advise_many(self, questions: Sequence[Question]) -> list[Advice | None]:
         """One advice a question, in order; None where there is no opinion or nothing that could be asked (logged)."""
-        faults = [self._fault(question) for question in questions]
-        for fault in filter(None, dict.fromkeys(faults)):
-            _log.warning("no opinion: %s", fault)
-        asked = [question for question, fault in zip(questions, faults, strict=True) if not fault]
-        log_odds = iter(self.log_odds(asked).tolist())
-        return [None if fault else self._advice(question, next(log_odds))
-                for question, fault in zip(questions, faults, strict=True)]
+        return self._without_faulty(questions, lambda asked: map(self._advice, asked, self.log_odds(asked).tolist()))
 
     def log_odds(self, questions: Sequence[Question]) -> np.ndarray:
         """Calibrated log-odds that `ds_a` is the better one, both orders averaged; shape (n,), NaN: no opinion.
@@ -105,8 +96,16 @@ class Adviser:
         """Raise PerfclfError for a question that cannot be asked; by default as `check_question` does."""
         check_question(question, self.datasets)
 
+    def _without_faulty(self, questions: Sequence[Question], answer: Callable[[list[Question]], Iterable[T]]) -> list:
+        """What `answer` gives for the questions that can be asked, in their places; None for the others (logged), which
+        must not cost these their answers."""
+        faults = [self._fault(question) for question in questions]
+        for fault in filter(None, dict.fromkeys(faults)):
+            _log.warning("no opinion: %s", fault)
+        return answered(questions, [not fault for fault in faults], answer)
+
     def _fault(self, question: Question) -> str:
-        """Why the question cannot be asked, if so: that must not cost the others their answers."""
+        """Why the question cannot be asked; empty where it can."""
         try:
             self.check(question)
         except PerfclfError as error:
@@ -129,7 +128,9 @@ class Adviser:
             return None
         better, other, probability = verdict(question, log_odds)
         decided = probability >= self.confidence
-        reasons = [self._about_pair(better, other), *self._about_datasets(*sorted((better, other))),
+        unrecorded = [dataset for dataset in sorted((better, other)) if dataset not in self.prior.datasets]
+        reasons = [self._about_pair(better, other),
+                   *(f"{dataset} has no recorded trials; only its properties are known" for dataset in unrecorded),
                    self.note(question),
                    "" if parses(question.arch_code) else "the code does not parse and was read as plain text",
                    "" if decided else f"undecided below a probability of {self.confidence:g}"]
@@ -141,9 +142,14 @@ class Adviser:
             return f"no recorded pair of {better} and {other}"
         return f"{better} wins {self.prior(better, other):.0%} of {count:,} recorded pairs with {other}"
 
-    def _about_datasets(self, *datasets: str) -> list[str]:
-        return [f"{dataset} has no recorded trials; only its properties are known"
-                for dataset in datasets if dataset not in self.prior.datasets]
+
+def answered(asked: Sequence[S], usable: Iterable[bool], answer: Callable[[list[S]], Iterable[T]]) -> list[T | None]:
+    """What `answer` gives for those of `asked` that are `usable` (n,), together, in their places; None for the others.
+    `answer` is not called where there is none."""
+    usable = list(usable)
+    chosen = [entry for entry, use in zip(asked, usable, strict=True) if use]
+    answers = iter(answer(chosen) if chosen else ())
+    return [next(answers) if use else None for use in usable]
 
 
 def verdict(question: Question, log_odds: float) -> tuple[str, str, float]:

@@ -1,7 +1,5 @@
 """Advisers that read neither code nor recipe: the baselines that every other adviser must beat."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

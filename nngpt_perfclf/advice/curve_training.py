@@ -1,25 +1,19 @@
 """How the steps from epoch to epoch are fitted on recorded trials, and how well they predict."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
+from nngpt_perfclf.advice.adapters import Scorer
 from nngpt_perfclf.advice.curve_model import EPOCHS, CurveModel, Step, fit_step, with_trust
 from nngpt_perfclf.advice.dataset_model import Curves, DatasetModel, accuracy_at, logit_above_chance, percentiles_of
 from nngpt_perfclf.advice.trees import weights_of
 from nngpt_perfclf.console import say
-from nngpt_perfclf.tasks.curves import KEYS
-from nngpt_perfclf.types import Candidate, PerfclfError, Score
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from nngpt_perfclf.advice.adapters import Scorer
-    from nngpt_perfclf.tasks import TaskData
+from nngpt_perfclf.tasks import TaskData
+from nngpt_perfclf.tasks.pairs import KEYS
+from nngpt_perfclf.types import PerfclfError, Score
 
 FEWEST = 20  # trials that a step is fitted on
 GROUP_POWER = 0.5  # near-duplicates weigh as the square root of their number: chosen on validation
@@ -85,24 +79,16 @@ def _learned(curves: _Curves, seen: int, aim: int) -> Step:
 
 def _expected(data: TaskData, scorer: Scorer) -> pd.Series:
     """What the scorer expects of the validation part's trials: the percentile of each, NaN without an opinion."""
-    import pandas as pd
-
-    from nngpt_perfclf.tasks import recipe_of
-
     trials = data.part("validation").drop_duplicates(KEYS)
     found = []
-    for target, rows in trials.groupby("dataset", observed=True):
+    for target, candidates, rows in data.candidates(trials):
         say(f"scoring {len(rows):,} validation trials on {target}")
-        candidates = [Candidate(row.nn, data.codes[row.nn], recipe_of(row)) for row in rows.itertuples()]
-        scores = scorer.score(candidates, str(target))
-        index = pd.MultiIndex.from_arrays([[str(target)] * len(rows), rows["nn"].astype("str"), rows["trial"]],
-                                          names=KEYS)
-        found.append(pd.DataFrame([_told(score) for score in scores], index, ["percentile", "low", "high"]))
+        scores = scorer.score(candidates, target)
+        index = pd.MultiIndex.from_arrays([[target] * len(rows), rows["nn"].astype("str"), rows["trial"]], names=KEYS)
+        ranges = [(score.percentile, score.low, score.high) if score and score.decided else (np.nan,) * 3
+                  for score in scores]
+        found.append(pd.DataFrame(ranges, index, ["percentile", "low", "high"]))
     return pd.concat(found)
-
-
-def _told(score: Score | None) -> tuple[float, float, float]:
-    return (np.nan,) * 3 if score is None or not score.decided else (score.percentile, score.low, score.high)
 
 
 def _starts(held_out: pd.DataFrame, recorded: Curves, curves: _Curves) -> np.ndarray:

@@ -9,22 +9,21 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nngpt_perfclf.advice import load_scorer
+from nngpt_perfclf.advice.adapters import Scorer
 from nngpt_perfclf.advice.base import check_dataset
 from nngpt_perfclf.advice.curve_model import CurveModel, aim_of
 from nngpt_perfclf.advice.dataset_model import Curves, DatasetModel, accuracy_at, logit_above_chance, percentiles_of
-from nngpt_perfclf.advice.run_folders import PRETRAINED, check_held_out, folder_of
+from nngpt_perfclf.advice.run_folders import PRETRAINED, check_held_out, folder_of, leave_manifest
 from nngpt_perfclf.advice.seconds import pace_of
-from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.config import Config
 from nngpt_perfclf.datasets import DatasetProperties, dataset_properties
-from nngpt_perfclf.run_folder import RunFolder, manifest
+from nngpt_perfclf.run_folder import RunFolder
+from nngpt_perfclf.tasks import TaskData
 from nngpt_perfclf.types import AdviserSpec, Candidate, Interval, PerfclfError, Score
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.advice.adapters import Scorer
 
 KIND = "curve"
 _TENTH = 1.2816  # standard deviations from the mean to the 10 % and 90 % quantiles
@@ -81,7 +80,7 @@ class CurveAdviser:
         check_dataset(target, self.datasets)
         seen = [checked(candidate) for candidate in candidates]
         given = self.scorer.score([replace(candidate, seen={}, seconds={}) for candidate in candidates], target)
-        about = _Target(self._distribution(target), self.epoch)
+        about = _Target(DatasetModel.of(self.recorded, target, self.datasets), self.epoch)
         scores = [self._score(accuracies, before, about) for accuracies, before in zip(seen, given, strict=True)]
         return [score and replace(score, remaining=remaining(candidate, self.epoch),
                                   seconds=pace_of(candidate) or (before and before.seconds))
@@ -100,11 +99,6 @@ class CurveAdviser:
             return None
         step = self.model.step(0, self.epoch)
         return about.expected(step(about.start(before), None), step.deviation, trusted, before.reason)
-
-    def _distribution(self, target: str) -> DatasetModel:
-        if target in self.recorded.accuracies:
-            return DatasetModel.recorded(self.recorded, target)
-        return DatasetModel.unknown(self.recorded, self.datasets[target].classes)
 
 
 def going_on(scorer: Scorer, config: Config, folder: Path = PRETRAINED / KIND) -> CurveAdviser:
@@ -134,8 +128,6 @@ def remaining(candidate: Candidate, epoch: int) -> float | None:
 
 def load(config: Config) -> CurveAdviser:
     """The steps of a run folder, or those in the package, with the scorer that the run was trained with."""
-    from nngpt_perfclf.advice import load_scorer
-
     folder = folder_of(config, KIND)
     return going_on(load_scorer(RunFolder(folder).manifest["scorer"], config), config, folder)
 
@@ -143,9 +135,7 @@ def load(config: Config) -> CurveAdviser:
 def train(config: Config, out: Path) -> dict:
     """Fit the steps on the training part, and on validation how much the configured scorer counts; leave a run folder
     that `load` opens."""
-    from nngpt_perfclf.advice import load_scorer
     from nngpt_perfclf.advice.curve_training import fit_curves
-    from nngpt_perfclf.tasks import TaskData
 
     check_held_out(config.scorer, "validation")
     data = TaskData.load(config)
@@ -155,9 +145,7 @@ def train(config: Config, out: Path) -> dict:
     for epoch, curves in recorded.items():
         (out / f"epoch-{epoch}").mkdir(exist_ok=True)
         curves.save(out / f"epoch-{epoch}")
-    RunFolder(out).note(manifest(KIND, to_dict(config), data.fingerprint, status="done", result=result,
-                                 scorer=config.scorer))
-    return {"run": str(out), **result}
+    return leave_manifest(KIND, data, out, result, scorer=config.scorer)
 
 
 SPECS = (AdviserSpec(KIND, load, train),)

@@ -21,6 +21,8 @@ from nngpt_perfclf.types import PerfclfError, Score
 if TYPE_CHECKING:
     import pandas as pd
 
+    from nngpt_perfclf.datasets import DatasetProperties
+
 FILE = "curves.json"
 BINS = 20  # of percentiles
 MIDDLES = (np.arange(BINS) + 0.5) / BINS
@@ -74,6 +76,13 @@ class DatasetModel:
     accuracies: np.ndarray
     weights: np.ndarray
     classes: int
+
+    @staticmethod
+    def of(curves: Curves, dataset: str, datasets: Mapping[str, DatasetProperties]) -> DatasetModel:
+        """The model of a dataset before any outcome, whether its trials are recorded or not."""
+        if dataset in curves.accuracies:
+            return DatasetModel.recorded(curves, dataset)
+        return DatasetModel.unknown(curves, datasets[dataset].classes)
 
     @staticmethod
     def recorded(curves: Curves, dataset: str) -> DatasetModel:

@@ -1,11 +1,10 @@
 """Why a candidate cannot be trained: what its text shows, and what building it shows."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from nngpt_perfclf.advice.base import answered
 from nngpt_perfclf.advice.structures import profiles_of
 from nngpt_perfclf.config import Config, load_config
 from nngpt_perfclf.datasets import dataset_properties
@@ -17,6 +16,7 @@ REMEMBERED = 50_000  # codes
 # Given candidates and the dataset that they are for: why each cannot be trained, in order; None: nothing is known.
 Faults = Callable[[Sequence[Candidate], str], list[str | None]]
 _of_text = lru_cache(REMEMBERED)(fault_of)
+_defaults = lru_cache(maxsize=1)(load_config)  # read once: a loop may rank a few candidates at a time
 
 
 def text_faults(candidates: Sequence[Candidate], target: str) -> list[str | None]:
@@ -40,18 +40,11 @@ class BuildFaults:
         datasets = dataset_properties(config.datasets)
         if config.advice.profile == "never" or target not in datasets:
             return found
-        places = [place for place, candidate in enumerate(candidates) if found[place] is None and is_valid(candidate)]
-        sides = [(candidates[place].arch_code, target, candidates[place].recipe) for place in places]
-        for place, profile in zip(places, profiles_of(sides, datasets), strict=True):
-            if profile.broken:
-                found[place] = profile.why_not_built
-        return found
-
-
-@lru_cache(maxsize=1)
-def _defaults() -> Config:
-    """Read once: a loop may rank a few candidates at a time."""
-    return load_config()
+        usable = (fault is None and is_valid(candidate) for fault, candidate in zip(found, candidates, strict=True))
+        profiles = answered(candidates, usable, lambda asked: profiles_of(
+            [(candidate.arch_code, target, candidate.recipe) for candidate in asked], datasets))
+        return [profile.why_not_built if profile and profile.broken else fault
+                for profile, fault in zip(profiles, found, strict=True)]
 
 
 def is_valid(candidate: Candidate) -> bool:

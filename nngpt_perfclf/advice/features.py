@@ -4,23 +4,18 @@ The network is read in one of two ways: its profile, where it was built, or its 
 neither parsed nor run.
 """
 
-from __future__ import annotations
-
 import math
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nngpt_perfclf.code_view.parsing import quiet
+from nngpt_perfclf.datasets import DatasetProperties
 from nngpt_perfclf.recipes import transform_parts
 from nngpt_perfclf.types import Question, Recipe
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.datasets import DatasetProperties
 
 # Words whose number of uses tells how a network is built and how it will be optimised.
 COUNTED = """

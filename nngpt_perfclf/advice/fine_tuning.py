@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nngpt_perfclf import processes
-from nngpt_perfclf.advice.calibration import calibrate, calibration_table, percentile_trials
+from nngpt_perfclf.advice.calibration import calibrate, calibration_table
 from nngpt_perfclf.advice.language import (
     KIND,
     LanguageAdviser,
@@ -20,29 +20,29 @@ from nngpt_perfclf.advice.language import (
     load_untrained,
     prompt_builder,
 )
-from nngpt_perfclf.advice.nearest import FILE, fit_neighbours
+from nngpt_perfclf.advice.nearest import FILE, fit_neighbours, near_labels
 from nngpt_perfclf.advice.prior import PairPrior, save_priors
 from nngpt_perfclf.advice.run_folders import LANGUAGE_NAME
 from nngpt_perfclf.advice.weights import Weights, fit_weights, save_weights
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
 from nngpt_perfclf.prompts import find_template
+from nngpt_perfclf.retrieval import Neighbours
 from nngpt_perfclf.run_folder import RunFolder, manifest
-from nngpt_perfclf.tasks import LABELS, TaskData, question_of
+from nngpt_perfclf.tasks import LABELS, TaskData
 from nngpt_perfclf.types import AdviserSpec, PerfclfError, Question
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nngpt_perfclf.prompts.builder import PromptBuilder
 
 FITTED_ON = 4000  # training pairs that the offset's weights are fitted on
 
 
 def train(config: Config, out: Path) -> dict:
     """Fine-tune `config.model` on the training part, calibrate it on validation, leave a run folder that `load` opens:
-    run.json, log.jsonl, adapter/, prior.json, weights.json, neighbours.npz and, where it scores, percentiles.json.
-    Networks are built for templates that show layers, unless ``advice.profile=never``.
+    run.json, log.jsonl, adapter/, prior.json, weights.json and neighbours.npz. Networks are built for templates that
+    show layers, unless ``advice.profile=never``.
     """
     from nngpt_perfclf.models.language import load as load_model
     from nngpt_perfclf.models.language import threads
@@ -61,10 +61,11 @@ def train(config: Config, out: Path) -> dict:
     out.mkdir(parents=True, exist_ok=True)
     with processes.main_first():
         save_priors(priors, out)
-        _fit_neighbours(out, data)
+        if not (out / FILE).is_file():
+            fit_neighbours(data).save(out / FILE)
     _note(config, out, data, status="training")
-    builder = prompt_builder(out, config, config)
-    weights = {label: _training_weights(config, builder, label, data, priors[label], groups) for label in LABELS}
+    builder, neighbours = prompt_builder(config, config), Neighbours.load(out / FILE)
+    weights = {label: _training_weights(config, neighbours, label, data, priors[label], groups) for label in LABELS}
     if processes.is_main():
         save_weights(weights, LanguageAdviser.sources, out)
     processes.wait()
@@ -74,8 +75,8 @@ def train(config: Config, out: Path) -> dict:
         checks = checks.sample(min(config.train.eval_samples, len(checks)), random_state=config.seed).sort_values("nn")
         lessons = draw_lessons(data.part("train"), data.networks, config)
         calibration = {label: calibration_table(config, data, label) for label in config.train.labels}
-        asked = sum(map(len, calibration.values())) + (len(percentile_trials(config, data)) if builder.one_side else 0)
-        material = Material(lessons, checks, data.codes, groups, _offsets(weights, priors), asked)
+        material = Material(lessons, checks, data.codes, groups, _offsets(weights, priors, neighbours),
+                            sum(map(len, calibration.values())))
         say(f"{sum(len(lesson.pairs) for lesson in lessons):,} labels about {len(lessons):,} codes")
         result = fine_tune(model, builder, material, config, out)
         result |= calibrate(config, out, data, weights, calibration)
@@ -89,13 +90,7 @@ def _note(config: Config, out: Path, data: TaskData, **more) -> None:
     processes.wait()
 
 
-def _fit_neighbours(out: Path, data: TaskData) -> None:
-    if (out / FILE).is_file():
-        return
-    fit_neighbours(data).save(out / FILE)
-
-
-def _training_weights(config: Config, builder: PromptBuilder, label: str, data: TaskData, prior: PairPrior,
+def _training_weights(config: Config, neighbours: Neighbours, label: str, data: TaskData, prior: PairPrior,
                       groups: pd.Series) -> Weights:
     """The weights during training: the configured one of the model, and of the offset those fitted on training pairs
     whose own near-duplicates' trials are hidden."""
@@ -105,21 +100,20 @@ def _training_weights(config: Config, builder: PromptBuilder, label: str, data: 
         return Weights(fixed, fixed)
     pairs = data.pairs(label, part="train", ties=False)
     pairs = pairs.sample(min(FITTED_ON, len(pairs)), random_state=config.seed)
-    questions = [question_of(row, data.codes) for row in pairs.itertuples()]
-    near = builder.near(questions, [label] * len(questions), pairs["nn"].map(groups).to_numpy())
+    questions, won = data.questions(pairs)
+    near = near_labels(neighbours, questions, [label] * len(questions), pairs["nn"].map(groups).to_numpy())
     evidence = known_evidence(prior, questions, near)
-    fitted = (lm_weight, *fit_weights(evidence, (pairs["better"] == pairs["ds_a"]).to_numpy()))
+    fitted = (lm_weight, *fit_weights(evidence, won))
     return Weights(fitted, fitted)
 
 
-def _offsets(weights: dict[str, Weights], priors: dict[str, PairPrior]) -> Callable:
+def _offsets(weights: dict[str, Weights], priors: dict[str, PairPrior], neighbours: Neighbours) -> Callable:
     """The log-odds that are added to the model's during training."""
-    def offsets(questions: Sequence[Question], labels: Sequence[str], near: np.ndarray) -> np.ndarray:
-        found = np.empty(len(questions))
+    def offsets(questions: Sequence[Question], labels: Sequence[str], hidden: np.ndarray) -> np.ndarray:
+        near, found = near_labels(neighbours, questions, labels, hidden), np.empty(len(questions))
         for label in dict.fromkeys(labels):
-            own = np.array([name == label for name in labels])
-            asked = [question for question, mine in zip(questions, own, strict=True) if mine]
-            evidence = known_evidence(priors[label], asked, near[own])
+            own = np.flatnonzero([name == label for name in labels])
+            evidence = known_evidence(priors[label], [questions[place] for place in own], near[own])
             found[own] = (evidence * weights[label].with_recipe[1:]).sum(axis=1)
         return found
 

@@ -12,7 +12,7 @@ other datasets (covariance of residuals below 0.01), since the group itself was 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -24,12 +24,11 @@ from nngpt_perfclf.advice.adapters import Scorer
 from nngpt_perfclf.advice.features import text_rows
 from nngpt_perfclf.advice.informed import normal_quantiles, shifted
 from nngpt_perfclf.files import read_arrays, write_arrays
+from nngpt_perfclf.tasks import TaskData
 from nngpt_perfclf.types import Candidate, Recipe, Score
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from nngpt_perfclf.tasks import TaskData
 
 FILE = "history.npz"
 # Variances of the residuals, estimated with each recorded dataset left out in turn.
@@ -53,22 +52,20 @@ class History:
         """From those of the `trials` whose networks are in small near-duplicate groups."""
         groups = trials["nn"].map(data.networks["group"])
         small = data.networks["group"].value_counts() <= data.config.split.largest_held_out
-        return History.fit(scorer, trials[groups.map(small)], data.codes)
+        return History.fit(scorer, trials[groups.map(small)], data)
 
     @staticmethod
-    def fit(scorer: Scorer, trials: pd.DataFrame, codes: Mapping[str, str]) -> History:
+    def fit(scorer: Scorer, trials: pd.DataFrame, data: TaskData) -> History:
         """From recorded `trials` with their `rank`, none of them held out, and what `scorer` expects of them."""
-        from nngpt_perfclf.tasks import recipe_of
-
         parts = []
-        for dataset, rows in trials.groupby("dataset", observed=True):
-            candidates = [Candidate(row.nn, codes[row.nn], recipe_of(row)) for row in rows.itertuples()]
-            scores = scorer.score(candidates, str(dataset))
+        for dataset, candidates, rows in data.candidates(trials):
+            scores = scorer.score(candidates, dataset)
             scored = np.array([score is not None for score in scores], bool)
+            recipes = np.array([_digest(repr(candidate.recipe)) for candidate in candidates], np.uint64)
             expected = normal_quantiles(np.array([score.percentile for score in scores if score is not None]))
             values = np.array([score.value for score in scores if score is not None])
             parts.append((np.full(scored.sum(), dataset, object), _networks(candidates)[scored],
-                          _recipes(candidates)[scored], normal_quantiles(rows["rank"].to_numpy()[scored]) - expected,
+                          recipes[scored], normal_quantiles(rows["rank"].to_numpy()[scored]) - expected,
                           _slope(expected, values)))
         datasets, network, recipe, residual = (np.concatenate([part[place] for part in parts]) for place in range(4))
         order = np.argsort(network, kind="stable")
@@ -96,7 +93,7 @@ class History:
         """The expected residual, the share of its variance that is left, and of how many trials this is known."""
         first, last = self._places[network]
         dataset, residual = self.dataset[first:last], self.residual[first:last].astype(float)
-        own = dataset == self._index.get(target, -1)
+        own = self.names[dataset] == target
         if own.any():
             other_trials = ~own | (self.recipe[first:last] != _digest(repr(recipe)))
             dataset, residual, own = (part[other_trials] for part in (dataset, residual, own))
@@ -114,10 +111,6 @@ class History:
         networks, first = np.unique(self.network, return_index=True)
         return dict(zip(networks.tolist(), zip(first.tolist(), [*first[1:].tolist(), len(self.network)], strict=True),
                         strict=True))
-
-    @cached_property
-    def _index(self) -> dict[str, int]:
-        return {name: place for place, name in enumerate(self.names.tolist())}
 
     def save(self, folder: Path) -> None:
         """Write ``history.npz``."""
@@ -146,10 +139,6 @@ def _networks(candidates: Sequence[Candidate]) -> np.ndarray:
     digests: dict[bytes, int] = {}
     return np.array([digests[text] if text in digests else digests.setdefault(text, _digest(text))
                      for text in (row.tobytes() for row in rows)], np.uint64)
-
-
-def _recipes(candidates: Sequence[Candidate]) -> np.ndarray:
-    return np.array([_digest(repr(candidate.recipe)) for candidate in candidates], np.uint64)
 
 
 def _digest(text: str | bytes) -> int:

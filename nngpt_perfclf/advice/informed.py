@@ -6,8 +6,6 @@ works for datasets without recorded trials: there the dataset model starts from 
 classes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import NormalDist
@@ -15,7 +13,7 @@ from statistics import NormalDist
 import numpy as np
 
 from nngpt_perfclf.advice.adapters import Scorer
-from nngpt_perfclf.advice.base import verdict
+from nngpt_perfclf.advice.base import answered, verdict
 from nngpt_perfclf.advice.dataset_model import MIDDLES, Curves, DatasetModel, chance_of_more, percentiles_of
 from nngpt_perfclf.advice.prior import PairPrior
 from nngpt_perfclf.advice.residuals import Similarity, corrections
@@ -65,24 +63,19 @@ class InformedAdviser:
 
     def score(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
         """The scorer's scores, corrected by the outcomes on the target, with the expected accuracy."""
+        def forecast(scores: list[Score]) -> list[Score]:
+            found = self._known(target).model.accuracy(percentiles_of(scores))
+            return [replace(score, accuracy=Interval(*map(float, accuracy)))
+                    for score, *accuracy in zip(scores, *found, strict=True)]
+
         scores = self.corrected(candidates, target)
-        places = [place for place, score in enumerate(scores) if score is not None]
-        if places:
-            found = self._known(target).model.accuracy(percentiles_of([scores[place] for place in places]))
-            for place, *accuracy in zip(places, *found, strict=True):
-                scores[place] = replace(scores[place], accuracy=Interval(*map(float, accuracy)))
-        return scores
+        return answered(scores, (score is not None for score in scores), forecast)
 
     def corrected(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
         """As `score`, without the expected accuracy, which takes most of the time."""
-        scores = list(self.scorer.score(candidates, target))
-        places = [place for place, score in enumerate(scores) if score is not None]
-        if places:
-            found = self._corrected([scores[place] for place in places], [candidates[place] for place in places],
-                                    target, self._known(target))
-            for place, score in zip(places, found, strict=True):
-                scores[place] = score
-        return scores
+        scores = self.scorer.score(candidates, target)
+        return answered(list(zip(scores, candidates, strict=True)), (score is not None for score in scores),
+                        lambda scored: self._corrected(*zip(*scored, strict=True), target, self._known(target)))
 
     def expected(self, candidates: Sequence[Candidate], target: str) -> np.ndarray:
         """How probable each value of the label is: (n, BINS) percentiles for the rank label, (n, GRID) shares of the
@@ -124,7 +117,8 @@ class InformedAdviser:
         return Advice(better, probability, float(self.prior(better, other)), probability >= self.confidence,
                       "; ".join(reasons) or "compared by the expected labels of both sides")
 
-    def _corrected(self, scores: list[Score], candidates: list[Candidate], target: str, learned: _Known) -> list[Score]:
+    def _corrected(self, scores: Sequence[Score], candidates: Sequence[Candidate], target: str,
+                   learned: _Known) -> Sequence[Score]:
         if not len(learned.residuals):
             return scores
         # A percentile is relative to the dataset's trials: that all outcomes were better than expected moves none.
@@ -147,10 +141,7 @@ class InformedAdviser:
                 say(f"outcome of {entry.candidate.name}: the adviser has no opinion on this candidate")
         expected = percentiles_of([score for _, score in usable])
         accuracies = np.array([entry.accuracy for entry, _ in usable])
-        recorded = dataset in self.curves.accuracies
-        prior = (DatasetModel.recorded(self.curves, dataset) if recorded
-                 else DatasetModel.unknown(self.curves, self.datasets[dataset].classes))
-        model = prior.updated(expected, accuracies)
+        model = DatasetModel.of(self.curves, dataset, self.datasets).updated(expected, accuracies)
         if not usable:
             return _Known(model, (np.zeros((0, 1)), np.zeros((0, 1))), np.zeros(0), _PRIOR_SCALE)
         ranks = normal_quantiles(expected @ MIDDLES)

@@ -1,14 +1,17 @@
-"""What is asked about, from files: a network's source, and JSON lines of questions or candidates."""
-
-from __future__ import annotations
+"""What is asked about, from files: a network's source, JSON lines of questions or candidates, and outcomes as JSON
+lines or from the run database of a loop."""
 
 import json
 import math
+import sqlite3
+from contextlib import closing
 from dataclasses import fields
 from pathlib import Path
 
 from nngpt_perfclf.code_view.parsing import LARGEST
 from nngpt_perfclf.config import RecipeConfig
+from nngpt_perfclf.console import say
+from nngpt_perfclf.databases import check
 from nngpt_perfclf.hints import did_you_mean
 from nngpt_perfclf.recipes import recipe_words
 from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Question, Recipe
@@ -18,6 +21,9 @@ _FIELDS = {"net": (str,), "arch_code": (str,), "ds_a": (str,), "ds_b": (str,), "
            "recipe_b": (dict,), "epoch": (int,)}
 _CANDIDATE = {"name": (str,), "net": (str,), "arch_code": (str,), "recipe": (dict,)}
 _OBSERVATION = {**_CANDIDATE, "dataset": (str,), "accuracy": (int, float), "epoch": (int,), "seconds": (int, float)}
+
+# Datasets with their observations, and complaints about lines that hold none.
+Found = tuple[list[tuple[str, Observation]], list[str]]
 
 
 def read_network(file: Path) -> str:
@@ -82,6 +88,49 @@ def read_observation(line: bytes, file: Path, number: int, default: Recipe, epoc
         return dataset, Observation(candidate, float(entry["accuracy"]), entry.get("epoch", epoch), _seconds(entry))
     except PerfclfError as error:
         raise PerfclfError(f"{file}, line {number}: {error}") from error
+
+
+def read_outcomes(file: Path, epoch: int, target: str | None = None) -> dict[str, list[Observation]]:
+    """The outcomes in a file, by dataset: JSON lines (`name`, `arch_code` or `net`, `recipe`, `accuracy`, `dataset`,
+    `epoch`, `seconds`), or the run database of a loop (.sqlite). `target`: the dataset of lines that name none.
+
+    A line that cannot be read is reported in one line on standard error and costs no other. Raises PerfclfError for a
+    file that is missing or is neither.
+    """
+    if not file.is_file():
+        raise PerfclfError(f"no file of outcomes {file}")
+    found, complaints = _from_database(file) if file.suffix == ".sqlite" else _from_lines(file, epoch, target)
+    for complaint in complaints:
+        say(complaint)
+    by_dataset: dict[str, list[Observation]] = {}
+    for dataset, entry in found:
+        by_dataset.setdefault(dataset, []).append(entry)
+    return by_dataset
+
+
+def _from_lines(file: Path, epoch: int, target: str | None) -> Found:
+    found, complaints = [], []
+    for number, line in enumerate(file.read_bytes().splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            found.append(read_observation(line, file, number, Recipe(), epoch, target))
+        except PerfclfError as error:
+            complaints.append(str(error))
+    return found, complaints
+
+
+def _from_database(file: Path) -> Found:
+    columns = "dataset, nn, epoch, accuracy, duration, lr, momentum, batch, dropout, transform, code"
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            check(connection, file, "a run database of a loop")
+            rows = connection.execute(f"SELECT {columns} FROM trial ORDER BY trial").fetchall()
+    except sqlite3.DatabaseError as error:
+        raise PerfclfError(f"{file} is not a run database of a loop: {str(error).splitlines()[0]}") from error
+    return [(dataset, Observation(Candidate(name, code, Recipe(lr, momentum, batch, dropout, transform)), accuracy,
+                                  epoch, duration))
+            for dataset, name, epoch, accuracy, duration, lr, momentum, batch, dropout, transform, code in rows], []
 
 
 def _candidate(entry: dict, file: Path, number: int, default: Recipe) -> Candidate:

@@ -1,9 +1,6 @@
 """What a pointwise run folder keeps besides its trees, so that outcomes can be taken into account."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,10 +8,7 @@ from nngpt_perfclf.advice.dataset_model import Curves
 from nngpt_perfclf.advice.outcomes import numbers_of
 from nngpt_perfclf.advice.residuals import Similarity
 from nngpt_perfclf.advice.side_models import LARGE_GROUPS_TRIALS, training_trials
-from nngpt_perfclf.types import Candidate
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.tasks import TaskData
+from nngpt_perfclf.tasks import TaskData
 
 SAMPLE = 4_000  # trials that the scales are taken from
 
@@ -27,14 +21,11 @@ def leave_knowledge(data: TaskData, out: Path) -> None:
 
 def scales_of(data: TaskData) -> Similarity:
     """The scales of likeness in a sample of the training trials."""
-    from nngpt_perfclf.tasks import recipe_of
-
     trials = training_trials(data, LARGE_GROUPS_TRIALS["text"])
     trials = trials.sample(min(SAMPLE, len(trials)), random_state=data.config.seed)
     recipes, networks = [], []
-    for target, rows in trials.groupby("dataset"):
-        candidates = [Candidate(row.nn, data.codes[row.nn], recipe_of(row)) for row in rows.itertuples()]
-        recipe, network = numbers_of(candidates, str(target), data.datasets)
+    for target, candidates, _ in data.candidates(trials):
+        recipe, network = numbers_of(candidates, target, data.datasets)
         recipes.append(recipe)
         networks.append(network)
     return Similarity.fit(np.concatenate(recipes), np.concatenate(networks))

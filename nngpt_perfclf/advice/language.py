@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from nngpt_perfclf.advice.base import Adviser, check_dataset, note_on_recipes, some_networks
-from nngpt_perfclf.advice.percentiles import FILE as PERCENTILES
-from nngpt_perfclf.advice.percentiles import NOTHING_KNOWN, Percentiles, load_percentiles
+from nngpt_perfclf.advice.nearest import load_neighbours, near_labels
 from nngpt_perfclf.advice.prior import PairPrior, load_prior
 from nngpt_perfclf.advice.run_folders import LANGUAGE, LANGUAGE_NAME, PRETRAINED, cache_of, common, folder_of
 from nngpt_perfclf.advice.structures import shown_structures
-from nngpt_perfclf.advice.weights import MODES, Weights, load_weights
+from nngpt_perfclf.advice.weights import Weights, load_weights
 from nngpt_perfclf.budget import timed
 from nngpt_perfclf.config import Config, load_config
 from nngpt_perfclf.datasets import dataset_properties
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 
 KIND = LANGUAGE
 SAMPLE = 64  # networks whose tokens are counted to estimate the time of many
-_log = logging.getLogger(__name__)
 
 
 @dataclass
@@ -41,6 +38,7 @@ class LanguageAdviser(Adviser):
 
     model: LanguageModel | None = None
     builder: PromptBuilder | None = None
+    neighbours: Neighbours | None = None
     label: str = "normalized"
     batch_tokens: int = 4096
     sources: ClassVar[tuple[str, ...]] = ("model", "prior", "near")
@@ -54,7 +52,7 @@ class LanguageAdviser(Adviser):
         """The model's log-odds (n,) of the first dataset of each question under its label, and the labels near by
         (n, 2). All questions about one code share its computation, whatever their labels. Where each side has a prompt
         of its own, the log-odds are the difference of the two."""
-        near = self.builder.near(questions, labels)
+        near = near_labels(self.neighbours, questions, labels)
         prompts = self.builder.ask(questions, labels)
         others = (self.builder.ask([question.swapped() for question in questions], labels)
                   if self.builder.one_side else [])
@@ -76,7 +74,7 @@ class LanguageAdviser(Adviser):
         sample = some_networks(new, SAMPLE)
 
         def ask() -> int:
-            self.builder.near(sample, [self.label] * len(sample))
+            near_labels(self.neighbours, sample, [self.label] * len(sample))
             return prompt_tokens(map(self.model.encoder.asked, self.builder.ask(sample, [self.label] * len(sample))))
 
         tokens, seconds = timed(ask)
@@ -96,59 +94,35 @@ class LanguageScorer(LanguageAdviser):
     """The same where each side of a question has a prompt of its own. It scores candidates, too: by the model's
     log-odds of a high label and by the label of the nearest recorded trials, with the weights of pair advice.
 
-    `profile`: auto and always build the networks that are scored, never shows their code view. `percentiles`: by mode
-    and dataset; of a dataset without, the expected percentile is the model's probability of a high rank, and no
-    interval is known.
+    `profile`: auto and always build the networks that are scored, never shows their code view.
     """
 
     profile: str = "auto"
-    percentiles: Mapping[str, Mapping[str, Percentiles]] = field(default_factory=dict)
 
     def score(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
         """One score a candidate, in order; None where it cannot be asked about (logged). Raises PerfclfError for a
         dataset without properties."""
         check_dataset(target, self.datasets)
         other = next(name for name in self.datasets if name != target)
-        asked = [side_question(candidate, target, other) for candidate in candidates]
-        faults = [self._fault(question) for question in asked]
-        for fault in filter(None, dict.fromkeys(faults)):
-            _log.warning("no opinion: %s", fault)
-        valid = [question for question, fault in zip(asked, faults, strict=True) if not fault]
-        scores = iter(self._scores(valid))
-        return [None if fault else next(scores) for fault in faults]
-
-    def evidence_of_sides(self, questions: Sequence[Question], labels: Sequence[str]) -> dict[str, np.ndarray]:
-        """By label the evidence (n, 3) that the first side of each question does well; equal prompts are read once."""
-        builder = replace(self.builder, structures=None if self.profile == "never" else shown_structures)
-        asked = {label: [label] * len(questions) for label in labels}
-        near = {label: builder.near(questions, of)[:, 0] for label, of in asked.items()}
-        prompts = {label: builder.ask(questions, of) for label, of in asked.items()}
-        distinct = list(dict.fromkeys(prompt for own in prompts.values() for prompt in own))
-        found = dict(zip(distinct, self.model.score(distinct, self.batch_tokens), strict=True)) if distinct else {}
-        return {label: np.column_stack([[found[prompt] for prompt in prompts[label]], np.zeros(len(questions)),
-                                        np.nan_to_num(near[label], nan=0.5)]) for label in asked}
+        return self._without_faulty([_side(candidate, target, other) for candidate in candidates], self._scores)
 
     def _scores(self, questions: Sequence[Question]) -> list[Score]:
-        evidence = self.evidence_of_sides(questions, (self.label, "rank"))
-        values = self.weights(evidence[self.label], np.array([question.has_recipes for question in questions], bool))
-        return [self._score(question, float(value), float(rank))
-                for question, value, rank in zip(questions, values, evidence["rank"][:, 0], strict=True)]
-
-    def _score(self, question: Question, value: float, rank: float) -> Score:
-        found = self.percentiles.get(MODES[0] if question.has_recipes else MODES[1], {}).get(question.ds_a)
-        why = "the language model's log-odds and the nearest recorded trials"
-        if found is None:
-            return Score(round(value, 6), float(1 / (1 + np.exp(-rank))), 0.0, 1.0, True,
-                         f"{why}; no interval is known")
-        expected, low, high = (float(part[0]) for part in found(np.array([value])))
-        decided = high - low < NOTHING_KNOWN
-        unsure = "" if decided else "; undecided: its interval is no narrower than that of an unknown network"
-        return Score(round(value, 6), expected, low, high, decided,
-                     f"expected to do better than {expected:.0%} of the recorded trials on {question.ds_a}, by "
-                     f"{why}{unsure}")
+        built = None if self.profile == "never" else shown_structures
+        builder = replace(self.builder, structures=built)
+        labels = [self.label] * len(questions), ["rank"] * len(questions)
+        near = near_labels(self.neighbours, questions, labels[0])
+        prompts = [builder.ask(questions, label) for label in labels]
+        distinct = list(dict.fromkeys([*prompts[0], *prompts[1]]))
+        found = dict(zip(distinct, self.model.score(distinct, self.batch_tokens), strict=True))
+        read, ranks = (np.array([found[prompt] for prompt in own], float) for own in prompts)
+        evidence = np.column_stack([read, np.zeros(len(read)), np.nan_to_num(near[:, 0], nan=0.5)])
+        values = self.weights(evidence, np.array([question.has_recipes for question in questions], bool))
+        return [Score(round(float(value), 6), float(1 / (1 + np.exp(-rank))), 0.0, 1.0, True,
+                      "the language model's log-odds and the nearest recorded trials; no interval is known")
+                for value, rank in zip(values, ranks, strict=True)]
 
 
-def side_question(candidate: Candidate, target: str, other: str) -> Question:
+def _side(candidate: Candidate, target: str, other: str) -> Question:
     """The candidate on the target as the first side of a question."""
     recipe = None if candidate.recipe.is_empty else candidate.recipe
     return Question(candidate.arch_code, target, other, recipe, recipe)
@@ -188,16 +162,14 @@ def load_untrained(config: Config) -> LanguageAdviser:
 def _adviser(config: Config, own: Config, folder: Path | None, model: LanguageModel, **more) -> LanguageAdviser:
     """The adviser of these parts; one that scores, too, where its templates ask about one side at a time. `own`: the
     configuration that it was trained with."""
-    builder = prompt_builder(folder, own, config)
+    builder = prompt_builder(own, config)
     settings = {"prior": load_prior(folder or PRETRAINED, config.label), **common(config), **more, "model": model,
-            "builder": builder, "label": config.label, "batch_tokens": config.advice.batch_tokens,
-            "computed_with": computed_with(model)}
+                "builder": builder, "neighbours": folder and load_neighbours(folder), "label": config.label,
+                "batch_tokens": config.advice.batch_tokens, "computed_with": computed_with(model)}
     if not builder.one_side:
         return LanguageAdviser(**settings)
-    percentiles = load_percentiles(folder, config.label, ()) if folder and (folder / PERCENTILES).is_file() else {}
     # An adapter that never saw layers is asked with the code view.
-    return LanguageScorer(**settings, percentiles=percentiles,
-                          profile=config.advice.profile if own.advice.profile == "always" else "never")
+    return LanguageScorer(**settings, profile=config.advice.profile if own.advice.profile == "always" else "never")
 
 
 def computed_with(model: LanguageModel) -> str:
@@ -212,10 +184,8 @@ def recorded_config(folder: Path) -> Config:
     return load_config(values=RunFolder(folder).manifest["config"])
 
 
-def prompt_builder(folder: Path | None, own: Config, config: Config) -> PromptBuilder:
-    """How the adapter of a run folder was trained to be prompted; without a folder, as `own` says."""
-    near = folder / "neighbours.npz" if folder else None
+def prompt_builder(own: Config, config: Config) -> PromptBuilder:
+    """How an adapter that was trained with `own` is prompted."""
     return PromptBuilder(find_template(own.template), find_template(own.code_only_template), own.code_view,
                          own.code_tokens, dataset_properties(config.datasets),
-                         Neighbours.load(near) if near and near.is_file() else None,
                          shown_structures if own.advice.profile == config.advice.profile == "always" else None)

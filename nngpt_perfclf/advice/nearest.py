@@ -9,24 +9,22 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
-from nngpt_perfclf.advice.base import Adviser, check_dataset, has_valid_recipe, note_on_recipes
+from nngpt_perfclf.advice.base import Adviser, answered, check_dataset, has_valid_recipe, note_on_recipes
 from nngpt_perfclf.advice.features import Side, sides_of
 from nngpt_perfclf.advice.prior import PairPrior, load_prior, save_priors
-from nngpt_perfclf.advice.run_folders import common, folder_of
-from nngpt_perfclf.advice.tree_models import DRAWS, data_of
-from nngpt_perfclf.advice.weights import MODES, Weights, accuracy, asked_in, fit_weights, load_weights, save_weights
-from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.advice.run_folders import common, folder_of, leave_manifest
+from nngpt_perfclf.advice.tree_models import data_of
+from nngpt_perfclf.advice.weights import Weights, accuracy, fit_on_validation, load_weights, save_weights
+from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import say
+from nngpt_perfclf.files import found_above
 from nngpt_perfclf.retrieval import Neighbours
-from nngpt_perfclf.run_folder import RunFolder, manifest
-from nngpt_perfclf.types import AdviserSpec, Candidate, PerfclfError, Question, Recipe, Score
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.tasks import TaskData
+from nngpt_perfclf.tasks import TaskData
+from nngpt_perfclf.types import AdviserSpec, Candidate, Question, Recipe, Score
 
 KIND = "nearest"
 FILE = "neighbours.npz"
@@ -42,33 +40,43 @@ class NearestAdviser(Adviser):
     sources: ClassVar[tuple[str, ...]] = ("near",)
 
     def evidence(self, questions: Sequence[Question]) -> np.ndarray:
-        near = self._near(sides_of(questions))[:, _COLUMNS.index(self.label)].reshape(-1, 2)
+        near = near_labels(self.neighbours, questions, [self.label] * len(questions))
         return near[:, :1] - near[:, 1:]
 
     def score(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
         """One score a candidate, in order; None for an invalid recipe (logged) and for a target without recorded
         trials. Raises PerfclfError for a dataset without properties."""
         check_dataset(target, self.datasets)
-        scores: list[Score | None] = [None] * len(candidates)
-        places = [place for place, candidate in enumerate(candidates) if has_valid_recipe(candidate)]
-        near = self._near([(candidates[place].arch_code, target, candidates[place].recipe) for place in places])
-        has_recipe = np.array([not candidates[place].recipe.is_empty for place in places], bool)
-        values = (self.weights or Weights.ones(self.sources))(near[:, [_COLUMNS.index(self.label)]], has_recipe)
-        for place, value, rank in zip(places, values.tolist(), near[:, 1].tolist(), strict=True):
-            if not np.isnan(value):
-                scores[place] = Score(value, rank, 0.0, 1.0, True, f"the nearest recorded trials on {target} did "
-                                      f"better than {rank:.0%} of all on average; no interval is known")
-        return scores
+        return answered(candidates, map(has_valid_recipe, candidates), lambda valid: self._scores(valid, target))
 
     def note(self, question: Question) -> str:
         return note_on_recipes(question)
 
-    def _near(self, sides: Sequence[Side]) -> np.ndarray:
-        """The mean labels (n, 2) of the trials nearest to each side; NaN where its dataset has none."""
-        if not sides:
-            return np.zeros((0, 2))
-        return self.neighbours.lookup(*zip(*((code, dataset, recipe or Recipe()) for code, dataset, recipe in sides),
-                                           strict=True))
+    def _scores(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
+        near = _lookup(self.neighbours, [(candidate.arch_code, target, candidate.recipe) for candidate in candidates])
+        has_recipe = np.array([not candidate.recipe.is_empty for candidate in candidates], bool)
+        values = (self.weights or Weights.ones(self.sources))(near[:, [_COLUMNS.index(self.label)]], has_recipe)
+        return [None if np.isnan(value) else
+                Score(value, rank, 0.0, 1.0, True, f"the nearest recorded trials on {target} did better than "
+                                                   f"{rank:.0%} of all on average; no interval is known")
+                for value, rank in zip(values.tolist(), near[:, 1].tolist(), strict=True)]
+
+
+def near_labels(neighbours: Neighbours | None, questions: Sequence[Question], labels: Sequence[str],
+                not_in: np.ndarray | None = None) -> np.ndarray:
+    """What the nearest recorded trials of both sides reached in the label named beside each question, shape (n, 2), in
+    0..1; NaN where there is none. `not_in` (n,): see `Neighbours.lookup`."""
+    if neighbours is None or not questions:
+        return np.full((len(questions), 2), np.nan)
+    found = _lookup(neighbours, sides_of(questions), None if not_in is None else np.repeat(not_in, 2))
+    columns = np.repeat([_COLUMNS.index(label) for label in labels], 2)
+    return found[np.arange(len(found)), columns].reshape(-1, 2)
+
+
+def _lookup(neighbours: Neighbours, sides: Sequence[Side], not_in: np.ndarray | None = None) -> np.ndarray:
+    """The mean labels (n, 2) of the trials nearest to each side."""
+    codes, datasets, recipes = zip(*sides, strict=True)
+    return neighbours.lookup(codes, datasets, [recipe or Recipe() for recipe in recipes], not_in)
 
 
 def fit_neighbours(data: TaskData) -> Neighbours:
@@ -83,12 +91,18 @@ def _neighbours(data: TaskData) -> Neighbours:
     return Neighbours.fit(data.part("train"), data.codes, groups, sizes, data.config.seed)
 
 
+def load_neighbours(folder: Path) -> Neighbours:
+    """The recorded trials in a run folder, or those that pretrained advisers share; raises PerfclfError where they are
+    missing or damaged."""
+    return Neighbours.load(found_above(folder, FILE))
+
+
 def load(config: Config) -> NearestAdviser:
     """The recorded trials of a run folder; raises PerfclfError where a file is missing or damaged."""
     folder = folder_of(config, KIND)
     return NearestAdviser(folder.name, load_prior(folder, config.label), **common(config), label=config.label,
                           weights=load_weights(folder, config.label, NearestAdviser.sources),
-                          neighbours=Neighbours.load(folder / FILE))
+                          neighbours=load_neighbours(folder))
 
 
 def train(config: Config, out: Path) -> dict:
@@ -96,30 +110,21 @@ def train(config: Config, out: Path) -> dict:
     folder that `load` opens. With `train.folds`, the trials of the validation part are added afterwards.
 
     Raises PerfclfError for a split without validation pairs."""
-    from nngpt_perfclf.tasks import TaskData, question_of
-
     data = TaskData.load(config)
     out.mkdir(parents=True, exist_ok=True)
     neighbours, priors, weights, result = fit_neighbours(data), {}, {}, {}
     learned, _ = data_of(data)
     (neighbours if learned is data else replace(_neighbours(learned), scales=neighbours.scales)).save(out / FILE)
     for label in config.train.labels:
-        pairs = data.pairs(label, DRAWS, "validation", ties=False)
-        if pairs.empty:
-            raise PerfclfError("no pairs to calibrate on: change split.*")
-        questions = [question_of(row, data.codes) for row in pairs.itertuples()]
-        won, slopes = (pairs["better"] == pairs["ds_a"]).to_numpy(), {}
         priors[label] = PairPrior.fit(data.pairs(label, part="train"))
         adviser = NearestAdviser(KIND, priors[label], data.datasets, neighbours=neighbours, label=label)
-        for mode in MODES:
-            evidence = adviser.evidence(asked_in(mode, questions))
-            slopes[mode] = fit_weights(evidence, won)
-            result[f"validation_{label}_{mode}"] = accuracy(np.nan_to_num(evidence[:, 0]), won)
-        result[f"validation_{label}_n"], weights[label] = len(pairs), Weights(**slopes)
+        weights[label], evidence, won = fit_on_validation([(data, adviser)], label)
+        result |= {f"validation_{label}_{mode}": accuracy(np.nan_to_num(rows[:, 0]), won)
+                   for mode, rows in evidence.items()}
+        result[f"validation_{label}_n"] = len(won)
     save_priors(priors, out)
     save_weights(weights, NearestAdviser.sources, out)
-    RunFolder(out).note(manifest(KIND, to_dict(config), data.fingerprint, status="done", result=result))
-    return {"run": str(out), **result}
+    return leave_manifest(KIND, data, out, result)
 
 
 SPECS = (AdviserSpec(KIND, load, train),)

@@ -1,32 +1,27 @@
 """Outcomes of trained candidates, checked, and the advisers that take them into account."""
 
-from __future__ import annotations
-
 import math
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nngpt_perfclf.advice.adapters import ComparesDatasets, PairAdviser, Scorer
-from nngpt_perfclf.advice.base import check_question
+from nngpt_perfclf.advice.base import answered, check_question
 from nngpt_perfclf.advice.dataset_model import Curves
 from nngpt_perfclf.advice.features import recipe_rows, text_rows
 from nngpt_perfclf.advice.informed import InformedAdviser
 from nngpt_perfclf.advice.prior import load_prior
+from nngpt_perfclf.advice.registry import load_advisor
 from nngpt_perfclf.advice.residuals import Similarity
 from nngpt_perfclf.advice.run_folders import PRETRAINED
+from nngpt_perfclf.config import Config, load_config
 from nngpt_perfclf.console import say
-from nngpt_perfclf.datasets import dataset_properties
+from nngpt_perfclf.datasets import DatasetProperties, dataset_properties
 from nngpt_perfclf.types import Advice, Candidate, Observation, PerfclfError, Question
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.config import Config
-    from nngpt_perfclf.datasets import DatasetProperties
 
 POINTWISE = PRETRAINED / "pointwise"
 
@@ -34,8 +29,6 @@ POINTWISE = PRETRAINED / "pointwise"
 def informed(scorer: Scorer, observations: Mapping[str, Iterable[Observation]], config: Config | None = None) -> Scorer:
     """`scorer` with the observations of each dataset, by dataset; `scorer` itself where none of them is usable. Those
     that are not are reported in one line each on standard error."""
-    from nngpt_perfclf.config import load_config
-
     config = config or load_config()
     usable = usable_by_dataset(observations, config.epoch)
     return informed_adviser(scorer, usable, config) if usable else scorer
@@ -80,28 +73,20 @@ class InformedPairs:
 
     def advise_many(self, questions: Sequence[Question]) -> list[Advice | None]:
         """One advice a question, in order."""
-        answers: list[Advice | None] = [None] * len(questions)
-        places = [place for place, asked in enumerate(questions) if self._needs_model(asked)]
-        others = sorted(set(range(len(questions))) - set(places))
-        for asking, chosen in ((self._informed if places else self.adviser, places), (self.adviser, others)):
-            asked = [questions[place] for place in chosen]
-            for place, advice in zip(chosen, asking.advise_many(asked) if asked else (), strict=True):
-                answers[place] = advice
-        return answers
+        by_model = [self._needs_model(asked) for asked in questions]
+        found = (answered(questions, by_model, lambda asked: self._informed.advise_many(asked)),
+                 answered(questions, (not needed for needed in by_model), self.adviser.advise_many))
+        return [informed if needed else plain for needed, informed, plain in zip(by_model, *found, strict=True)]
 
     def _needs_model(self, asked: Question) -> bool:
         """A question that cannot be asked is left to `adviser`, which says why."""
         if all(name in self._recorded and name not in self.observations for name in (asked.ds_a, asked.ds_b)):
             return False
         try:
-            check_question(asked, self._properties)
+            check_question(asked, dataset_properties(self.config.datasets))
         except PerfclfError:
             return False
         return True
-
-    @cached_property
-    def _properties(self) -> Mapping[str, DatasetProperties]:
-        return dataset_properties(self.config.datasets)
 
     @cached_property
     def _recorded(self) -> frozenset[str]:
@@ -110,8 +95,6 @@ class InformedPairs:
     @cached_property
     def _informed(self) -> InformedAdviser:
         """Reads networks as pair advice does: by their text unless profiles are always wanted."""
-        from nngpt_perfclf.advice.registry import load_advisor
-
         advice = self.config.advice
         config = replace(self.config, advice=replace(advice, profile="never" if advice.profile == "auto"
                                                      else advice.profile))

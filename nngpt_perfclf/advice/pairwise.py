@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nngpt_perfclf.advice.features import dataset_rows, recipe_rows, sides_of, text_rows
-from nngpt_perfclf.advice.tree_models import DRAWS, TreeAdviser, TreeModel, load_trees, train_trees
+from nngpt_perfclf.advice.tree_models import TreeAdviser, TreeModel, load_trees, train_trees
 from nngpt_perfclf.advice.trees import Forest, weights_of
+from nngpt_perfclf.advice.weights import DRAWS
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.types import AdviserSpec, PerfclfError, Question
 

@@ -5,14 +5,17 @@ else the defaults, say which adviser answers pair questions (``adviser``) and wh
 is loaded at its first question. A failure is no opinion and a warning in the log: advice must never stop a loop.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Callable
 from functools import lru_cache
 
+from nngpt_perfclf import advice
+from nngpt_perfclf.advice import baselines, curves, fine_tuning, nearest, pairwise, pointwise, seconds, stack
+from nngpt_perfclf.config import load_config
 from nngpt_perfclf.hookspecs import hookimpl
+from nngpt_perfclf.prompts.template import FOLDER
+from nngpt_perfclf.tasks.task import BUILT_IN
 from nngpt_perfclf.types import Advice, AdviserSpec, Candidate, PerfclfError, Question, Score
 
 CONFIG = "NNGPT_PERFCLF_CONFIG"
@@ -26,9 +29,9 @@ def advise(arch_code: str, ds_a: str, ds_b: str) -> Advice | None:
 
 @hookimpl(trylast=True)
 def advise_many(questions: list[Question]) -> list[Advice | None] | None:
-    advice = _or_none(lambda: _adviser(os.environ.get(CONFIG)).advise_many(questions))
+    answers = _or_none(lambda: _adviser(os.environ.get(CONFIG)).advise_many(questions))
     # Without a single opinion the next plugin shall be asked.
-    return advice if advice and any(advice) else None
+    return answers if answers and any(answers) else None
 
 
 @hookimpl(trylast=True)
@@ -40,23 +43,17 @@ def score(candidates: list[Candidate], target: str) -> list[Score | None] | None
 @hookimpl
 def register_advisers() -> list[AdviserSpec]:
     # One line for each module that brings advisers.
-    from nngpt_perfclf.advice import baselines, curves, fine_tuning, nearest, pairwise, pointwise, seconds, stack
-
     modules = fine_tuning, pairwise, pointwise, nearest, stack, curves, seconds, baselines
     return [spec for module in modules for spec in module.SPECS]
 
 
 @hookimpl
 def register_tasks() -> list:
-    from nngpt_perfclf.tasks.task import BUILT_IN
-
     return list(BUILT_IN)
 
 
 @hookimpl
 def register_prompts() -> list:
-    from nngpt_perfclf.prompts.template import FOLDER
-
     return [FOLDER]
 
 
@@ -72,17 +69,11 @@ def _or_none(ask: Callable[[], object]):
 
 @lru_cache(maxsize=4)
 def _adviser(config_file: str | None):
-    from nngpt_perfclf.advice import load_pair_adviser
-    from nngpt_perfclf.config import load_config
-
     config = load_config(config_file)
-    return load_pair_adviser(config.adviser, config)
+    return advice.load_pair_adviser(config.adviser, config)
 
 
 @lru_cache(maxsize=4)
 def _scorer(config_file: str | None):
-    from nngpt_perfclf.advice import load_scorer
-    from nngpt_perfclf.config import load_config
-
     config = load_config(config_file)
-    return load_scorer(config.scorer, config)
+    return advice.load_scorer(config.scorer, config)

@@ -8,7 +8,7 @@ from math import log
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nngpt_perfclf.files import read_json, write_json
+from nngpt_perfclf.files import found_above, read_json, write_json
 from nngpt_perfclf.types import PerfclfError
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ def save_priors(priors: Mapping[str, PairPrior], folder: Path) -> None:
 def load_prior(folder: Path, label: str) -> PairPrior:
     """The prior of one label in a run folder, or in the nearest folder above it that has one: pretrained advisers,
     which learned from one split, share theirs. Raises PerfclfError where it is missing, damaged or lacks the label."""
-    above = (folder, *list(folder.parents)[:2])
-    file = next((place / FILE for place in above if (place / FILE).is_file()), folder / FILE)
+    file = found_above(folder, FILE)
     content = read_json(file)
     if label not in content:
         raise PerfclfError(f"{folder} was not trained for label={label}, only for {', '.join(content) or 'none'}")

@@ -1,13 +1,10 @@
 """The verb `profile`: network files, or the networks of LEMUR's trials, built in the sandbox and measured."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from nngpt_perfclf.advice.rank_command import candidates_of
 from nngpt_perfclf.config import Config
-from nngpt_perfclf.profiling.types import Profile
-from nngpt_perfclf.types import Candidate, PerfclfError
+from nngpt_perfclf.types import PerfclfError
 
 
 def profile(config: Config, *files: str, dataset: str | None = None, corpus: bool = False,
@@ -32,7 +29,8 @@ def profile(config: Config, *files: str, dataset: str | None = None, corpus: boo
 
     candidates = [candidate for file in files for candidate in candidates_of(Path(file), config)]
     found = profiles(candidates, dataset, config.datasets)
-    return {"target": dataset, "rows": [_row(*pair) for pair in zip(candidates, found, strict=True)]}
+    return {"target": dataset, "rows": [{"name": candidate.name, **profile.to_dict()}
+                                        for candidate, profile in zip(candidates, found, strict=True)]}
 
 
 def table(result: dict) -> dict:
@@ -46,10 +44,6 @@ def _columns(row: dict) -> dict:
             "image": f"{row['shapes']['channels']}×{row['shapes']['size']}×{row['shapes']['size']}",
             **{name: row.get(name) for name in ("parameters", "macs", "depth", "receptive_field", "activation_bytes")},
             "optimizer": setup.get("optimizer"), "lr": setup.get("lr"), "loss": setup.get("loss")}
-
-
-def _row(candidate: Candidate, found: Profile) -> dict:
-    return {"name": candidate.name, **found.to_dict()}
 
 
 def _corpus(config: Config, out: str | None, sample: str | None) -> dict:

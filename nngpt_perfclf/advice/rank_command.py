@@ -1,13 +1,11 @@
 """The verb `rank`: network files, or JSON lines of candidates, ranked for one dataset."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from nngpt_perfclf.advice.inputs import read_candidate, read_network, recipe_of
-from nngpt_perfclf.advice.outcome_files import read_outcomes
+from nngpt_perfclf.advice.inputs import read_candidate, read_network, read_outcomes, recipe_of
+from nngpt_perfclf.advice.ranking import columns
 from nngpt_perfclf.advice.ranking import rank as rank_candidates
 from nngpt_perfclf.advice.seconds import warn_of_slow
 from nngpt_perfclf.advice.structures import profiles_of
@@ -42,7 +40,7 @@ def rank(config: Config, *files: str, target: str | None = None, outcomes: str |
     warn_of_slow([(row.candidate, row.score.seconds) for row in rows if row.score], config.advice.time_limit,
                  "advice.time_limit")
     return {"target": target, "adviser": config.scorer,
-            "rows": [{**_row(row), **size, "seconds": row.score and row.score.seconds}
+            "rows": [{**columns(row), **_forecast(row), **size, "seconds": row.score and row.score.seconds}
                      for row, size in zip(rows, sizes, strict=True)]}
 
 
@@ -66,10 +64,8 @@ def _sizes(candidates: Sequence[Candidate], target: str, config: Config) -> list
     return [{"parameters": built and built.parameters, "macs": built and built.macs} for built in structures]
 
 
-def _row(row: Ranked) -> dict:
-    score = row.score
-    return {"name": row.candidate.name, "score": score and score.value, "percentile": score and score.percentile,
-            "low": score and score.low, "high": score and score.high, "decided": bool(score and score.decided),
-            "status": row.status, "reason": row.reason,
-            **({"accuracy": score.accuracy.value, "accuracy_low": score.accuracy.low,
-                "accuracy_high": score.accuracy.high} if score and score.accuracy else {})}
+def _forecast(row: Ranked) -> dict[str, float]:
+    if row.score is None or row.score.accuracy is None:
+        return {}
+    accuracy = row.score.accuracy
+    return {"accuracy": accuracy.value, "accuracy_low": accuracy.low, "accuracy_high": accuracy.high}

@@ -1,23 +1,22 @@
 """Ranking candidates for one target, and choosing those that are worth training."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from nngpt_perfclf.advice.base import check_dataset
+from nngpt_perfclf.advice import load_pair_adviser
+from nngpt_perfclf.advice.base import answered, check_dataset
+from nngpt_perfclf.advice.curves import going_on
 from nngpt_perfclf.advice.faults import BuildFaults, is_valid
 from nngpt_perfclf.advice.scorers import scorer_of, scores_of, with_outcomes
+from nngpt_perfclf.advice.seconds import clock_of, gain_per_second, timed_candidates
+from nngpt_perfclf.config import Config, load_config
+from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.extras import extras_named
 from nngpt_perfclf.types import Advice, Candidate, Observation, PerfclfError, Question, Ranked, Score
 
-if TYPE_CHECKING:
-    from nngpt_perfclf.config import Config
-
-OK, BROKEN, UNKNOWN = "ok", "broken", "unknown"
+OK, UNKNOWN, BROKEN = STATUSES = "ok", "unknown", "broken"
 
 
 @extras_named()
@@ -38,10 +37,26 @@ def rank(candidates: Sequence[Candidate], target: str, adviser: str | Path | obj
     sound = [candidate for candidate, fault in zip(candidates, faults, strict=True) if fault is None]
     given, why = _scores(sound, target, adviser, config, outcomes)
     scores = iter(_timed(given, sound, target, config, outcomes))
-    rows = [Ranked(candidate, None, BROKEN, fault) if fault is not None else _ranked(candidate, next(scores), why)
+    rows = [ranked(candidate, fault, None if fault is not None else next(scores), why)
             for candidate, fault in zip(candidates, faults, strict=True)]
-    by = _gain if config is not None and config.advice.rank_by == "gain_per_second" else _value
-    return sorted(rows, key=lambda row: ((OK, UNKNOWN, BROKEN).index(row.status), -by(row.score), row.candidate.name))
+    by_gain = config is not None and config.advice.rank_by == "gain_per_second"
+    return sorted(rows, key=lambda row: (STATUSES.index(row.status), -_worth(row.score, by_gain), row.candidate.name))
+
+
+def ranked(candidate: Candidate, fault: str | None, score: Score | None, silence: str) -> Ranked:
+    """The row of a candidate. `fault`: why it cannot be trained; `silence`: why there is no score where there is none.
+    """
+    if fault is not None:
+        return Ranked(candidate, None, BROKEN, fault)
+    return Ranked(candidate, score, OK, score.reason) if score else Ranked(candidate, None, UNKNOWN, silence)
+
+
+def columns(row: Ranked) -> dict:
+    """What is shown of a row, JSON-able."""
+    score = row.score
+    return {"name": row.candidate.name, "score": score and score.value, "percentile": score and score.percentile,
+            "low": score and score.low, "high": score and score.high, "decided": bool(score and score.decided),
+            "status": row.status, "reason": row.reason}
 
 
 def select(candidates: Sequence[Candidate], target: str, keep: float = 0.5,
@@ -74,9 +89,6 @@ def advise(questions: Sequence[Question], adviser: str | Path | None = None, con
     were trained on it already. Raises PerfclfError for an unknown adviser, and for outcomes where it only compares
     pairs.
     """
-    from nngpt_perfclf.advice import load_pair_adviser
-    from nngpt_perfclf.config import load_config
-
     config = config or load_config()
     return list(load_pair_adviser(adviser or config.adviser, config, outcomes).advise_many(list(questions)))
 
@@ -84,15 +96,10 @@ def advise(questions: Sequence[Question], adviser: str | Path | None = None, con
 def _scores(candidates: list[Candidate], target: str, adviser: str | Path | object | None, config: Config | None,
             outcomes: Sequence[Observation]) -> tuple[list[Score | None], str]:
     """One score a candidate, and why there is none where there is none."""
-    from nngpt_perfclf.datasets import dataset_properties
-
     if not candidates:
         return [], ""
     scorer = with_outcomes(scorer_of(adviser, config), target, outcomes, config)
     if any(candidate.seen for candidate in candidates):
-        from nngpt_perfclf.advice.curves import going_on
-        from nngpt_perfclf.config import load_config
-
         scorer = going_on(scorer, config or load_config())
     given, why = scores_of(scorer, candidates, target)
     if not any(given):
@@ -100,33 +107,20 @@ def _scores(candidates: list[Candidate], target: str, adviser: str | Path | obje
     return given, why
 
 
-def _ranked(candidate: Candidate, score: Score | None, why: str) -> Ranked:
-    if score is None:
-        return Ranked(candidate, None, UNKNOWN, why)
-    return Ranked(candidate, score, OK, score.reason)
-
-
 def _timed(scores: Sequence[Score | None], candidates: Sequence[Candidate], target: str, config: Config | None,
            outcomes: Sequence[Observation]) -> list[Score | None]:
     """The scores with the expected seconds of an epoch; a dataset without properties gives none."""
-    from nngpt_perfclf.advice.seconds import clock_of, timed_candidates
-    from nngpt_perfclf.config import load_config
-
-    clock = clock_of(config or load_config())
-    places = [place for place, (score, candidate) in enumerate(zip(scores, candidates, strict=True))
-              if score is not None and target in clock.datasets and is_valid(candidate)]
-    expected = clock.seconds([candidates[place] for place in places], target, timed_candidates(candidates, outcomes))
-    seconds = dict(zip(places, expected.tolist(), strict=True))
-    return [replace(score, seconds=seconds[place]) if place in seconds else score for place, score in enumerate(scores)]
+    clock, timed = clock_of(config or load_config()), timed_candidates(candidates, outcomes)
+    usable = (score is not None and target in clock.datasets and is_valid(candidate)
+              for score, candidate in zip(scores, candidates, strict=True))
+    expected = answered(candidates, usable, lambda asked: clock.seconds(asked, target, timed).tolist())
+    return [score if seconds is None else replace(score, seconds=seconds)
+            for score, seconds in zip(scores, expected, strict=True)]
 
 
-def _value(score: Score | None) -> float:
-    return score.value if score else 0.0
-
-
-def _gain(score: Score | None) -> float:
-    from nngpt_perfclf.advice.seconds import gain_per_second
-
+def _worth(score: Score | None, by_gain: bool) -> float:
     if score is None:
         return 0.0
+    if not by_gain:
+        return score.value
     return -math.inf if score.seconds is None else gain_per_second(score)

@@ -4,28 +4,26 @@ The model knows the machines of the recorded trials. Candidates that were timed 
 factor that one is slower or quicker: the median of their log-ratios, shrunk towards 0 where they are few.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nngpt_perfclf.advice.run_folders import PRETRAINED, folder_of
+from nngpt_perfclf.advice import load_scorer
+from nngpt_perfclf.advice.adapters import Scorer
+from nngpt_perfclf.advice.base import answered
+from nngpt_perfclf.advice.run_folders import PRETRAINED, folder_of, leave_manifest
 from nngpt_perfclf.advice.seconds_model import SecondsModel
 from nngpt_perfclf.advice.structures import profiles_of
-from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import say
 from nngpt_perfclf.datasets import DatasetProperties, dataset_properties
-from nngpt_perfclf.run_folder import RunFolder, manifest
+from nngpt_perfclf.run_folder import RunFolder
 from nngpt_perfclf.sandbox.words import printable
+from nngpt_perfclf.tasks import TaskData
 from nngpt_perfclf.types import AdviserSpec, Candidate, Observation, Score
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.advice.adapters import Scorer
 
 KIND = "seconds"
 VARIANCE = 0.3  # of one candidate's log-ratio on the machine that is assumed
@@ -110,21 +108,13 @@ class TimedScorer:
     def score(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
         """One score a candidate, in order. The seconds are those of the recorded machines."""
         scores = self.scorer.score(candidates, target)
-        places = [place for place, score in enumerate(scores) if score is not None]
-        expected = self.clock.seconds([candidates[place] for place in places], target)
-        timed = dict(zip(places, expected.tolist(), strict=True))
-        return [score and replace(score, seconds=timed[place]) for place, score in enumerate(scores)]
-
-
-def timed(scorer: Scorer, config: Config) -> TimedScorer:
-    """`scorer` with the expected seconds of an epoch, by the model in the package."""
-    return TimedScorer(scorer, clock_of(config))
+        expected = answered(candidates, (score is not None for score in scores),
+                            lambda scored: self.clock.seconds(scored, target).tolist())
+        return [score and replace(score, seconds=seconds) for score, seconds in zip(scores, expected, strict=True)]
 
 
 def load(config: Config) -> TimedScorer:
     """The clock of a run folder, or that in the package, with the scorer that the run was trained beside."""
-    from nngpt_perfclf.advice import load_scorer
-
     folder = folder_of(config, KIND)
     return TimedScorer(load_scorer(RunFolder(folder).manifest["scorer"], config), clock_of(config, folder))
 
@@ -132,15 +122,12 @@ def load(config: Config) -> TimedScorer:
 def train(config: Config, out: Path) -> dict:
     """Fit the model on the training part; leave a run folder that `load` opens."""
     from nngpt_perfclf.advice.seconds_training import fit_seconds
-    from nngpt_perfclf.tasks import TaskData
 
     data = TaskData.load(config)
     model, result = fit_seconds(data)
     out.mkdir(parents=True, exist_ok=True)
     model.save(out)
-    RunFolder(out).note(manifest(KIND, to_dict(config), data.fingerprint, status="done", result=result,
-                                 scorer=config.scorer))
-    return {"run": str(out), **result}
+    return leave_manifest(KIND, data, out, result, scorer=config.scorer)
 
 
 SPECS = (AdviserSpec(KIND, load, train),)

@@ -10,18 +10,15 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nngpt_perfclf.advice.features import RECIPE_NUMBERS, Side, dataset_rows, recipe_rows
 from nngpt_perfclf.advice.trees import Forest
+from nngpt_perfclf.datasets import DatasetProperties
 from nngpt_perfclf.files import read_json, write_json
+from nngpt_perfclf.profiling.types import Structure
 from nngpt_perfclf.types import PerfclfError
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.datasets import DatasetProperties
-    from nngpt_perfclf.profiling.types import Structure
 
 BUILT, UNBUILT, MEDIANS = "built.npz", "unbuilt.npz", "medians.json"
 # What of a recipe decides how long an epoch takes.

@@ -1,20 +1,14 @@
 """Which recorded trials the seconds of an epoch are learned from."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 import numpy as np
+import pandas as pd
 
 from nngpt_perfclf.advice.seconds_model import SecondsModel
 from nngpt_perfclf.advice.side_models import sides_in
 from nngpt_perfclf.advice.structures import profiles_of
 from nngpt_perfclf.console import say
-from nngpt_perfclf.profiling.images import shapes_of
+from nngpt_perfclf.profiling.types import shapes_of
 from nngpt_perfclf.tasks import TaskData
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 NETWORKS = 800  # (network, images) in the sample: each has to be built
 TRIALS = 4  # of one network and images on one dataset

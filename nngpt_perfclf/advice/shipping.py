@@ -10,6 +10,7 @@ import shutil
 import sys
 from pathlib import Path
 
+from nngpt_perfclf.advice.nearest import FILE as NEIGHBOURS
 from nngpt_perfclf.advice.prior import FILE as PRIOR
 from nngpt_perfclf.advice.registry import specs
 from nngpt_perfclf.advice.run_folders import PRETRAINED
@@ -20,14 +21,15 @@ from nngpt_perfclf.run_folder import DONE, MANIFEST, RunFolder
 from nngpt_perfclf.types import PerfclfError
 
 LARGEST = 12_000_000  # bytes of one adviser: the package is downloaded whole
+SHARED = (PRIOR, NEIGHBOURS)
 LEFT_BEHIND = (SUMS, "checkpoints", "folds", "log.jsonl", "shards")
 
 
 def ship(run: Path, pretrained: Path = PRETRAINED) -> Path:
     """Copy the finished run folder of an adviser into the package, in place of the one of its kind.
 
-    Raises PerfclfError where the run is unfinished, of another kind, or too large. A prior that equals the shared one
-    is not copied; where none is shared yet, the run's is.
+    Raises PerfclfError where the run is unfinished, of another kind, or too large. A prior, and recorded trials, that
+    equal the shared ones are not copied; where none are shared yet, the run's are.
     """
     manifest = RunFolder(run).manifest
     kinds = [spec.run_kind for spec in specs().values() if spec.train is not None]
@@ -39,7 +41,8 @@ def ship(run: Path, pretrained: Path = PRETRAINED) -> Path:
     shutil.copytree(run, unfinished, ignore=shutil.ignore_patterns(*LEFT_BEHIND))
     for file in unfinished.rglob(MANIFEST):
         _forget_where(RunFolder(file.parent))
-    _share_prior(unfinished, pretrained)
+    for name in SHARED:
+        _share(name, unfinished, pretrained)
     seal(unfinished)
     size = sum(file.stat().st_size for file in unfinished.rglob("*") if file.is_file())
     if size > LARGEST:
@@ -58,9 +61,9 @@ def _forget_where(run: RunFolder) -> None:
     run.note(manifest)
 
 
-def _share_prior(folder: Path, pretrained: Path) -> None:
-    shared = pretrained / PRIOR
-    for own in folder.rglob(PRIOR):
+def _share(name: str, folder: Path, pretrained: Path) -> None:
+    shared = pretrained / name
+    for own in folder.rglob(name):
         if not shared.is_file():
             shutil.copy(own, shared)
         if filecmp.cmp(own, shared, shallow=False):

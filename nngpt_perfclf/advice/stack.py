@@ -14,20 +14,11 @@ from nngpt_perfclf.advice.adapters import both_orders
 from nngpt_perfclf.advice.base import Adviser
 from nngpt_perfclf.advice.prior import PairPrior, load_prior, save_priors
 from nngpt_perfclf.advice.registry import load_advisor, place_of, specs, trained_once
-from nngpt_perfclf.advice.run_folders import check_held_out, common, folder_of
-from nngpt_perfclf.advice.tree_models import DRAWS, data_of
-from nngpt_perfclf.advice.weights import (
-    MODES,
-    Weights,
-    accuracy,
-    asked_in,
-    fit_weights,
-    load_weights,
-    save_weights,
-    sources_of,
-)
-from nngpt_perfclf.config import Config, to_dict
-from nngpt_perfclf.run_folder import RunFolder, manifest
+from nngpt_perfclf.advice.run_folders import check_held_out, common, folder_of, leave_manifest
+from nngpt_perfclf.advice.tree_models import data_of
+from nngpt_perfclf.advice.weights import accuracy, fit_on_validation, load_weights, save_weights, sources_of
+from nngpt_perfclf.config import Config
+from nngpt_perfclf.tasks import TaskData
 from nngpt_perfclf.types import AdviserSpec, PerfclfError, Question
 
 KIND = "stack"
@@ -75,33 +66,23 @@ def train(config: Config, out: Path) -> dict:
     """Fit the weights of `config.advice.parts` for each label on validation pairs; leave a run folder in `out`. With
     `train.folds`, which needs registered parts, the pairs are those of all folds, and each fold's parts are trained
     without it."""
-    from nngpt_perfclf.tasks import TaskData, question_of
-
     parts = tuple(dict.fromkeys(config.advice.parts))
     if len(parts) < 2:
         raise PerfclfError("a stack needs at least two different advice.parts")
     data, weights, priors, figures = TaskData.load(config), {}, {}, []
     _, folds = data_of(data)
     for label in config.train.labels:
-        priors[label], found, won = PairPrior.fit(data.pairs(label, part="train")), [], []
-        for fold in folds:
-            pairs = fold.pairs(label, DRAWS, "validation", ties=False)
-            questions = [question_of(row, data.codes) for row in pairs.itertuples()]
-            advisers = _parts(parts, replace(fold.config, label=label), out)
-            stack = StackAdviser(KIND, priors[label], data.datasets, parts=advisers)
-            found.append([stack.evidence(asked_in(mode, questions)) for mode in MODES])
-            won.append((pairs["better"] == pairs["ds_a"]).to_numpy())
-        fitted = {}
-        for mode, evidence in zip(MODES, map(np.concatenate, zip(*found, strict=True)), strict=True):
-            fitted[mode] = fit_weights(evidence, np.concatenate(won))
-            figures += _figures(label, mode, parts, fitted[mode], evidence, np.concatenate(won))
-        weights[label] = Weights(**fitted)
+        priors[label] = PairPrior.fit(data.pairs(label, part="train"))
+        stacks = ((fold, StackAdviser(KIND, priors[label], data.datasets,
+                                      parts=_parts(parts, replace(fold.config, label=label), out)))
+                  for fold in folds)
+        weights[label], evidence, won = fit_on_validation(stacks, label)
+        for mode, rows in evidence.items():
+            figures += _figures(label, mode, parts, getattr(weights[label], mode), rows, won)
     out.mkdir(parents=True, exist_ok=True)
     save_priors(priors, out)
     save_weights(weights, [_place(part, out) for part in parts], out)
-    RunFolder(out).note(manifest(KIND, to_dict(config), data.fingerprint, status="done",
-                                 result={"validation": figures}))
-    return {"run": str(out), "validation": figures}
+    return leave_manifest(KIND, data, out, {"validation": figures})
 
 
 def _parts(names: Sequence[str], config: Config, out: Path) -> list[object]:

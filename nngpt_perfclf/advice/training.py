@@ -1,7 +1,5 @@
 """The verb `train`: which kind of adviser is trained, where, and for which seeds."""
 
-from __future__ import annotations
-
 import statistics
 import time
 from collections.abc import Callable

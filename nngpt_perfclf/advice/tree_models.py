@@ -13,7 +13,7 @@ from nngpt_perfclf.advice.base import Adviser, note_on_recipes
 from nngpt_perfclf.advice.prior import PairPrior, load_prior, save_priors
 from nngpt_perfclf.advice.run_folders import common, folder_of
 from nngpt_perfclf.advice.trees import Forest
-from nngpt_perfclf.advice.weights import MODES, Weights, accuracy, fit_weights, load_weights, save_weights
+from nngpt_perfclf.advice.weights import DRAWS, MODES, Weights, accuracy, fit_weights, load_weights, save_weights
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
 from nngpt_perfclf.run_folder import RunFolder, manifest
@@ -22,8 +22,6 @@ from nngpt_perfclf.types import PerfclfError, Question
 if TYPE_CHECKING:
     from nngpt_perfclf.datasets import DatasetProperties
     from nngpt_perfclf.tasks import TaskData
-
-DRAWS = 4  # pairs of trials for each network and pair of datasets: there are far more trials than one draw shows
 
 
 @dataclass(frozen=True)

@@ -7,17 +7,23 @@ is named first, and the two orders of a question could no longer agree.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nngpt_perfclf.files import read_json, write_json
+from nngpt_perfclf.tasks import TaskData
 from nngpt_perfclf.types import PerfclfError, Question
+
+if TYPE_CHECKING:
+    from nngpt_perfclf.advice.base import Adviser
 
 FILE = "weights.json"
 MODES = ("with_recipe", "code_only")
+DRAWS = 4  # pairs of trials for each network and pair of datasets: there are far more trials than one draw shows
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,24 @@ def fit_weights(evidence: np.ndarray, first_won: np.ndarray, used: Sequence[bool
             break
         kept = weights > 0
     return tuple(map(float, np.maximum(weights, 0)))
+
+
+def fit_on_validation(folds: Iterable[tuple[TaskData, Adviser]],
+                      label: str) -> tuple[Weights, dict[str, np.ndarray], np.ndarray]:
+    """The weights of an adviser's sources under one label, over the validation pairs of each fold's data and what an
+    adviser says of them that has not learned from them; its evidence (n, k) by mode, and where the first dataset won
+    (n,). Raises PerfclfError for a split without validation pairs."""
+    found, won = {mode: [] for mode in MODES}, []
+    for data, adviser in folds:
+        pairs = data.pairs(label, DRAWS, "validation", ties=False)
+        if pairs.empty:
+            raise PerfclfError("no pairs to calibrate on: change split.*")
+        questions, first_won = data.questions(pairs)
+        won.append(first_won)
+        for mode in MODES:
+            found[mode].append(adviser.evidence(asked_in(mode, questions)))
+    evidence, won = {mode: np.concatenate(parts) for mode, parts in found.items()}, np.concatenate(won)
+    return Weights(**{mode: fit_weights(rows, won) for mode, rows in evidence.items()}), evidence, won
 
 
 def asked_in(mode: str, questions: Sequence[Question]) -> Sequence[Question]:

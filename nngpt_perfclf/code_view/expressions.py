@@ -1,7 +1,5 @@
 """Calls, names and attributes of a network's code in few tokens: layers under short names, data flow as chains."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Iterable
 

@@ -5,8 +5,6 @@ rule, the input's channels are left out where they equal the previous layer's ou
 tokens.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

@@ -1,7 +1,5 @@
 """Names of a network's code: what its module defines, canonical names of variables, and how repetition is folded."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterable

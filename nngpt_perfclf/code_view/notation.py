@@ -1,7 +1,5 @@
 """How Python's expressions are written in few tokens: names canonical, constants worked out, strings a neutral mark."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterable, Mapping

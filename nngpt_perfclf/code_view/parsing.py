@@ -1,7 +1,5 @@
 """Reading a candidate's code as a syntax tree: bounded in size, depth and time, never executed."""
 
-from __future__ import annotations
-
 import ast
 import re
 import warnings

@@ -3,8 +3,6 @@
 ``b=a: conv3:64>64 bn relu`` reads: a passes through these layers and becomes b; ``a: …``: it stays a.
 """
 
-from __future__ import annotations
-
 import ast
 import re
 from collections import Counter

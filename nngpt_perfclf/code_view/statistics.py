@@ -1,20 +1,18 @@
 """How large the views of a task's networks are, how many networks look alike in them, and what is left out."""
 
-from __future__ import annotations
-
 import ast
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import pandas as pd
+from tokenizers import Tokenizer
 
 from nngpt_perfclf.code_view.names import boilerplate
 from nngpt_perfclf.code_view.parsing import parse
 from nngpt_perfclf.code_view.view import CUT, code_view, estimate_tokens
-from nngpt_perfclf.config import home
+from nngpt_perfclf.config import Config, ModelConfig, home
 from nngpt_perfclf.console import progress
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.config import Config, ModelConfig
+from nngpt_perfclf.tasks import TaskData
 
 
 def measure(config: Config) -> dict:
@@ -25,8 +23,6 @@ def measure(config: Config) -> dict:
     the syntax tree without comments, docstrings, imports, annotations and training code. `counted_by`: the configured
     model if its tokenizer is on this machine, else an estimate.
     """
-    import pandas as pd
-
     codes = _codes(config)
     count, counted_by = _counter(config.model)
     structures = pd.Series([structure(code) for code in codes])
@@ -77,8 +73,6 @@ class _Bare(ast.NodeTransformer):
 
 
 def _codes(config: Config) -> Sequence[str]:
-    from nngpt_perfclf.tasks import TaskData
-
     data = TaskData.load(config)
     datasets = data.trials.groupby("nn")["dataset"].nunique()
     return [data.codes[nn] for nn in datasets.index[datasets > 1]]
@@ -89,7 +83,5 @@ def _counter(model: ModelConfig) -> tuple[Callable[[str], int], str]:
     file = (Path(model.location) if model.source == "folder" else home() / "models" / model.name) / "tokenizer.json"
     if not file.is_file():
         return estimate_tokens, f"estimate (no {file})"
-    from tokenizers import Tokenizer
-
     tokenizer = Tokenizer.from_file(str(file))
     return lambda text: len(tokenizer.encode(text, add_special_tokens=False)), model.name

@@ -1,7 +1,5 @@
 """The structure of a network's code as blocks of lines: the network class first, then what it uses."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections import deque

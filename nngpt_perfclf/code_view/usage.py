@@ -1,7 +1,5 @@
 """What a function's or class's code assigns, reads and changes, and how its lines are laid out."""
 
-from __future__ import annotations
-
 import ast
 from collections import Counter
 

@@ -4,8 +4,6 @@ The structural view knows neither comments, docstrings, annotations, white space
 no string literal reaches it: nothing in it can carry an instruction.
 """
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass
 from functools import lru_cache

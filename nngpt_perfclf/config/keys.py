@@ -1,7 +1,5 @@
 """What each configuration key means: its type from the schema, default and meaning from the commented YAML files."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, is_dataclass

@@ -5,8 +5,6 @@ for `loop` states only what differs from ``conf/loop/replay.yaml``.
 A protocol is such a file of overrides for the whole configuration.
 """
 
-from __future__ import annotations
-
 import os
 from dataclasses import asdict, fields, is_dataclass
 from functools import lru_cache
@@ -17,6 +15,7 @@ from nngpt_perfclf.config.renamed import fate_of
 from nngpt_perfclf.config.schema import Config
 from nngpt_perfclf.files import read_yaml
 from nngpt_perfclf.hints import did_you_mean
+from nngpt_perfclf.plugins import registered
 from nngpt_perfclf.types import PerfclfError
 
 GROUPS = ("model", "loop")
@@ -89,7 +88,7 @@ def load_choice(group: str, name: str) -> dict:
         return _read(path)
     names = choices(group)
     if group == "model":
-        trainable = _trainable_advisers()
+        trainable = sorted(spec.name for spec in registered("register_advisers") if spec.train is not None)
         if name in trainable:
             return {**_ADVISER, "name": name}
         if Path(name).is_dir():
@@ -124,12 +123,6 @@ def _from_file(path: Path) -> dict:
 
 def _read(path: Path) -> dict:
     return read_yaml(path, "configuration file")
-
-
-def _trainable_advisers() -> list[str]:
-    from nngpt_perfclf.plugins import registered
-
-    return sorted(spec.name for spec in registered("register_advisers") if spec.train is not None)
 
 
 def _split(word: str) -> tuple[str, str]:

@@ -1,7 +1,5 @@
 """What became of old configuration keys and values, so that each gets one clear error."""
 
-from __future__ import annotations
-
 _ADVISERS = {"strength": "renamed to pointwise", "gbdt": "renamed to pairwise", "shipped": "renamed to pretrained"}
 # Where a name may stand -> old name -> what became of it.
 _FATES: dict[str, dict[str, str]] = {

@@ -9,10 +9,13 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from nngpt_perfclf.config import Config
+from nngpt_perfclf.corpus.cache import Cache
+from nngpt_perfclf.corpus.outcomes import with_outcomes
+from nngpt_perfclf.corpus.sources import find_source
+
 if TYPE_CHECKING:
     import pandas as pd
-
-    from nngpt_perfclf.config import Config
 
 
 @dataclass(frozen=True)
@@ -41,10 +44,6 @@ def load_corpus(config: Config) -> Corpus:
 
     Raises PerfclfError if LEMUR is not found or is incomplete.
     """
-    from nngpt_perfclf.corpus.cache import Cache
-    from nngpt_perfclf.corpus.outcomes import with_outcomes
-    from nngpt_perfclf.corpus.sources import find_source
-
     cache = Cache(find_source(config.corpus.path))
     summary = cache.summary()
     trials, codes = cache.tables()
@@ -58,9 +57,6 @@ def describe(config: Config) -> dict:
 
     `networks` counts a network once for each task and metric that it was run for, with or without trials.
     """
-    from nngpt_perfclf.corpus.cache import Cache
-    from nngpt_perfclf.corpus.sources import find_source
-
     started = time.perf_counter()
     summary = Cache(find_source(config.corpus.path)).summary()
     return {**summary, "seconds": round(time.perf_counter() - started, 3)}

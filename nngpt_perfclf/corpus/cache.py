@@ -17,7 +17,7 @@ from nngpt_perfclf.files import read_json, read_parquet, write_parquet
 if TYPE_CHECKING:
     import pandas as pd
 
-    from nngpt_perfclf.corpus.reading import Reading
+    from nngpt_perfclf.corpus.records import Reading
     from nngpt_perfclf.corpus.sources import Source
 
 _FORMAT = 3  # increased when the tables change, so that older caches are not used

@@ -5,18 +5,13 @@ nn-dataset fills it in minutes, a trial's code first, then its recipe, then the 
 complete. So the incomplete database that a stopped run leaves must be recognised here.
 """
 
-from __future__ import annotations
-
 import hashlib
 import sqlite3
 from contextlib import closing
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from nngpt_perfclf.corpus.records import CATEGORIES, COLUMNS, NANOSECONDS, RECIPE, Reading
 from nngpt_perfclf.types import PerfclfError
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.corpus.reading import Reading
 
 _TABLES = {
     "stat": {"task", "dataset", "metric", "nn", "epoch", "accuracy", "duration", "prm", "transform"},
@@ -65,8 +60,6 @@ def state(file: Path) -> str:
 
 def read(file: Path) -> Reading:
     """All trials and codes of the database. Raises PerfclfError for a file that is no complete LEMUR database."""
-    from nngpt_perfclf.corpus.reading import CATEGORIES, COLUMNS, NANOSECONDS, RECIPE, Reading
-
     _check_file(file)
     try:
         with closing(sqlite3.connect(f"{file.as_uri()}?mode=ro", uri=True)) as connection:

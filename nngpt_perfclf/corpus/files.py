@@ -1,19 +1,14 @@
 """LEMUR's files: results in `stat/train/<task>_<dataset>_<metric>_<nn>/<epoch>.json`, codes in `nn/<nn>.py`."""
 
-from __future__ import annotations
-
 import hashlib
 import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from nngpt_perfclf.corpus.records import Records, decoded, is_code, joined
+from nngpt_perfclf.console import progress
+from nngpt_perfclf.corpus.records import Reading, Records, decoded, is_code, joined
 from nngpt_perfclf.types import PerfclfError
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.corpus.reading import Reading
 
 _READERS = 4  # threads that read; more of them are not faster
 _FOLDERS_AT_ONCE = 200
@@ -34,8 +29,6 @@ def state(root: Path) -> str:
 
 def read(root: Path) -> Reading:
     """All trials and codes below `root`. Damaged files are skipped and named; an empty tree raises PerfclfError."""
-    from nngpt_perfclf.console import progress
-
     folders = _run_folders(root)
     if not folders:
         raise PerfclfError(f"{root / 'stat' / 'train'} holds no results")

@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from nngpt_perfclf.corpus.records import CATEGORIES, COLUMNS, RECIPE, fingerprint
 from nngpt_perfclf.databases import check
 from nngpt_perfclf.types import PerfclfError
 
@@ -31,8 +32,6 @@ def with_outcomes(corpus: Corpus, files: Sequence[str | Path]) -> Corpus:
 
     import pandas as pd
 
-    from nngpt_perfclf.corpus.reading import CATEGORIES, fingerprint
-
     paths = [Path(file).absolute() for file in files]
     if len(set(paths)) < len(paths):
         raise PerfclfError("corpus.outcomes names a run database twice")
@@ -51,8 +50,6 @@ def with_outcomes(corpus: Corpus, files: Sequence[str | Path]) -> Corpus:
 def _read(path: Path) -> pd.DataFrame:
     """The columns of the corpus and `code`, in the order of the trials' ids."""
     import pandas as pd
-
-    from nngpt_perfclf.corpus.reading import CATEGORIES, COLUMNS, RECIPE
 
     if not path.is_file():
         raise PerfclfError(f"no run database {path}, which corpus.outcomes names")

@@ -4,8 +4,6 @@ directory.
 nn-dataset is looked up by its files only: importing `ab.nn` would start to fill a database in the working directory.
 """
 
-from __future__ import annotations
-
 import importlib.metadata
 import importlib.util
 from contextlib import suppress
@@ -13,15 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 from nngpt_perfclf.config import home
 from nngpt_perfclf.corpus import database, files
 from nngpt_perfclf.corpus import wheel as wheels
+from nngpt_perfclf.corpus.records import Reading
 from nngpt_perfclf.types import PerfclfError
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.corpus.reading import Reading
 
 DATABASE = "ab.nn.db"
 WHEELS = "nn_dataset-*.whl"

@@ -1,19 +1,14 @@
 """LEMUR's files inside nn-dataset's wheel, read without unpacking (118,000 small files, 628 MB)."""
 
-from __future__ import annotations
-
 import hashlib
 import zlib
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 from zipfile import BadZipFile, ZipFile
 
-from nngpt_perfclf.corpus.records import Records, decoded, is_code, joined
+from nngpt_perfclf.console import progress
+from nngpt_perfclf.corpus.records import Reading, Records, decoded, is_code, joined
 from nngpt_perfclf.types import PerfclfError
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.corpus.reading import Reading
 
 _RESULTS = "ab/nn/stat/train/"
 _CODES = "ab/nn/nn/"
@@ -30,8 +25,6 @@ def read(file: Path) -> Reading:
 
     Raises PerfclfError for a file that is not a complete wheel or has no results.
     """
-    from nngpt_perfclf.console import progress
-
     try:
         with ZipFile(file) as archive, progress() as bar:
             runs, codes = _listed(archive)

@@ -1,7 +1,5 @@
 """Properties of each image dataset that are known before training; a user's file adds datasets."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, fields
 from functools import lru_cache

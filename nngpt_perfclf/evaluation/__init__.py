@@ -1,14 +1,9 @@
 """Accuracy of advisers: metrics with intervals and baselines, cross-validation, the paper's protocol, the report."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from nngpt_perfclf.config import Config
 from nngpt_perfclf.types import PerfclfError
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.config import Config
 
 
 def evaluate(config: Config, run: str | None = None, outcomes: str | None = None, against: str | None = None) -> dict:
@@ -18,7 +13,7 @@ def evaluate(config: Config, run: str | None = None, outcomes: str | None = None
     ``evaluate.answer=generated`` follows the paper's protocol (`evaluation.paper_protocol`). `outcomes`: a file of
     trained candidates, on which the adviser is compared with `config.scorer` instead (`evaluation.outcome_check`).
     `against`: the folder of another evaluation of the same pairs, from which the probabilities' differences are
-    reported (`evaluation.shift`).
+    reported (`evaluation.run.shift`).
     """
     if against is not None and (outcomes or config.evaluate.part == "folds" or config.evaluate.answer == "generated"):
         raise PerfclfError("--against compares evaluations of one adviser's scored answers")
@@ -36,11 +31,7 @@ def evaluate(config: Config, run: str | None = None, outcomes: str | None = None
         from nngpt_perfclf.evaluation.paper_protocol import evaluate_generated
 
         return evaluate_generated(config, run)
-    from nngpt_perfclf.evaluation.run import evaluate_scored
+    from nngpt_perfclf.evaluation.run import evaluate_scored, shift
 
     result = evaluate_scored(config, run)
-    if against is None:
-        return result
-    from nngpt_perfclf.evaluation.shift import shift
-
-    return {**result, "shift": shift(Path(result["out"]), Path(against))}
+    return result if against is None else {**result, "shift": shift(Path(result["out"]), Path(against))}

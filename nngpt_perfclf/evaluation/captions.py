@@ -1,7 +1,5 @@
 """One sentence or two about each figure of the report, computed from its data."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 _NBSP = "\u00a0"  # no line break before a percent sign

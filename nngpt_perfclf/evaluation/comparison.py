@@ -4,12 +4,11 @@ Answers about one network, and about networks with nearly the same code, are cor
 as independent is too narrow, so groups are resampled, not pairs.
 """
 
-from __future__ import annotations
-
 from itertools import combinations
 
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest, bootstrap
 
 from nngpt_perfclf.evaluation.metrics import CONFIDENCE, wilson
 
@@ -19,15 +18,14 @@ def group_interval(values: np.ndarray, groups: np.ndarray | pd.Series, resamples
 
     For a paired comparison `values` are the differences of two predictors' hits. NaN for fewer than two groups.
     """
-    from scipy.stats import bootstrap
-
     by_group = pd.Series(np.asarray(values, float)).groupby(np.asarray(groups, object))
     sums, sizes = by_group.sum().to_numpy(), by_group.size().to_numpy(float)
     if len(sums) < 2:
         return (np.nan, np.nan)
     interval = bootstrap(
-        (sums, sizes), _ratio, paired=True, vectorized=True, n_resamples=resamples, method="percentile",
-        confidence_level=CONFIDENCE, batch=max(1, 2_000_000 // len(sums)), rng=seed).confidence_interval
+        (sums, sizes), lambda sums, sizes, axis: sums.sum(axis=axis) / sizes.sum(axis=axis), paired=True,
+        vectorized=True, n_resamples=resamples, method="percentile", confidence_level=CONFIDENCE,
+        batch=max(1, 2_000_000 // len(sums)), rng=seed).confidence_interval
     return float(interval.low), float(interval.high)
 
 
@@ -38,8 +36,6 @@ def compare(hit: np.ndarray, other: np.ndarray, groups: np.ndarray | pd.Series, 
     first (`only_here`) or only the second (`only_there`) is right, and `mcnemar_p`, McNemar's exact test on those two.
     Where one has no opinion, the other one decides.
     """
-    from scipy.stats import binomtest
-
     difference = np.asarray(hit, float) - np.asarray(other, float)
     low, high = group_interval(difference, groups, resamples, seed)
     first, second = int((difference > 0).sum()), int((difference < 0).sum())
@@ -66,10 +62,6 @@ def replicate_ceiling(trials: pd.DataFrame, label: str, seed: int) -> dict:
     agreed = np.concatenate(agreed) if agreed else np.array([])
     low, high = wilson(agreed)
     return {"n": len(agreed), "agreement": float(agreed.mean()) if len(agreed) else np.nan, "low": low, "high": high}
-
-
-def _ratio(sums: np.ndarray, sizes: np.ndarray, axis: int) -> np.ndarray:
-    return sums.sum(axis=axis) / sizes.sum(axis=axis)
 
 
 def _agreement(first: pd.Series, second: pd.Series) -> np.ndarray:

@@ -1,7 +1,5 @@
 """The summary of an evaluation: accuracy with n and intervals, baselines, and tables by dataset, pair and family."""
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 import numpy as np

@@ -11,8 +11,6 @@ these rules:
 3. The first match in the text is the answer; without a match it is None.
 """
 
-from __future__ import annotations
-
 import re
 import unicodedata
 from collections.abc import Sequence

@@ -4,10 +4,10 @@ Every function takes `p`, a float array with the probabilities that side a is th
 `won`, a bool array: whether it was. Exchanging the two sides of any pair changes no result.
 """
 
-from __future__ import annotations
-
 import numpy as np
 import pandas as pd
+from scipy.stats import binomtest
+from sklearn.metrics import brier_score_loss, roc_auc_score
 
 CONFIDENCE = 0.95  # of every interval
 BINS = 15
@@ -29,8 +29,6 @@ def confidence(p: np.ndarray) -> np.ndarray:
 
 def wilson(hit: np.ndarray | pd.Series) -> tuple[float, float]:
     """Wilson's score interval of the mean of `hit`; a sum with a half hit is rounded to even. NaN for n = 0."""
-    from scipy.stats import binomtest
-
     if len(hit) == 0:
         return (np.nan, np.nan)
     interval = binomtest(round(float(np.sum(hit))), len(hit)).proportion_ci(CONFIDENCE, method="wilson")
@@ -49,8 +47,6 @@ def scores(p: np.ndarray, won: np.ndarray, better: np.ndarray) -> dict:
     better: the winner's name. Balanced accuracy is the mean recall over the winners' names. AUC and Brier score count
     each pair in both orders, so that they do not depend on which side is a.
     """
-    from sklearn.metrics import brier_score_loss, roc_auc_score
-
     hit = hits(p, won)
     filled = np.nan_to_num(np.asarray(p, float), nan=0.5)
     both_p, both_won = np.concatenate([filled, 1 - filled]), np.concatenate([won, ~np.asarray(won, bool)])

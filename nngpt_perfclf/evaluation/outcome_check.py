@@ -1,14 +1,12 @@
 """Whether an adviser orders outcomes that it has not seen better than the shipped one: the gate before it is used."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from nngpt_perfclf.advice import load_scorer
-from nngpt_perfclf.advice.outcome_files import read_outcomes
+from nngpt_perfclf.advice.inputs import read_outcomes
 from nngpt_perfclf.advice.outcomes import usable_by_dataset
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.run_folder import RunFolder
@@ -35,7 +33,9 @@ def check_outcomes(config: Config, run: str | None, file: str) -> dict:
     new, old = load_scorer(name, config), load_scorer(config.scorer, config)
     shares, weights = [], []
     for dataset, entries in found.items():
-        values = [_values(scorer.score([entry.candidate for entry in entries], dataset)) for scorer in (new, old)]
+        values = [np.array([np.nan if score is None else score.value
+                            for score in scorer.score([entry.candidate for entry in entries], dataset)], float)
+                  for scorer in (new, old)]
         shares.append(_concordant(values, entries, rng))
         weights.append(len(entries))
     new, old = np.average(shares, axis=0, weights=weights)
@@ -51,10 +51,6 @@ def _check_unseen(name: str, file: Path) -> None:
     learned = RunFolder(Path(name)).manifest.get("config", {}).get("corpus", {}).get("outcomes", [])
     if file.resolve() in {Path(path).resolve() for path in learned}:
         raise PerfclfError(f"{name} was trained on {file}: check it on outcomes that it has not seen")
-
-
-def _values(scores: Sequence) -> np.ndarray:
-    return np.array([np.nan if score is None else score.value for score in scores], float)
 
 
 def _concordant(values: Sequence[np.ndarray], entries: Sequence[Observation], rng: np.random.Generator) -> np.ndarray:

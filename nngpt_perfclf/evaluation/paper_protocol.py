@@ -4,12 +4,9 @@ The paper reports the best of E rounds, each evaluated on the same N generated a
 adds the majority baseline on the same rows, an interval for each round, and the peak that chance alone would give.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -20,22 +17,21 @@ from nngpt_perfclf.budget import announcement
 from nngpt_perfclf.code_view import code_view
 from nngpt_perfclf.config import Config, ModelConfig
 from nngpt_perfclf.console import progress, say
+from nngpt_perfclf.corpus import Corpus
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.evaluation import metrics
 from nngpt_perfclf.evaluation.matching import read_answer
 from nngpt_perfclf.evaluation.run import RESULT, finished_result, plan, run_folder
 from nngpt_perfclf.files import read_json, write_json
+from nngpt_perfclf.models.adapter import with_adapter
+from nngpt_perfclf.models.generation import BATCH, generate, generation_seconds, teach, teaching_seconds
+from nngpt_perfclf.models.language import LanguageModel, load
 from nngpt_perfclf.models.zoo import ensure_ready
 from nngpt_perfclf.prompts import Prompt, find_template, render
 from nngpt_perfclf.run_folder import RunFolder, manifest
-from nngpt_perfclf.tasks import TaskData, question_of
+from nngpt_perfclf.tasks import Task, TaskData, question_of
 from nngpt_perfclf.tasks.pairs import OF_A_SIDE, PAIR_COLUMNS, trials_of_task
 from nngpt_perfclf.types import PerfclfError
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.corpus import Corpus
-    from nngpt_perfclf.models.language import LanguageModel
-    from nngpt_perfclf.tasks import Task
 
 MODES = ("strict", "reference")
 
@@ -105,8 +101,6 @@ class FineTuner:
 
     def generate(self, adapter: Path | None, prompts: Sequence[Prompt]) -> list[str]:
         """The raw text that is generated for each prompt."""
-        from nngpt_perfclf.models.generation import generate
-
         sampling, model = self.config.evaluate, self._with(adapter)
         model.network.eval()
         with progress() as bar:
@@ -116,8 +110,6 @@ class FineTuner:
 
     def fine_tune(self, adapter: Path | None, prompts: Sequence[Prompt], answers: Sequence[str], out: Path) -> None:
         """Fine-tune on the answers with the configured loss and write the adapter into `out`, atomically."""
-        from nngpt_perfclf.models.teaching import teach
-
         teach(self._with(adapter), prompts, answers, self.config, out)
         self._adapter = out
         shutil.rmtree(out.with_name(f"{out.name}.run"), ignore_errors=True)
@@ -125,9 +117,6 @@ class FineTuner:
     def seconds(self, adapter: Path | None, asked: Sequence[Prompt], generations: int,
                 training: tuple[Sequence[Prompt], Sequence[str]], tunings: int) -> float:
         """How long so many rounds of generating and of fine-tuning take at most, from a few tokens and rows."""
-        from nngpt_perfclf.models.generation import BATCH, generation_seconds
-        from nngpt_perfclf.models.teaching import teaching_seconds
-
         model, taken = self._with(adapter), 0.0
         model.network.eval()
         if generations:
@@ -138,9 +127,6 @@ class FineTuner:
         return taken
 
     def _with(self, adapter: Path | None) -> LanguageModel:
-        from nngpt_perfclf.models.adapter import with_adapter
-        from nngpt_perfclf.models.language import load
-
         if self._loaded is None or self._adapter != adapter:
             model = load(ensure_ready(self.model), adapter, self.model.chat, self.config.train.precision)
             self._loaded, self._adapter = with_adapter(model, self.config), adapter

@@ -1,13 +1,13 @@
 """The report's plots: inline SVG in the page's text colour, readable at the width of a phone."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+import pandas as pd
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 _INK = "#010203"  # replaced by the page's text colour, light or dark
 COLOURS = ("#3b78d8", "#d9822b", "#2a9d6f", "#a05fc4", "#c94f6d", "#5c8a9e", "#8a7a3c", "#7a7a7a")
@@ -78,8 +78,6 @@ def coverage(rows: Sequence[dict]) -> str:
 
 def pair_map(rows: Sequence[dict]) -> str:
     """Accuracy of each pair of datasets, coloured by its difference from the majority baseline; rows: `by_pair`."""
-    from matplotlib.patches import Rectangle
-
     sides = [tuple(row["pair"].split(" / ")) for row in rows]
     names = sorted({name for pair in sides for name in pair})
     with _drawn(4.3) as (axes, svg):
@@ -239,6 +237,4 @@ def _errors(rows: Sequence[dict], name: str, low: str, high: str, scale: float =
 
 def _smooth(values: Sequence[float]) -> list[float]:
     """An exponentially weighted mean."""
-    import pandas as pd
-
     return pd.Series(values).ewm(span=max(2, len(values) // 15)).mean().tolist()

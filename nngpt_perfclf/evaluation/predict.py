@@ -1,25 +1,25 @@
-"""Predictions of an adviser for many pairs, written in shards so that a killed run loses at most one shard."""
+"""Predictions of an adviser for many pairs, written in shards so that a killed run loses at most one shard, and how
+long they will take on this machine."""
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from nngpt_perfclf import processes
 from nngpt_perfclf.advice.adapters import both_orders
+from nngpt_perfclf.advice.base import Adviser, some_networks
+from nngpt_perfclf.advice.prior import PairPrior
+from nngpt_perfclf.advice.stack import StackAdviser
+from nngpt_perfclf.budget import measured_rate
 from nngpt_perfclf.console import progress
 from nngpt_perfclf.files import read_parquet, write_parquet
 from nngpt_perfclf.tasks import question_of
 from nngpt_perfclf.types import Question
 
-if TYPE_CHECKING:
-    from nngpt_perfclf.advice.prior import PairPrior
-
 RecipeView = Callable[[Question], Question]  # a question as the adviser sees it
+_LEAST, _LARGEST = 4, 256  # networks in a sample, by whose time that of all is estimated
 SHARD = 128  # pairs, at least: all questions about a network are in one shard, so that its code is computed once
 
 
@@ -61,6 +61,25 @@ def unanswered(pairs: pd.DataFrame, folder: Path) -> pd.DataFrame:
     chunks = list(_chunks(_ordered(pairs)))
     return pd.concat([pairs.head(0), *(chunk for number, chunk in enumerate(chunks)
                                        if not _shard(folder, number).is_file())])
+
+
+def expected_seconds(adviser: object, questions: Sequence[Question]) -> float:
+    """Seconds that the questions take in both orders: what the adviser says itself, else from a sample of them."""
+    if not questions:
+        return 0.0
+    if isinstance(adviser, StackAdviser):
+        return sum(expected_seconds(part, questions) for part in adviser.parts)
+    stated = adviser.reading_seconds(questions) if isinstance(adviser, Adviser) else None
+    return _by_sample(adviser, questions) if stated is None else stated
+
+
+def _by_sample(adviser: object, questions: Sequence[Question]) -> float:
+    def ask(networks: int) -> int:
+        sample = some_networks(questions, networks)
+        both_orders(adviser, sample)
+        return len(sample)
+
+    return len(questions) / measured_rate(ask, _LEAST, _LARGEST)
 
 
 def _ordered(pairs: pd.DataFrame) -> pd.DataFrame:

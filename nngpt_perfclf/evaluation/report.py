@@ -1,7 +1,5 @@
 """The report: one self-contained HTML page of tables, plots and captions about finished runs."""
 
-from __future__ import annotations
-
 import json
 import shlex
 from collections.abc import Sequence

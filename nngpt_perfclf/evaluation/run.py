@@ -13,21 +13,22 @@ from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from nngpt_perfclf import processes
 from nngpt_perfclf.advice import load_advisor
 from nngpt_perfclf.advice.base import Adviser
 from nngpt_perfclf.advice.baselines import PriorAdviser
-from nngpt_perfclf.advice.duration import expected_seconds
 from nngpt_perfclf.advice.prior import PairPrior
 from nngpt_perfclf.advice.run_folders import check_held_out, pretrained_folder
 from nngpt_perfclf.budget import announcement, in_words
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
 from nngpt_perfclf.evaluation.comparison import replicate_ceiling
-from nngpt_perfclf.evaluation.figures import summary
-from nngpt_perfclf.evaluation.predict import RecipeView, predict_in_shards, unanswered, write_parquet
+from nngpt_perfclf.evaluation.figures import aligned, summary
+from nngpt_perfclf.evaluation.metrics import hits
+from nngpt_perfclf.evaluation.predict import RecipeView, expected_seconds, predict_in_shards, unanswered, write_parquet
 from nngpt_perfclf.files import alone, read_json, write_json
 from nngpt_perfclf.run_folder import RunFolder, manifest
 from nngpt_perfclf.tasks import TaskData, question_of
@@ -65,7 +66,8 @@ def evaluate_one(config: Config, name: str, folder: Path) -> dict:
     data = TaskData.load(config)
     every = data.pairs()
     prior, pairs = PairPrior.fit(every[every["part"] == "train"]), chosen_pairs(every, config)
-    record = manifest("evaluation", plan(config), data.fingerprint, adviser=name, pairs=_fingerprint(pairs))
+    digest = hashlib.sha256(pd.util.hash_pandas_object(pairs, index=False).to_numpy().tobytes()).hexdigest()[:16]
+    record = manifest("evaluation", plan(config), data.fingerprint, adviser=name, pairs=digest)
     with processes.main_first():
         run.begin(record)
     if (finished := finished_result(folder)) is not None:
@@ -190,6 +192,26 @@ def over_seeds(results: dict[int, dict]) -> dict:
     }
 
 
+def shift(run: Path, other: Path) -> dict:
+    """The differences of `p_a` (largest, mean, 99th percentile), how many pairs got another answer, and both
+    accuracies. Raises PerfclfError where one of the folders holds no evaluation, or of other pairs."""
+    mine = _predictions(run)
+    theirs = aligned(_predictions(other), mine, str(other))
+    apart = np.abs(mine["p_a"].to_numpy() - theirs["p_a"].to_numpy())
+    won = (mine["better"] == mine["ds_a"]).to_numpy()
+    right = [hits(table["p_a"].to_numpy(float), won) for table in (mine, theirs)]
+    return {"n": len(mine), "largest": float(np.nanmax(apart)), "mean": float(np.nanmean(apart)),
+            "percentile_99": float(np.nanpercentile(apart, 99)), "changed_answers": int((right[0] != right[1]).sum()),
+            "accuracy": float(np.mean(right[0])), "accuracy_of_other": float(np.mean(right[1]))}
+
+
+def _predictions(run: Path) -> pd.DataFrame:
+    file = run / PREDICTIONS
+    if not file.is_file():
+        raise PerfclfError(f"{run} holds no finished evaluation: there is no {PREDICTIONS}")
+    return pd.read_parquet(file)
+
+
 def seed_folders(run: Path) -> dict[int, Path]:
     """The sub-folders ``seed-N`` of a run by seed; none for a run of one seed and for a name."""
     return dict(sorted((int(match[1]), folder) for folder in run.glob("seed-*")
@@ -214,7 +236,3 @@ def run_folder(config: Config, name: str) -> Path:
 def plan(config: Config) -> dict:
     """The configuration without the settings that do not affect the figures."""
     return to_dict(replace(config, out=None, resume=False, threads=None))
-
-
-def _fingerprint(pairs: pd.DataFrame) -> str:
-    return hashlib.sha256(pd.util.hash_pandas_object(pairs, index=False).to_numpy().tobytes()).hexdigest()[:16]

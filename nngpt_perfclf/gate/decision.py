@@ -1,7 +1,5 @@
 """A gate's decision about a candidate, and the statistics of its decisions."""
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nngpt_perfclf.advice.adapters import Scorer
 from nngpt_perfclf.advice.faults import BuildFaults
-from nngpt_perfclf.advice.scorers import scorer_of, scores_of, with_outcomes
+from nngpt_perfclf.advice.registry import identity_of
+from nngpt_perfclf.advice.scorers import INSTALLED, scorer_of, scores_of, with_outcomes
+from nngpt_perfclf.config import Config, load_config
 from nngpt_perfclf.gate import record
 from nngpt_perfclf.gate.decision import Decision, GateState, key_of, uniform
-from nngpt_perfclf.gate.identity import identity
 from nngpt_perfclf.gate.quality import quality_of
 from nngpt_perfclf.gate.record import Made, Record
 from nngpt_perfclf.gate.threshold import WINDOW, Recent, Settings, by_chance, level
 from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Score
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.advice.adapters import Scorer
-    from nngpt_perfclf.config import Config
 
 _log = logging.getLogger(__name__)
 
@@ -79,7 +77,7 @@ class Gate:
             scores, unscored = scores_of(self.scorer, sound, self.target)
             given = iter(scores)
             judged = [(candidate, fault, None if fault else next(given))
-                    for candidate, fault in zip(new, faults, strict=True)]
+                      for candidate, fault in zip(new, faults, strict=True)]
             decisions |= self._decided(judged, unscored)
         return [decisions[key_of(candidate)] for candidate in candidates]
 
@@ -191,3 +189,19 @@ def _checked_epoch(epoch: int) -> int:
     if type(epoch) is not int or epoch < 1:
         raise PerfclfError(f"an epoch must be a whole number from 1, not {epoch!r}")
     return epoch
+
+
+def identity(adviser: str | Path | object | None, config: Config | None, outcomes: Sequence[Observation] = ()) -> str:
+    """Whose scores may be compared with each other: the adviser's after the same outcomes."""
+    name = _name(adviser, config)
+    if not outcomes:
+        return name
+    listing = repr([(key_of(outcome.candidate), outcome.accuracy, outcome.epoch) for outcome in outcomes])
+    return f"{name} after {len(outcomes)} outcomes ({hashlib.sha256(listing.encode()).hexdigest()[:12]})"
+
+
+def _name(adviser: str | Path | object | None, config: Config | None) -> str:
+    if adviser is None and config is None:
+        return INSTALLED
+    name = adviser if adviser is not None else config.scorer
+    return identity_of(name, config or load_config()) if isinstance(name, str | Path) else type(name).__qualname__

@@ -1,7 +1,5 @@
 """The quality of a gate's scores: they are compared with the accuracies that were reported since."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import sqrt

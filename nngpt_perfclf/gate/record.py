@@ -3,8 +3,6 @@
 Threads and processes may share it. A process that is killed loses at most the decision that it was writing.
 """
 
-from __future__ import annotations
-
 import json
 import os
 import sqlite3

@@ -4,8 +4,6 @@ A state is written by the candidate's own process and is not trusted: it is kept
 read again by a process of the same candidate in the sandbox.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,8 +1,6 @@
 """What changes in a network from epoch to epoch: its weights, its optimisers, schedulers and scalers, and the numbers
 and tensors that its modules keep as attributes. Used in the sandbox alone."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import torch

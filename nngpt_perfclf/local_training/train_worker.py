@@ -6,8 +6,6 @@ may go on.
 The test labels are not here: whatever the network does, its accuracy is computed outside.
 """
 
-from __future__ import annotations
-
 import importlib.util
 import json
 import os

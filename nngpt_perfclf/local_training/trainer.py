@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pluggy
 
+from nngpt_perfclf.advice.structures import structures_of
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import say
 from nngpt_perfclf.datasets import dataset_properties
@@ -26,6 +27,7 @@ from nngpt_perfclf.plugins import get_plugin_manager
 from nngpt_perfclf.recipes import transform_parts
 from nngpt_perfclf.sandbox import process as sandbox
 from nngpt_perfclf.sandbox.words import unicode_fault
+from nngpt_perfclf.tasks import TaskData, recipe_of
 from nngpt_perfclf.types import Candidate, Outcome, PerfclfError, Recipe
 
 # What NNGPT's evaluation takes where a candidate does not say.
@@ -158,8 +160,6 @@ def quick_candidates(config: Config) -> list[Candidate]:
     """The held-out networks whose recorded epochs were the shortest, `loop.pool` of them or as many as one generation
     needs, ordered by name. Each has the recipe of its quickest trial at the size of the local images, which shows that
     it can take them. With `loop.macs` they are built first: none needs more multiply-adds, and no two are as large."""
-    from nngpt_perfclf.tasks import TaskData, recipe_of
-
     data = TaskData.load(replace(config, epoch=1))
     trials = data.trials
     held_out = trials["nn"].map(data.networks["part"]) == "test"
@@ -175,8 +175,6 @@ def quick_candidates(config: Config) -> list[Candidate]:
 def _of_different_size(candidates: Iterable[Candidate], macs: int, config: Config) -> Iterator[Candidate]:
     """The candidates that can be built with at most so many multiply-adds an image, the first one of each size: those
     of one size are copies but for their names."""
-    from nngpt_perfclf.advice.structures import structures_of
-
     datasets, seen, left = dataset_properties(config.datasets), set(), iter(candidates)
     while chunk := list(itertools.islice(left, BUILT_AT_ONCE)):
         sides = [(candidate.arch_code, config.loop.targets[0], candidate.recipe) for candidate in chunk]

@@ -1,19 +1,19 @@
 """Scoring candidates through the hook: a few at a time, timed, recorded, nothing twice; a failure is no opinion."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import pluggy
 
-from nngpt_perfclf.advice.adapters import PairScorer, Scorer
+from nngpt_perfclf.advice import load_advisor, load_pair_adviser
+from nngpt_perfclf.advice.adapters import PairScorer, Scorer, as_scorer
 from nngpt_perfclf.advice.faults import Faults, text_faults
-from nngpt_perfclf.advice.opinions import FAILED
-from nngpt_perfclf.advice.scorers import INSTALLED, InstalledScorer, scores_of
+from nngpt_perfclf.advice.registry import identity_of
+from nngpt_perfclf.advice.run_folders import load_anchors
+from nngpt_perfclf.advice.scorers import FAILED, INSTALLED, InstalledScorer, scores_of
 from nngpt_perfclf.advice.seconds import KIND as SECONDS
-from nngpt_perfclf.advice.seconds import timed
+from nngpt_perfclf.advice.seconds import TimedScorer, clock_of
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress, say
 from nngpt_perfclf.hookspecs import hookimpl
@@ -51,16 +51,14 @@ def manager_of(config: Config, adviser: str, *world: object, policy: str = "ask"
     """
     if adviser == NOBODY or (adviser == INSTALLED and policy not in PER_SECOND):
         return get_plugin_manager(*world)
-    scorer = InstalledScorer(get_plugin_manager(*world)) if adviser == INSTALLED else _scorer(config, adviser, policy,
-                                                                                              anchors)
-    return get_plugin_manager(ScorerPlugin(timed(scorer, config) if policy in PER_SECOND else scorer), *world)
+    scorer = (InstalledScorer(get_plugin_manager(*world)) if adviser == INSTALLED
+              else _scorer(config, adviser, policy, anchors))
+    if policy in PER_SECOND:
+        scorer = TimedScorer(scorer, clock_of(config))
+    return get_plugin_manager(ScorerPlugin(scorer), *world)
 
 
 def _scorer(config: Config, adviser: str, policy: str, anchors: dict[str, Recipe] | None) -> Scorer:
-    from nngpt_perfclf.advice import load_advisor, load_pair_adviser
-    from nngpt_perfclf.advice.adapters import as_scorer
-    from nngpt_perfclf.advice.anchors import load_anchors
-
     # The run database remembers; an adviser with a cache would answer in no time, and the figures would flatter it.
     uncached = replace(config, advice=replace(config.advice, answer_cache=False))
     anchors = load_anchors() if anchors is None else anchors
@@ -73,8 +71,6 @@ def _scorer(config: Config, adviser: str, policy: str, anchors: dict[str, Recipe
 def key_of(config: Config, adviser: str, policy: str = "ask") -> str:
     """Under which name the run database keeps an adviser's scores: never those of another adapter or of another way of
     asking it."""
-    from nngpt_perfclf.advice.registry import identity_of
-
     clock = f" with {identity_of(SECONDS, config)}" if policy in PER_SECOND else ""
     if adviser in (INSTALLED, NOBODY):
         return adviser + clock
@@ -117,19 +113,12 @@ def _scored(scorer: Scorer, candidates: Sequence[Candidate], target: str, faults
     started = time.perf_counter()
     found = faults(candidates, target)
     sound = [candidate for candidate, fault in zip(candidates, found, strict=True) if fault is None]
-    scores, reason = _scores(scorer, sound, target)
-    each, answers = (time.perf_counter() - started) / len(candidates), iter(scores)
-    return [Scored(None, each, fault, broken=True) if fault is not None else _one(next(answers), each, reason)
-            for fault in found]
-
-
-def _one(score: Score | None, seconds: float, reason: str) -> Scored:
-    return Scored(score, seconds, score.reason if score else reason)
-
-
-def _scores(scorer: Scorer, candidates: list[Candidate], target: str) -> tuple[list[Score | None], str]:
-    """One score a candidate, and why there is none where there is none."""
-    scores, reason = scores_of(scorer, candidates, target)
-    if reason.startswith(FAILED):
-        say(f"{reason}; the candidates that it was asked about are kept")
-    return scores, reason
+    scores, silence = scores_of(scorer, sound, target)
+    if silence.startswith(FAILED):
+        say(f"{silence}; the candidates that it was asked about are kept")
+    each, answers, scored = (time.perf_counter() - started) / len(candidates), iter(scores), []
+    for fault in found:
+        score = next(answers) if fault is None else None
+        reason = score.reason if score else fault or silence
+        scored.append(Scored(score, each, reason, broken=fault is not None))
+    return scored

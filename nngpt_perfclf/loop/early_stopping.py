@@ -1,24 +1,19 @@
 """Whether a candidate is trained for another epoch, in searches that train candidates one by one or side by side."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from nngpt_perfclf.advice.curves import going_on
 from nngpt_perfclf.advice.scorers import scorer_of, scores_of
+from nngpt_perfclf.config import Config, load_config
 from nngpt_perfclf.extras import extras_named
 from nngpt_perfclf.gate.decision import Decision
 from nngpt_perfclf.loop.policies import Rule
 from nngpt_perfclf.loop.stopping import AskAndHalve, Known, chance_of_best, numbers_of
 from nngpt_perfclf.types import Candidate, PerfclfError
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.config import Config
 
 
 class EarlyStopping:
@@ -33,8 +28,6 @@ class EarlyStopping:
 
     def __init__(self, target: str, epochs: int, miss_probability: float = 0.05,
                  adviser: str | Path | object | None = None, config: Config | None = None):
-        from nngpt_perfclf.config import load_config
-
         if epochs < 2:
             raise PerfclfError(f"after {epochs} epochs there is nothing left to stop: give at least 2")
         config = replace(config or load_config(), epoch=epochs)

@@ -1,7 +1,5 @@
 """Executors train the candidates of a loop: in this process, or several at once in worker processes."""
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess

@@ -1,7 +1,5 @@
 """What a loop tries, as the configuration says: which policies, with which advisers and which shares."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 

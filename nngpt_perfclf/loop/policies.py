@@ -4,8 +4,6 @@ A policy turns what is known of the candidates into one number each (higher: mor
 rule, `keep_mask`. A candidate without a decided score is never pruned.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,7 +1,5 @@
 """Training with Ray, on this machine or on the cluster that the environment variable RAY_ADDRESS names."""
 
-from __future__ import annotations
-
 import time
 from collections import deque
 

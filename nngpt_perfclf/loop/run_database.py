@@ -10,7 +10,7 @@ import json
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -233,13 +233,11 @@ def run_folder(config: Config) -> Path:
 
 def _state(file: Path) -> tuple[str, float | None] | None:
     """Fingerprint and time of the end (None: unfinished) of a recorded run; None where none was begun."""
-    connection = sqlite3.connect(file)
-    try:
-        return connection.execute("SELECT fingerprint, finished FROM run").fetchone()
-    except sqlite3.DatabaseError:
-        return None  # killed before its first event, or not ours: nothing to go on with
-    finally:
-        connection.close()
+    with closing(sqlite3.connect(file)) as connection:
+        try:
+            return connection.execute("SELECT fingerprint, finished FROM run").fetchone()
+        except sqlite3.DatabaseError:
+            return None  # killed before its first event, or not ours: nothing to go on with
 
 
 def _digest(content: dict) -> str:

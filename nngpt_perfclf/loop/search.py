@@ -1,7 +1,5 @@
 """The reference AutoML loop: propose, score, prune, train, record, all through the hooks of one plugin manager."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -48,9 +46,18 @@ class Generation:
         """Seconds spent training."""
         return sum(outcome.seconds for outcome in self.outcomes)
 
-    @property
-    def failed(self) -> int:
-        return sum(outcome.accuracy is None for outcome in self.outcomes)
+    def summary(self) -> dict:
+        """Counts, seconds and the best outcome, JSON-able."""
+        return {"proposed": len(self.candidates), "trained": self.trained, **self._further(),
+                "pruned": len(self.candidates) - self.trained,
+                "failed": sum(outcome.accuracy is None for outcome in self.outcomes),
+                "training_seconds": round(self.training, 2), "asking_seconds": round(self.asking, 2),
+                "best_accuracy": self.best.accuracy if self.best else None,
+                "best_candidate": self.best.candidate if self.best else None}
+
+    def _further(self) -> dict[str, int]:
+        """Counts that only some kinds of search have."""
+        return {}
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,6 @@
 All arrays have the shape (generations, candidates); candidates are in the order in which they were proposed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

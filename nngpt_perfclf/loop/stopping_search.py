@@ -1,7 +1,5 @@
 """The loop with a policy that may stop training: ask, train for one epoch, ask again, stop or go on."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -31,6 +29,10 @@ class StoppedGeneration(Generation):
     @property
     def training(self) -> float:
         return sum(outcome.seconds for outcome in (*self.earlier, *self.outcomes))
+
+    def _further(self) -> dict[str, int]:
+        return {"finished": sum(outcome.accuracy is not None for outcome in self.outcomes),
+                "epochs": len(self.earlier) + len(self.outcomes)}
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class StoppingSearch(Search):
     def _going_on(self, now: Sequence[Candidate], running: np.ndarray, scored: Sequence[Scored], epoch: int,
                   seed: int) -> dict[int, Decision]:
         """The decision on each candidate that is running at the end of `epoch`, by its place."""
-        places, search = np.flatnonzero(running).tolist(), self._at(epoch)
+        places, search = np.flatnonzero(running).tolist(), f"{self.name} after epoch {epoch}" if epoch else self.name
         recorded = self.runs.decisions(search, seed)
         if recorded:
             return dict(zip(places, recorded, strict=True))
@@ -90,10 +92,6 @@ class StoppingSearch(Search):
             if not decision.kept:
                 self.manager.hook.candidate_pruned(candidate=now[place], target=self.target, reason=decision.reason)
         return decisions
-
-    def _at(self, epoch: int) -> str:
-        """Under which name the run database keeps the decisions at the end of `epoch`."""
-        return f"{self.name} after epoch {epoch}" if epoch else self.name
 
 
 def decide(policy: StoppingPolicy, now: Sequence[Candidate], running: np.ndarray, scored: Sequence[Scored], epoch: int,

@@ -1,7 +1,5 @@
 """Training one candidate, wherever it happens, and the folder in which finished outcomes wait for the loop."""
 
-from __future__ import annotations
-
 import hashlib
 import time
 from collections.abc import Callable

@@ -1,8 +1,6 @@
 """A worker process: receives a `Training`, then candidates and targets, and sends an outcome for each. Run as
 ``python -m nngpt_perfclf.loop.worker DESCRIPTOR``; it ends with the process that started it."""
 
-from __future__ import annotations
-
 import ctypes
 import sys
 from multiprocessing.connection import Connection

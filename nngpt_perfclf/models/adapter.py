@@ -1,7 +1,5 @@
 """LoRA adapters: made for a base model, trained on, written whole or not at all."""
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -55,7 +53,8 @@ def save_adapter(network, folder: Path, score: dict, base: str) -> None:
     by which everybody knows the base weights (not the folder that they lie in here)."""
     unfinished = folder.with_name(folder.name + ".tmp")
     shutil.rmtree(unfinished, ignore_errors=True)
-    weights = {name: tensor.to(torch.bfloat16) for name, tensor in _lora_state(network).items()}
+    weights = {name: tensor.to(torch.bfloat16) for name, tensor in network.state_dict().items()
+               if "lora_" in name}
     network.save_pretrained(unfinished, state_dict=weights, save_embedding_layers=False)
     (unfinished / "README.md").unlink(missing_ok=True)
     settings = unfinished / "adapter_config.json"
@@ -76,7 +75,3 @@ def writing_to(out: Path) -> Iterator[None]:
         if "PytorchStreamWriter" not in str(error) and "iostream error" not in str(error):
             raise
         raise PerfclfError(f"cannot write to {out}: {str(error).splitlines()[0]}") from error
-
-
-def _lora_state(network) -> dict[str, torch.Tensor]:
-    return {name: tensor for name, tensor in network.state_dict().items() if "lora_" in name}

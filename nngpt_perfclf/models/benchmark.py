@@ -1,7 +1,5 @@
 """How fast advice and training are on this machine, against the naive way of doing the same with the same weights."""
 
-from __future__ import annotations
-
 import resource
 import sys
 import tempfile

@@ -1,11 +1,10 @@
-"""What this machine computes fast: the precision of language models is chosen by a measured matrix product."""
-
-from __future__ import annotations
+"""What this machine computes fast: the precision of language models is chosen by a measured matrix product. What
+`models.reading` finds out about products here takes as long as a few answers, and is remembered as well."""
 
 import hashlib
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal, TypeVar
@@ -16,6 +15,8 @@ from nngpt_perfclf import budget
 from nngpt_perfclf.config import home
 from nngpt_perfclf.console import say
 from nngpt_perfclf.files import read_json, write_json
+from nngpt_perfclf.key_value import KeyValueStore
+from nngpt_perfclf.models import reading
 from nngpt_perfclf.types import PerfclfError
 
 Precision = Literal["float32", "bfloat16"]
@@ -64,7 +65,7 @@ def device_type() -> str:
 
 def rates() -> Rates:
     """Those of this processor, measured at first use and read from the cache folder later."""
-    file = _file()
+    file = home() / "device" / f"{hashlib.sha256(machine().encode()).hexdigest()[:16]}.json"
     if file.is_file():
         stored = read_json(file)
         try:
@@ -142,5 +143,24 @@ def _processor() -> str:
     return kept[0] + " " + hashlib.sha256("".join(kept).encode()).hexdigest()[:8] if kept else platform.machine()
 
 
-def _file() -> Path:
-    return home() / "device" / f"{hashlib.sha256(machine().encode()).hexdigest()[:16]}.json"
+def remembered(find: Callable[[], int], shapes: str, asked: tuple[int, ...]) -> int:
+    """What `find` finds about a decoder of these `shapes`; it is called where nobody `asked` the same before on this
+    machine with as many threads."""
+    store = KeyValueStore(home() / "device" / "agreement.sqlite", "agreement", "asked", {"found": "INTEGER"})
+    key = hashlib.sha256(f"{machine()} {shapes} {asked}".encode()).hexdigest()
+    stored = store.read([key])
+    if key in stored:
+        return stored[key][0]
+    found = find()
+    store.write([(key, found)], replace=False)
+    return found
+
+
+def shapes_of(weights: Iterable[tuple[str, torch.Tensor]], settings: str) -> str:
+    """A digest of what decides how a model's products are computed: names, shapes and precision of its weights, its
+    settings, and the code that reads."""
+    content = hashlib.sha256(settings.encode())
+    content.update(Path(reading.__file__).read_bytes())
+    for name, weight in weights:
+        content.update(f"{name} {tuple(weight.shape)} {weight.dtype};".encode())
+    return content.hexdigest()

@@ -4,17 +4,12 @@ The three pieces are tokenized apart, in training and in scoring alike, so that 
 question. Text that is not ours (code, names) is tokenized as plain text: a spelled-out special token stays a string.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
+from nngpt_perfclf.prompts import Prompt
 from nngpt_perfclf.types import PerfclfError
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.prompts import Prompt
 
 _MARK = "\ue000"
 

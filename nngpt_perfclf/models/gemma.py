@@ -1,6 +1,7 @@
 """Gemma 3 for reading alone, in plain torch: to import transformers and peft takes longer than to answer.
 
-It computes what transformers' decoder computes, to the last bit, with the LoRA adapter added to the weights.
+It computes what transformers' decoder computes, to the last bit, with the LoRA adapter added to the weights. The
+tokenizer is that of a model that is asked without a chat template.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import torch
 from torch.nn.functional import embedding, gelu, linear
 
 from nngpt_perfclf.files import read_json
-from nngpt_perfclf.models.agreement import shapes_of
+from nngpt_perfclf.models.device import shapes_of
 from nngpt_perfclf.models.reading import Group, attend_groups
+from nngpt_perfclf.types import PerfclfError
 
 WEIGHTS, ADAPTER = "model.safetensors", "adapter_model.safetensors"
+TOKENIZER, TOKENIZER_SETTINGS = "tokenizer.json", "tokenizer_config.json"
 SLIDING = "sliding_attention"
 TABLE = "embed_tokens.weight"  # most of the weights: for float32 only the rows in question are converted
 # What the settings must say, where they say anything, for this module to compute the same as transformers.
@@ -34,7 +37,7 @@ Attention = Callable[[int, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tens
 
 def can_read(folder: Path, adapter: Path) -> bool:
     """Whether this module reads the model and the adapter of these folders as transformers and peft do."""
-    files = (folder / "config.json", folder / WEIGHTS, folder / "tokenizer.json", folder / "tokenizer_config.json",
+    files = (folder / "config.json", folder / WEIGHTS, folder / TOKENIZER, folder / TOKENIZER_SETTINGS,
              adapter / "adapter_config.json", adapter / ADAPTER)
     if not all(file.is_file() for file in files):
         return False
@@ -189,3 +192,30 @@ def _repeated(states: torch.Tensor, times: int) -> torch.Tensor:
 
 def _says(settings: dict, wanted: dict[str, tuple]) -> bool:
     return all(settings[name] in values for name, values in wanted.items() if name in settings)
+
+
+class PlainTokenizer:
+    """As much of transformers' tokenizer as `Encoder` uses; text that spells a special token stays text."""
+
+    chat_template = None
+
+    def __init__(self, folder: Path):
+        from tokenizers import Tokenizer
+
+        self.name_or_path = str(folder)
+        try:
+            self._tokenizer = Tokenizer.from_file(str(folder / TOKENIZER))
+        except Exception as error:  # what the library raises has no class of its own
+            raise PerfclfError(f"the tokenizer in {folder / TOKENIZER} is damaged: {error}") from error
+        self._tokenizer.encode_special_tokens = True
+        settings = read_json(folder / TOKENIZER_SETTINGS)
+        self.bos_token_id, self.eos_token_id = (self._id(settings.get(name)) for name in ("bos_token", "eos_token"))
+
+    def __call__(self, text: str, **_) -> dict[str, list[int]]:
+        """The tokens of the text alone, whatever it spells."""
+        return {"input_ids": self._tokenizer.encode(text, add_special_tokens=False).ids}
+
+    def _id(self, token: str | dict | None) -> int | None:
+        """A special token is written as a string, or with its settings."""
+        content = token["content"] if isinstance(token, dict) else token
+        return None if content is None else self._tokenizer.token_to_id(content)

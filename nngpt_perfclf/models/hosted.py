@@ -1,7 +1,5 @@
 """Any causal model of transformers, read as `models.reading` asks for it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -11,7 +9,7 @@ import torch
 from transformers import AttentionInterface
 from transformers.cache_utils import Cache
 
-from nngpt_perfclf.models.agreement import shapes_of
+from nngpt_perfclf.models.device import shapes_of
 from nngpt_perfclf.models.reading import Group, attend_groups
 from nngpt_perfclf.types import PerfclfError
 

@@ -1,27 +1,21 @@
 """A causal language model that answers between two names, its code prefix computed once for all questions about it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from nngpt_perfclf import checksums
 from nngpt_perfclf.models import gemma
-from nngpt_perfclf.models.agreement import remembered
-from nngpt_perfclf.models.device import device_type, resolve
+from nngpt_perfclf.models.device import device_type, remembered, resolve
 from nngpt_perfclf.models.encoder import Asked, Encoder
 from nngpt_perfclf.models.reading import KEYS, TILES, Decoder, Group, agreed_tile, attention_agrees, prefix_of, read
 from nngpt_perfclf.models.trie import Trie, padded, tries_of
+from nngpt_perfclf.prompts import Prompt
 from nngpt_perfclf.types import PerfclfError
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.prompts import Prompt
 
 FUSED = "sdpa"  # transformers' name for torch's fused attention
 
@@ -201,10 +195,8 @@ def load(folder: Path, adapter: Path | None = None, chat: bool = False, precisio
 
 def _reader(folder: Path, adapter: Path, dtype: torch.dtype) -> LanguageModel:
     """The model without transformers."""
-    from nngpt_perfclf.models.tokenizer import PlainTokenizer
-
     network = gemma.load(folder, adapter, dtype, device_type())
-    return LanguageModel(network, Encoder(PlainTokenizer(folder), chat=False), network.table)
+    return LanguageModel(network, Encoder(gemma.PlainTokenizer(folder), chat=False), network.table)
 
 
 def _merged(network: torch.nn.Module) -> torch.nn.Module:

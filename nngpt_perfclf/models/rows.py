@@ -1,7 +1,5 @@
 """What the trainer learns from: questions drawn from the training part, several about each code, as tokens."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -107,5 +105,6 @@ def _check_length(length: int, longest: int) -> None:
                            "lower code_tokens or raise train.max_tokens; rows are never cut")
 
 
-# From questions, the label of each and the labels near by (n, 2): log-odds of `ds_a` known before reading, (n,).
+# From questions, the label of each and the near-duplicate group (n,) whose trials must not count: log-odds of `ds_a`
+# known before reading, (n,).
 Offsets = Callable[[Sequence[Question], Sequence[str], np.ndarray], np.ndarray]

@@ -3,19 +3,21 @@
 `python -m nngpt_perfclf.models.throughput [key=value …]` prints both rates of the configured model as JSON.
 """
 
-from __future__ import annotations
+import json
+import sys
 
 import numpy as np
 import torch
 
 from nngpt_perfclf.budget import Rates, measured_rate
-from nngpt_perfclf.config import Config
+from nngpt_perfclf.config import Config, load_config
 from nngpt_perfclf.models.adapter import with_adapter
 from nngpt_perfclf.models.device import resolve, timed
 from nngpt_perfclf.models.encoder import prompt_tokens
-from nngpt_perfclf.models.language import LanguageModel
+from nngpt_perfclf.models.language import LanguageModel, load, threads
 from nngpt_perfclf.models.rows import option_row, row_tokens
 from nngpt_perfclf.models.trainer import OptionsCollator, options_log_odds
+from nngpt_perfclf.models.zoo import ensure_ready
 from nngpt_perfclf.prompts import Prompt
 from nngpt_perfclf.types import PerfclfError
 
@@ -75,13 +77,6 @@ def _prompts(code: int, questions: int) -> list[Prompt]:
 
 def main(words: list[str]) -> int:
     """The rates of the model that the overrides `words` configure, on standard output; the exit status."""
-    import json
-    import sys
-
-    from nngpt_perfclf.config import load_config
-    from nngpt_perfclf.models.language import load, threads
-    from nngpt_perfclf.models.zoo import ensure_ready
-
     try:
         config = load_config(overrides=words)
         with threads(config.threads):

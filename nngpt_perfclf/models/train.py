@@ -19,6 +19,7 @@ from nngpt_perfclf import processes
 from nngpt_perfclf.budget import Work, announcement, calibrating
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress, say
+from nngpt_perfclf.files import read_json
 from nngpt_perfclf.models.adapter import save_adapter, with_adapter, writing_to
 from nngpt_perfclf.models.device import resolve
 from nngpt_perfclf.models.encoder import prompt_tokens
@@ -136,9 +137,9 @@ def lesson_rows(model: LanguageModel, prompts: list[Prompt], target: np.ndarray,
 
 
 def ask_lessons(lessons: Sequence[Lesson], builder: PromptBuilder, material: Material, config: Config) -> list[tuple]:
-    """(prompts, targets, offsets) of each lesson, its own near-duplicates' trials hidden from the neighbours.
+    """(prompts, targets, offsets) of each lesson, its own near-duplicates' trials hidden from the offsets.
 
-    They are asked together, since looking up neighbours costs little more for many than for one.
+    They are asked together, since looking up near trials costs little more for many than for one.
     """
     questions = [_asked(row, code_only, material.codes) for lesson in lessons
                  for row, code_only in zip(lesson.pairs.itertuples(), lesson.code_only, strict=True)]
@@ -147,11 +148,9 @@ def ask_lessons(lessons: Sequence[Lesson], builder: PromptBuilder, material: Mat
     by_code = [lesson.by_code for lesson in lessons for _ in lesson.labels]
     if builder.one_side:
         return _ask_sides(lessons, builder, questions, labels, by_code)
-    near = builder.near(questions, labels, hidden)
-    prompts = builder.ask(questions, labels, by_code)
+    prompts, offsets = builder.ask(questions, labels, by_code), material.offsets(questions, labels, hidden)
     temperature = config.train.label_temperature
-    return [(prompts[own], soft_labels(lesson.pairs, lesson.labels, temperature),
-             material.offsets(questions[own], lesson.labels, near[own]))
+    return [(prompts[own], soft_labels(lesson.pairs, lesson.labels, temperature), offsets[own])
             for lesson, own in zip(lessons, _places(lessons), strict=True)]
 
 
@@ -241,8 +240,6 @@ class Watch(TrainerCallback):
 
 
 def _read_best(out: Path) -> dict:
-    from nngpt_perfclf.files import read_json
-
     score = out / "adapter" / "score.json"
     return read_json(score) if score.is_file() else {}
 

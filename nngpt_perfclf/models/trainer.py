@@ -4,8 +4,6 @@ With 262,144 words in Gemma's vocabulary the output layer at every position cost
 trainers put an identity in its place during the forward pass and multiply the hidden states that count themselves.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass

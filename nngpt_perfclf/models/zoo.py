@@ -1,7 +1,5 @@
 """The model zoo: from a model's configuration to a local folder that transformers can load."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 

@@ -1,8 +1,8 @@
 """The verb ``nngpt``: ``prune`` and ``undo`` an epoch's folder, ``enable`` and ``disable`` a checkout."""
 
-from __future__ import annotations
-
 from nngpt_perfclf.config import Config
+from nngpt_perfclf.nngpt import enable
+from nngpt_perfclf.nngpt.prune import prune, undo
 from nngpt_perfclf.types import PerfclfError
 
 ACTIONS = ("prune", "undo", "enable", "disable")
@@ -15,17 +15,11 @@ def command(config: Config, action: str, path: str, target: str | None = None, k
     if action not in ACTIONS:
         raise PerfclfError(f"nngpt {action}: say {', '.join(ACTIONS[:-1])} or {ACTIONS[-1]}")
     if action == "prune":
-        from nngpt_perfclf.nngpt.prune import prune
-
         return prune(config, path, target or config.nngpt.target, None if keep is None else _share(keep), dry_run)
     if target is not None or keep is not None or (dry_run and action != "undo"):
         raise PerfclfError(f"nngpt {action} takes no --target, --keep{' or --dry-run' * (action != 'undo')}")
     if action == "undo":
-        from nngpt_perfclf.nngpt.prune import undo
-
         return undo(path, dry_run)
-    from nngpt_perfclf.nngpt import enable
-
     return enable.enable(path) if action == "enable" else enable.disable(path)
 
 

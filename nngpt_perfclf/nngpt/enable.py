@@ -1,7 +1,5 @@
 """Write into an NNGPT checkout what it needs to ask before it trains and to run the comparison task; take it back."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

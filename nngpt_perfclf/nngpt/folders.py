@@ -1,15 +1,12 @@
 """What an NNGPT run leaves between generation and evaluation: a folder for each candidate, such as
 ``A{e}/synth_nn/B{i}/`` or ``cycle_{c}/nneval/gen_{i}/``."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from nngpt_perfclf.evaluation.nngpt_results import CODE, accuracy_of
-from nngpt_perfclf.nngpt.seed_row import read_seed_row
+from nngpt_perfclf.evaluation.pruning import CODE, accuracy_of
 from nngpt_perfclf.profiling.contract import fault_of
 from nngpt_perfclf.recipes import recipe_words
 from nngpt_perfclf.types import Candidate, PerfclfError, Recipe
@@ -123,8 +120,12 @@ def read_folder(folder: Path, evaluation: Evaluation, target: str | None = None)
     if not isinstance(parameters, dict | None):
         kind = type(parameters).__name__
         return Found(folder, broken=f"{PARAMETERS} holds a {kind}: NNGPT's evaluation would stop", evaluated=evaluated)
+    row = {}
     try:
-        row = read_seed_row(folder / SEED_ROW) if (folder / SEED_ROW).is_file() else {}
+        if (folder / SEED_ROW).is_file():
+            from nngpt_perfclf.nngpt.seed_row import read_seed_row
+
+            row = read_seed_row(folder / SEED_ROW)
         recipe = _recipe(parameters, row.get("prm"), evaluation)
         recipe_words(recipe)
     except PerfclfError as error:

@@ -6,8 +6,6 @@ that `nngpt enable` writes, where the environment variable `PRUNE` is set: cover
 This module is read at the start of every such process, so it imports nothing that is slow.
 """
 
-from __future__ import annotations
-
 import ast
 import os
 import sys
@@ -24,7 +22,7 @@ PRUNE = "NNGPT_PERFCLF_PRUNE"
 # Set by the first process: the folder for the records of all of them.
 RECORDS = "NNGPT_PERFCLF_RECORDS"
 _EVALUATION = ("main", "nngpt_perfclf.nngpt.evaluating", "pruning")
-_FIGURES = ("IterativeFinetuner", "nngpt_perfclf.nngpt.statistics", "corrected")
+_FIGURES = ("IterativeFinetuner", "nngpt_perfclf.nngpt.evaluating", "corrected")
 # Module of the repository's head or of 1.0.6 -> definition, and the function that gives its replacement.
 HOOKED = {
     "ab.gpt.act.eval.Eval": _EVALUATION, "ab.gpt.NNEval": _EVALUATION,

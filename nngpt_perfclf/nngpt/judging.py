@@ -1,7 +1,5 @@
 """Which candidates of one generation are worth training: scored for their datasets, decided on in groups."""
 
-from __future__ import annotations
-
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence

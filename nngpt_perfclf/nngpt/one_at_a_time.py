@@ -1,7 +1,5 @@
 """A gate for NNGPT's pipelines that train one candidate at a time, in front of `check_nn` of `ab.nn.api`."""
 
-from __future__ import annotations
-
 import functools
 import math
 from collections.abc import Callable, Mapping

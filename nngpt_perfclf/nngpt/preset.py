@@ -1,7 +1,5 @@
 """What the preset in an NNGPT checkout does: NNGPT's own programs with their own options, pruned or repaired."""
 
-from __future__ import annotations
-
 import argparse
 import ast
 import functools

@@ -1,7 +1,5 @@
 """Prune between an NNGPT run's generation and its evaluation, and take it back."""
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -18,8 +16,7 @@ from nngpt_perfclf.loop.plan import rule_of
 from nngpt_perfclf.loop.run_database import Scored
 from nngpt_perfclf.nngpt.folders import Epoch, Evaluation, Found, left_alone, open_epoch, read_folder
 from nngpt_perfclf.nngpt.judging import Asker, Verdict, judge
-from nngpt_perfclf.nngpt.observed import observed
-from nngpt_perfclf.nngpt.records import write_record
+from nngpt_perfclf.nngpt.records import observed, write_record
 from nngpt_perfclf.types import Candidate, Observation, PerfclfError
 
 

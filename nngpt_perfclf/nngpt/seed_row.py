@@ -5,8 +5,6 @@ that a pickled Series consists of, by their exact names (pandas 1, 2 and 3 have 
 numpy and Arrow do not check the shapes, flags and offsets that they are given, so stricter functions replace theirs.
 """
 
-from __future__ import annotations
-
 import io
 import math
 import pickle
@@ -14,6 +12,9 @@ import re
 from importlib import import_module
 from pathlib import Path
 from typing import ClassVar
+
+import numpy as np
+import pandas as pd
 
 from nngpt_perfclf.types import PerfclfError
 
@@ -45,8 +46,6 @@ def read_seed_row(path: Path) -> dict[str, object]:
 
     Raises PerfclfError for a pickle of anything else, one that names what is not listed here, or a damaged one.
     """
-    import pandas as pd
-
     if path.stat().st_size > LARGEST:
         raise PerfclfError(f"{path} refused: larger than {LARGEST >> 20} MiB")
     try:
@@ -75,17 +74,12 @@ class _Reader(pickle._Unpickler):
 
     def call(self) -> None:
         """A class whose constructor is called could be told to make something huge; most are only made empty."""
-        import pandas as pd
-
         function = self.stack[-2]
         if isinstance(function, type) and function not in (slice, pd.StringDtype):
             raise PerfclfError(f"it calls {function.__name__}, which no seed row needs")
         self.load_reduce()
 
     def build(self) -> None:
-        import numpy as np
-        import pandas as pd
-
         target, state = self.stack[-2:]
         if isinstance(target, np.dtype):
             _check_dtype_state(state)
@@ -123,8 +117,6 @@ def _check_dtype_state(state: object) -> None:
 
 def _check_array_state(state: object) -> None:
     """numpy reads as many objects from the list as the shape says, however short the list is."""
-    import numpy as np
-
     if not isinstance(state, tuple) or len(state) != 5:
         raise PerfclfError("it holds a numpy array of an unusual form")
     _, shape, dtype, _, content = state
@@ -145,8 +137,6 @@ def _stricter() -> dict[tuple[str, str], object]:
 
 
 def _dtype(code: object, align: bool = False, copy: bool = False):
-    import numpy as np
-
     if not isinstance(code, str) or not _PLAIN_DTYPE.fullmatch(code):
         raise PerfclfError("it holds a numpy type of an unusual form")
     return np.dtype(code)
@@ -154,16 +144,12 @@ def _dtype(code: object, align: bool = False, copy: bool = False):
 
 def _empty_array(kind: object, shape: object, code: object):
     """numpy always begins with no elements and fills in the state; a shape here would only claim memory."""
-    import numpy as np
-
     if kind is not _NDARRAY or shape != (0,):
         raise PerfclfError("it asks for an array of a shape that numpy does not pickle")
     return np.ndarray.__new__(np.ndarray, (0,), "b")
 
 
 def _scalar(dtype, value: object = b""):
-    import numpy as np
-
     if not isinstance(dtype, np.dtype) or dtype.hasobject or not isinstance(value, bytes | bytearray):
         raise PerfclfError("it holds a numpy scalar that is not one plain number")
     if dtype.itemsize != len(value):
@@ -172,8 +158,6 @@ def _scalar(dtype, value: object = b""):
 
 
 def _from_buffer(buffer, dtype, shape: tuple, order: str):
-    import numpy as np
-
     return np.frombuffer(buffer, dtype=dtype).reshape(shape, order=order)
 
 

@@ -1,7 +1,5 @@
 """NNGPT's ``<<formula>>`` marks in prompt texts, worked out without running code."""
 
-from __future__ import annotations
-
 import ast
 import math
 import operator

@@ -3,8 +3,6 @@
 The rules are those of ``ab/gpt/util/prompt/NNGenPrompt.py`` (train) and ``nn_gen`` in ``ab/gpt/util/Tune.py`` (test).
 """
 
-from __future__ import annotations
-
 import difflib
 import json
 from collections.abc import Mapping

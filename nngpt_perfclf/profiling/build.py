@@ -5,8 +5,6 @@ constants in memory and the forward pass on meta, for networks that read numbers
 memory, for networks that look at values in the forward pass.
 """
 
-from __future__ import annotations
-
 import contextlib
 import linecache
 import random
@@ -104,7 +102,9 @@ def _built(module, request: dict, way: str, probe: dict, stage: Stage):
     torch.manual_seed(0)
     random.seed(0)
     np.random.seed(0)
-    prm = {**_unstated(module), **probe, "batch": BATCH, "epoch": 1, "transform": request["transform"]}
+    unstated = {str(name): 0.0 if name == "pretrained" else UNKNOWN_HYPERPARAMETER
+                for name in module.supported_hyperparameters()}
+    prm = {**unstated, **probe, "batch": BATCH, "epoch": 1, "transform": request["transform"]}
     device = torch.device("cpu" if way == "real" else "meta")
     with _device(way, "build"), _uninitialised(way):
         network = module.Net(_shape(request), (request["classes"],), prm, device)
@@ -118,11 +118,6 @@ def _setup(network, prm: dict, way: str, stage: Stage) -> dict:
     with _device(way, "setup"):
         network.train_setup(prm)
     return setup_of(network)
-
-
-def _unstated(module) -> dict:
-    names = module.supported_hyperparameters()
-    return {str(name): 0.0 if name == "pretrained" else UNKNOWN_HYPERPARAMETER for name in names}
 
 
 def _images(request: dict, way: str) -> torch.Tensor:

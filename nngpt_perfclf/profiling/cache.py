@@ -1,7 +1,5 @@
 """Profiles kept on disk: one SQLite file for all networks, which several processes may share."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import zlib
@@ -19,7 +17,6 @@ from nngpt_perfclf.profiling.types import Structure
 
 FORMAT = 4  # to be raised whenever a profile of the same network would come out otherwise
 TABLE = "kept_profiles"  # other versions kept theirs in `profiles`, without checksums
-_WAIT = 60.0  # seconds for another process's writing
 
 
 class ProfileCache:
@@ -31,7 +28,7 @@ class ProfileCache:
 
     def __init__(self, file: Path | None = None):
         columns = {"seconds": "REAL", "answer": "BLOB"}
-        self._store = KeyValueStore(file or home() / "profiles.sqlite", TABLE, "task", columns, _WAIT)
+        self._store = KeyValueStore(file or home() / "profiles.sqlite", TABLE, "task", columns, wait=60.0)
 
     def read(self, tasks: Sequence[Task]) -> dict[Task, Answer]:
         """What is known of the tasks. That a package was missing is not: it may be installed by now."""

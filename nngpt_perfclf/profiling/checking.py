@@ -1,7 +1,5 @@
 """Validation of the sandbox's answer: only the right form is accepted, since the candidate may have written it."""
 
-from __future__ import annotations
-
 import json
 import math
 import re

@@ -1,7 +1,5 @@
 """Whether code keeps LEMUR's interface, by its syntax tree alone: what breaks it would waste a training slot."""
 
-from __future__ import annotations
-
 import ast
 
 from nngpt_perfclf.code_view.parsing import parse

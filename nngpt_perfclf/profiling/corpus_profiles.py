@@ -1,29 +1,24 @@
 """Profiles of the networks of LEMUR's trials, and the table of their features."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import pandas as pd
+
+from nngpt_perfclf.config import Config
+from nngpt_perfclf.console import progress
 from nngpt_perfclf.corpus import Corpus, load_corpus
 from nngpt_perfclf.datasets import DatasetProperties, dataset_properties
 from nngpt_perfclf.files import whole
 from nngpt_perfclf.profiling.cache import ProfileCache
 from nngpt_perfclf.profiling.contract import fault_of
 from nngpt_perfclf.profiling.features import features, words
-from nngpt_perfclf.profiling.images import shapes_of
 from nngpt_perfclf.profiling.pool import Answer, Pool, Task
 from nngpt_perfclf.profiling.profiler import answers_to
-from nngpt_perfclf.profiling.types import Profile, Shapes
+from nngpt_perfclf.profiling.types import Profile, Shapes, shapes_of
 from nngpt_perfclf.tasks import load_task
 from nngpt_perfclf.types import Recipe
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from nngpt_perfclf.config import Config
 
 LAST_EPOCH = 5  # few networks were trained for longer
 _AT_ONCE = 500
@@ -37,8 +32,6 @@ def describe(config: Config, out: Path | None = None) -> dict:
     Returns counts, the share of networks that were built, seconds for one, and why the others were not. It can be
     stopped: what was profiled is not profiled again.
     """
-    import pandas as pd
-
     corpus = load_corpus(config)
     shapes = recorded_shapes(corpus, dataset_properties(config.datasets), load_task(config.task).task)
     first = ~shapes.duplicated("nn")
@@ -94,8 +87,6 @@ def failures(table: pd.DataFrame) -> list[dict]:
 def recorded_shapes(corpus: Corpus, datasets: dict[str, DatasetProperties], task: str) -> pd.DataFrame:
     """A row for each network and shapes that it was trained with up to epoch 5: nn, shapes, dataset (one of those that
     have them), trials, channels, size, width, classes, complex; the most frequent of a network first."""
-    import pandas as pd
-
     trials = corpus.trials
     kept = trials[(trials["task"] == task) & (trials["epoch"] <= LAST_EPOCH) & trials["dataset"].isin(list(datasets))]
     counted = kept.groupby(["nn", "dataset", "transform"], observed=True).size().rename("trials").reset_index()
@@ -112,10 +103,6 @@ def recorded_shapes(corpus: Corpus, datasets: dict[str, DatasetProperties], task
 
 def profile_table(shapes: pd.DataFrame, codes: dict[str, str], cache: ProfileCache | None = None) -> pd.DataFrame:
     """The rows of `recorded_shapes` with status, stage, reason, way, seconds and every feature of `features`."""
-    import pandas as pd
-
-    from nngpt_perfclf.console import progress
-
     cache = cache or ProfileCache()
     rows: list[dict] = []
     with progress() as bar:

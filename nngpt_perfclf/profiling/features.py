@@ -1,8 +1,6 @@
 """A structure as a row of numbers, for models that learn from tables. Nothing here follows from names, comments or code
 that is never run."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from nngpt_perfclf.profiling.settings import FOLLOWS, line

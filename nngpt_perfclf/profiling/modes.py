@@ -1,7 +1,5 @@
 """Changes to PyTorch's functions while a candidate runs: they stay on one device and report dropout rates."""
 
-from __future__ import annotations
-
 import torch
 from torch.overrides import TorchFunctionMode
 

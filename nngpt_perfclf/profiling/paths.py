@@ -1,7 +1,5 @@
 """How far a tensor lies from the network's input: layers with weights on the way, and the pixels that it sees."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import exp, log

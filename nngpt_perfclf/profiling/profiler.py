@@ -1,7 +1,5 @@
 """From candidates to profiles: the text is checked, the cache looked up, and the rest built in the sandbox."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -10,10 +8,9 @@ from importlib.util import find_spec
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.profiling.cache import ProfileCache
 from nngpt_perfclf.profiling.contract import fault_of
-from nngpt_perfclf.profiling.images import shapes_of
 from nngpt_perfclf.profiling.pool import LIMITS, Answer, NoSandboxError, Pool, Task
 from nngpt_perfclf.profiling.settings import dropouts_at, setup_at
-from nngpt_perfclf.profiling.types import Profile, Shapes
+from nngpt_perfclf.profiling.types import Profile, Shapes, shapes_of
 from nngpt_perfclf.sandbox.process import Limits, available
 from nngpt_perfclf.sandbox.words import printable
 from nngpt_perfclf.types import Candidate, Recipe

@@ -1,7 +1,5 @@
 """What a forward pass does, operator by operator: products, shapes, paths, layers. Runs in the sandbox."""
 
-from __future__ import annotations
-
 from collections import Counter
 from math import prod
 

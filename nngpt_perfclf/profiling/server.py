@@ -4,8 +4,6 @@ It runs no candidate code itself: it reads requests, forks, reads what the child
 take too long and passes the bytes on unread. Frames on both streams: a line of JSON with `length`, then so many bytes.
 """
 
-from __future__ import annotations
-
 import ctypes
 import gc
 import json

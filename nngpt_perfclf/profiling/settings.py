@@ -3,8 +3,6 @@
 The value at any recipe lies on the line through the two: exact where the setting is constant, proportional or linear.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from nngpt_perfclf.profiling.types import Structure, TrainingSetup

@@ -4,8 +4,6 @@ A loop that makes ten layers is one place: this counts how much is written, wher
 built. Only what is executed counts, so that code that never runs changes nothing.
 """
 
-from __future__ import annotations
-
 import contextlib
 import sys
 from collections import Counter, defaultdict

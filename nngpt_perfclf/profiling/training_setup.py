@@ -1,7 +1,5 @@
 """What a network's `train_setup` sets up: optimiser, schedule and loss. Runs in the sandbox."""
 
-from __future__ import annotations
-
 import torch
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
@@ -17,7 +15,7 @@ def setup_of(network: torch.nn.Module) -> dict:
     things = list(_things(vars(network), 0))
     optimizer = next((thing for thing in things if isinstance(thing, Optimizer)), None)
     scheduler = next((thing for thing in things if isinstance(thing, LRScheduler | ReduceLROnPlateau)), None)
-    loss = next((thing for thing in things if _is_loss(thing)), None)
+    loss = next((thing for thing in things if isinstance(thing, torch.nn.modules.loss._Loss)), None)
     named = [vars(network).get(name, network._modules.get(name)) for name in _LOSS_NAMES]
     named = next((thing for thing in _things(named, 0) if isinstance(thing, torch.nn.Module)), None)
     loss = loss if loss is not None else named
@@ -40,10 +38,6 @@ def _numbers(optimizer: Optimizer) -> dict:
             "beta1": _number(beta1), "beta2": _number(beta2), "nesterov": bool(first.get("nesterov", False)),
             "groups": len(groups),
             "optimized": sum(parameter.numel() for group in groups for parameter in group["params"])}
-
-
-def _is_loss(thing: object) -> bool:
-    return isinstance(thing, torch.nn.modules.loss._Loss)
 
 
 def _class(thing: object) -> str | None:

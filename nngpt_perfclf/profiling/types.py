@@ -1,15 +1,21 @@
 """A network's profile, and what it is a profile of."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
+from nngpt_perfclf.datasets import DatasetProperties
+from nngpt_perfclf.recipes import transform_parts
+from nngpt_perfclf.types import PerfclfError, Recipe
+
 _ENVIRONMENT = re.compile(r"(ModuleNotFound|Import|OS|IO|Permission|FileNotFound|Connection|URL|Timeout|Memory)Error\b"
                           r"|.*DefaultCPUAllocator")
 Status = Literal["built", "failed", "timed out", "no sandbox"]
+# nn-dataset, ab/nn/transform/soft_pad.py: images are padded to 800 × 800 pixels.
+_PADDED = {"soft_pad": 800}
+# Height and width as torchvision loads them, where the known size is that of NNGPT's table of datasets.
+_ORIGINAL = {"celeba-gender": (218, 178)}
 
 
 @dataclass(frozen=True)
@@ -136,3 +142,17 @@ class Profile:
         structure = plain.pop("structure") or {}
         kept = {name: value for name, value in structure.items() if name not in ("dropouts", "setups")}
         return {**plain, **kept, "activation_bytes": self.activation_bytes}
+
+
+def shapes_of(recipe: Recipe, target: str, datasets: Mapping[str, DatasetProperties]) -> Shapes:
+    """The images that a network is trained with, and its classes; where the recipe does not resize, the dataset's own.
+
+    Raises PerfclfError for a dataset that is not one of `datasets`.
+    """
+    if target not in datasets:
+        raise PerfclfError(f"unknown dataset {target!r}; known: {', '.join(sorted(datasets))}")
+    dataset = datasets[target]
+    parts = transform_parts(recipe.transform or "")
+    stated = parts.size or _PADDED.get(recipe.transform or "")
+    height, width = (stated, stated) if stated else _ORIGINAL.get(target, (dataset.size, dataset.size))
+    return Shapes(dataset.channels, height, dataset.classes, parts.kind == "complex", width)

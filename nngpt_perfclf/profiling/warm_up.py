@@ -1,7 +1,5 @@
 """What is done once, before any network: everything that PyTorch imports when it is first used."""
 
-from __future__ import annotations
-
 import contextlib
 from importlib import import_module
 

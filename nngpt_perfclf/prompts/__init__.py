@@ -1,13 +1,7 @@
 """Prompt templates, and how a question becomes a prompt."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+from nngpt_perfclf.config import Config
 from nngpt_perfclf.prompts.template import Prompt, Template, find_template, render, templates
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.config import Config
 
 __all__ = ["Prompt", "Template", "describe", "find_template", "render", "templates"]
 

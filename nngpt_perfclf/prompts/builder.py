@@ -1,22 +1,14 @@
 """From questions to prompts: the network's layers or code view, the datasets, the recipes."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import numpy as np
 
 from nngpt_perfclf.code_view.view import View, code_view
+from nngpt_perfclf.datasets import DatasetProperties
+from nngpt_perfclf.profiling.types import Structure
 from nngpt_perfclf.prompts.layers import layer_view
 from nngpt_perfclf.prompts.template import Prompt, Template, render
-from nngpt_perfclf.types import PerfclfError, Question, Recipe
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.datasets import DatasetProperties
-    from nngpt_perfclf.profiling.types import Structure
-    from nngpt_perfclf.retrieval.neighbours import Neighbours
+from nngpt_perfclf.types import PerfclfError, Question
 
 GOALS = {"normalized": "score", "rank": "rank"}
 FIELDS = ("goal",)  # that are known here, besides those of every question
@@ -28,15 +20,14 @@ Structures = Callable[[Sequence[str]], "Sequence[Structure | None]"]
 @dataclass(frozen=True)
 class PromptBuilder:
     """How an adapter is asked, in training and afterwards: `template` for questions with recipes, `code_only` for those
-    without, `view` and `tokens` of the code view, the `datasets`' properties, the recorded trials for `near`, and the
-    built networks, if any may be built: all others are shown by their code view."""
+    without, `view` and `tokens` of the code view, the `datasets`' properties, and the built networks, if any may be
+    built: all others are shown by their code view."""
 
     template: Template
     code_only: Template
     view: str
     tokens: int
     datasets: Mapping[str, DatasetProperties]
-    neighbours: Neighbours | None = None
     structures: Structures | None = None
 
     def __post_init__(self) -> None:
@@ -54,18 +45,6 @@ class PromptBuilder:
     def one_side(self) -> bool:
         """Whether each side of a question has a prompt of its own."""
         return self.template.one_side
-
-    def near(self, questions: Sequence[Question], labels: Sequence[str],
-             not_in: np.ndarray | None = None) -> np.ndarray:
-        """What the nearest recorded trials of both sides reached in the label named beside each question, shape (n, 2),
-        in 0..1; NaN where there is none. `not_in` (n,): see `Neighbours.lookup`."""
-        if self.neighbours is None or not questions:
-            return np.full((len(questions), 2), np.nan)
-        sides = [(question.arch_code, dataset, recipe or Recipe()) for question in questions
-                 for dataset, recipe in ((question.ds_a, question.recipe_a), (question.ds_b, question.recipe_b))]
-        found = self.neighbours.lookup(*zip(*sides, strict=True), None if not_in is None else np.repeat(not_in, 2))
-        column = np.repeat([list(GOALS).index(label) for label in labels], 2)
-        return found[np.arange(len(sides)), column].reshape(-1, 2)
 
     def ask(self, questions: Sequence[Question], labels: Sequence[str],
             by_code: Sequence[bool] | None = None) -> list[Prompt]:

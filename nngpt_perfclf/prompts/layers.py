@@ -5,8 +5,6 @@ Every network is shown for the same images (`SHAPES`), so that one text serves a
 code chose is shown, and types outside of PyTorch's are "other": nothing in the text can carry an instruction.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +13,7 @@ from nngpt_perfclf.profiling.types import Layer, Shapes, Structure
 
 SHAPES = Shapes(channels=3, size=64, classes=10)
 LONGEST_PERIOD = 12  # layers with weights in a block that is repeated
+_LONGEST_TAIL = 6  # layers without weights after one with
 _LEFT_OUT = 16  # tokens of the line that says what was left out
 _WORDS = {
     "Conv1d": "conv1d", "Conv2d": "conv", "Conv3d": "conv3d", "ConvTranspose2d": "deconv", "Linear": "fc",
@@ -142,11 +141,7 @@ def _text(unit: Unit, with_shape: bool) -> str:
     words = [unit.word]
     words += ["x".join(str(min(side, 99_999)) for side in unit.shape[-3:])] if with_shape and unit.shape else []
     words += [short(unit.parameters)] if unit.parameters else []
-    return " ".join([*words, *_shortened(unit.tail)])
-
-
-def _shortened(tail: Sequence[str], most: int = 6) -> Sequence[str]:
-    return tail if len(tail) <= most else [*tail[:most], "…"]
+    return " ".join([*words, *unit.tail[:_LONGEST_TAIL], *(["…"] if len(unit.tail) > _LONGEST_TAIL else [])])
 
 
 def short(count: float) -> str:

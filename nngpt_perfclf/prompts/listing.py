@@ -1,17 +1,11 @@
 """What the verb `prompts` shows: the templates, one of them with an example, or those of an NNGPT file."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
 from nngpt_perfclf.code_view.view import code_view, estimate_tokens
+from nngpt_perfclf.config import Config
 from nngpt_perfclf.datasets.properties import dataset_properties
 from nngpt_perfclf.nngpt_prompts.templates import NngptTemplate, load_nngpt
 from nngpt_perfclf.prompts.template import Prompt, Template, find_template, render, templates
 from nngpt_perfclf.types import PerfclfError, Question, Recipe
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.config import Config
 
 EXAMPLE_CODE = '''\
 class Net(nn.Module):
@@ -42,18 +36,15 @@ def describe(config: Config, name: str | None = None, nngpt: str | None = None) 
         return _describe_nngpt(load_nngpt(nngpt), name)
     if name is not None:
         return _shown(find_template(name), config)
-    return {"templates": [_row(template, config) for template in templates().values()]}
+    return {"templates": [{"name": template.name, "version": template.version, "fields": list(template.fields),
+                           "tokens_of_a_question": estimate_tokens(_example(template, config).question)}
+                          for template in templates().values()]}
 
 
 def _example(template: Template, config: Config) -> Prompt:
     view = code_view(EXAMPLE_CODE, config.code_view, config.code_tokens) if template.reads_code else None
     return render(template, _EXAMPLE, dataset_properties(config.datasets), view,
                   extra={field: "score" if field == "goal" else 0.5 for field in template.extra})
-
-
-def _row(template: Template, config: Config) -> dict:
-    return {"name": template.name, "version": template.version, "fields": list(template.fields),
-            "tokens_of_a_question": estimate_tokens(_example(template, config).question)}
 
 
 def _shown(template: Template, config: Config) -> dict:

@@ -9,8 +9,6 @@ A template asks about both datasets of a pair (``ds_a``, ``ds_b``), and its opti
 at a time (``ds``), and its options are LEVELS.
 """
 
-from __future__ import annotations
-
 import string
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
@@ -21,6 +19,7 @@ from nngpt_perfclf.code_view.view import View
 from nngpt_perfclf.datasets.properties import DatasetProperties
 from nngpt_perfclf.files import read_yaml
 from nngpt_perfclf.hints import did_you_mean
+from nngpt_perfclf.plugins import registered
 from nngpt_perfclf.recipes import recipe_words
 from nngpt_perfclf.types import PerfclfError, Question
 
@@ -107,8 +106,6 @@ def templates(extra: Iterable[Template | str | Path] | None = None) -> dict[str,
 
     Raises PerfclfError for a name that stands twice.
     """
-    from nngpt_perfclf.plugins import registered
-
     sources = registered("register_prompts") if extra is None else (FOLDER, *extra)
     found: dict[str, Template] = {}
     for template in chain.from_iterable(map(_load, sources)):

@@ -1,14 +1,14 @@
 """The replay benchmark: every target × adviser × policy × share kept, over many generations of recorded trials."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
-from nngpt_perfclf.advice.opinions import FAILED
+from nngpt_perfclf.advice.registry import trained_once
+from nngpt_perfclf.advice.scorers import FAILED
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import progress, say
 from nngpt_perfclf.files import write_json
@@ -18,7 +18,6 @@ from nngpt_perfclf.loop.policies import ASKING, Policy, Rule, build_policy
 from nngpt_perfclf.loop.run_database import RunDatabase, Scored
 from nngpt_perfclf.replay import regret
 from nngpt_perfclf.replay.pools import Pool, Replay, load_replay
-from nngpt_perfclf.replay.unseen import adviser_without
 from nngpt_perfclf.run_folder import manifest
 from nngpt_perfclf.types import PerfclfError
 
@@ -50,14 +49,24 @@ def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
         if contender.policy in ASKING:
             fitted = regret.fit_inverse_temperature(draws, contender.policies, contender.scored)
             temperatures.append({"adviser": contender.adviser, "policy": contender.policy, **fitted})
-    result = {
-        "out": str(folder), "part": config.evaluate.part, "epoch": config.epoch, "pool": config.loop.pool,
-        "candidates": config.loop.candidates, "resamples": config.loop.resamples, "interval": INTERVAL,
-        "unseen_target": config.loop.unseen_target,
-        "pools": [_described(pool) for pool in replay.pools.values()], "inverse_temperature": temperatures,
-        "rows": rows}
-    _write(config, folder, replay.data, result)
+    result = {**settings_of(config, folder), "unseen_target": config.loop.unseen_target,
+              "pools": [_described(pool) for pool in replay.pools.values()], "inverse_temperature": temperatures,
+              "rows": rows}
+    write_result(config, folder, replay.data, result)
     return result
+
+
+def settings_of(config: Config, folder: Path) -> dict:
+    """What a benchmark's result says of its settings."""
+    return {"out": str(folder), "part": config.evaluate.part, "epoch": config.epoch, "pool": config.loop.pool,
+            "candidates": config.loop.candidates, "resamples": config.loop.resamples, "interval": INTERVAL}
+
+
+def write_result(config: Config, folder: Path, data: str, result: dict) -> None:
+    """Write `loop.json`, and the `rows` of a result that has some as `rows.csv`. `data`: the corpus' fingerprint."""
+    if "rows" in result:
+        pd.DataFrame(result["rows"]).to_csv(folder / "rows.csv", index=False)
+    write_json(folder / "loop.json", manifest("loop", to_dict(config), data, **result))
 
 
 def _contenders(config: Config, replay: Replay, rule: Rule, runs: RunDatabase, folder: Path) -> Iterator[Contender]:
@@ -108,8 +117,13 @@ def _described(pool: Pool) -> dict:
             "median_seconds": round(float(np.median(pool.seconds)), 1)}
 
 
-def _write(config: Config, folder: Path, data: str, result: dict) -> None:
-    import pandas as pd
+def adviser_without(config: Config, adviser: str, target: str, folder: Path) -> str:
+    """The run folder of the registered `adviser`, trained on the training part without the dataset `target`; a finished
+    one below `folder` is not trained again.
 
-    pd.DataFrame(result["rows"]).to_csv(folder / "rows.csv", index=False)
-    write_json(folder / "loop.json", manifest("loop", to_dict(config), data, **result))
+    The networks of the held-out parts are left out as well, as always. Raises PerfclfError for an adviser that cannot
+    be trained, such as a run folder.
+    """
+    say(f"asking {adviser} trained without {target}")
+    split = replace(config.split, by="dataset", left_out=target)
+    return trained_once(adviser, replace(config, split=split), folder / "without" / f"{adviser}-{target}")

@@ -1,7 +1,5 @@
 """Pools of candidates whose recorded trials have a result at each epoch, and what stopping some of them early costs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -12,6 +10,7 @@ from nngpt_perfclf.loop.run_database import Scored
 from nngpt_perfclf.loop.stopping import Known, StoppingPolicy, numbers_of
 from nngpt_perfclf.replay.pools import Pool, held_out_trials, pools_of
 from nngpt_perfclf.replay.regret import Draws, by_block
+from nngpt_perfclf.tasks import TaskData
 from nngpt_perfclf.types import Candidate, PerfclfError
 
 METRICS = ("regret_points", "time_saved", "epochs_saved", "finished", "best_kept")
@@ -42,8 +41,6 @@ class CurvePool:
 def load_curves(config: Config) -> tuple[list[CurvePool], str]:
     """Pools for each of `loop.targets` of held-out trials with results at all epochs up to `config.epoch`, and the
     corpus' fingerprint. Raises PerfclfError as `load_replay` does, and where there is no epoch to stop at."""
-    from nngpt_perfclf.tasks import TaskData
-
     if config.epoch < 2:
         raise PerfclfError("after a single epoch there is nothing left to stop: set epoch=5")
     data, epochs = TaskData.load(config), range(1, config.epoch + 1)

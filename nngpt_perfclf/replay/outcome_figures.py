@@ -1,12 +1,11 @@
 """The figures of `replay.outcomes`: by number of outcomes and by how they were chosen, for each target and all."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from nngpt_perfclf.config import Config
+from nngpt_perfclf.evaluation.metrics import calibration_error, hits, reliability
 
 LABELS = ("normalized", "rank")
 
@@ -31,8 +30,6 @@ def rows(found: Mapping[str, Mapping[str, np.ndarray]], units: Sequence[str], we
 def _pairs(chosen: Sequence[Mapping[str, np.ndarray]], key: str, label: str, units: Sequence[str],
            weights: np.ndarray) -> dict:
     """Share of right answers with its interval, calibration error, and the share without a model of the dataset."""
-    from nngpt_perfclf.evaluation.metrics import calibration_error, hits, reliability
-
     answers, won = [measured[key] for measured in chosen], [measured[f"won {label}"] for measured in chosen]
     answered = [~np.isnan(part) for part in answers]
     right = [np.where(mask, hits(part, np.broadcast_to(side, part.shape)), 0.0).sum(axis=0)
@@ -54,8 +51,6 @@ def _pairs(chosen: Sequence[Mapping[str, np.ndarray]], key: str, label: str, uni
 
 def _lookup(chosen: Sequence[Mapping[str, np.ndarray]], key: str) -> float:
     """Share of right answers of the baseline that reads neither code nor recipe."""
-    from nngpt_perfclf.evaluation.metrics import hits
-
     right = [hits(measured[key], np.broadcast_to(measured["won normalized"], measured[key].shape))
              for measured in chosen]
     return float(np.nanmean(np.concatenate([part[~np.isnan(measured[key])]

@@ -4,20 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from nngpt_perfclf.advice.history import History
 from nngpt_perfclf.advice.pointwise import PointwiseAdviser
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.replay.pools import Pool, all_trials, held_out_trials, pools_of
+from nngpt_perfclf.tasks import TaskData, recipe_of
 from nngpt_perfclf.types import Candidate, PerfclfError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from nngpt_perfclf.tasks import TaskData
 
 LABELS = ("normalized", "rank")
 
@@ -52,8 +48,6 @@ class World:
     def load(config: Config) -> World:
         """Of the held-out part, or with `loop.known_networks` of all networks. Raises PerfclfError as `pools_of`
         does."""
-        from nngpt_perfclf.tasks import TaskData
-
         data, known_networks = TaskData.load(config), config.loop.known_networks
         part = None if known_networks else config.evaluate.part
         pools = pools_of(config, data, all_trials(data) if known_networks else held_out_trials(config, data))
@@ -92,8 +86,6 @@ def _sampled(pairs: pd.DataFrame, config: Config) -> pd.DataFrame:
 
 def sides_of(pairs: pd.DataFrame, target: str, codes: Mapping[str, str], unit: str = "group") -> Sides:
     """The pairs with the dataset `target` of a table of pairs; `unit`: its column that a bootstrap draws."""
-    from nngpt_perfclf.tasks import recipe_of
-
     rows = pairs[(pairs["ds_a"] == target) | (pairs["ds_b"] == target)]
     own, other, others = [], [], []
     for row in rows.itertuples():

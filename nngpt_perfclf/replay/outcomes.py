@@ -9,33 +9,29 @@ Outcomes are those of candidates of the target's pool, chosen at random or by a 
 generation. A pair whose network is among the observed ones is not counted.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
 from nngpt_perfclf.advice import load_advisor
 from nngpt_perfclf.advice.adapters import Scorer
-from nngpt_perfclf.advice.informed import InformedAdviser
+from nngpt_perfclf.advice.informed import InformedAdviser, Numbers
 from nngpt_perfclf.advice.outcomes import comparing, informed_adviser
-from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress, say
-from nngpt_perfclf.files import write_arrays, write_json
+from nngpt_perfclf.files import write_arrays
 from nngpt_perfclf.loop.run_database import RunDatabase
 from nngpt_perfclf.replay import outcome_figures
+from nngpt_perfclf.replay.benchmark import adviser_without, write_result
 from nngpt_perfclf.replay.outcome_world import LABELS, Sides, World
 from nngpt_perfclf.replay.pools import Pool
 from nngpt_perfclf.replay.regret import BOOTSTRAPS, weighted
-from nngpt_perfclf.replay.remembering import RememberedNumbers, Remembering
-from nngpt_perfclf.replay.unseen import adviser_without
-from nngpt_perfclf.run_folder import manifest
-from nngpt_perfclf.types import Observation, PerfclfError, Score
+from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Score
 
 POLICIES = ("random", "ask")
 INTERVAL = "95 %: bootstrap of {}; does not cover the training of the advisers"
@@ -62,7 +58,7 @@ def measure_outcomes(config: Config, folder: Path, runs: RunDatabase) -> dict:
               "draws": config.loop.resamples,
               "interval": INTERVAL.format("networks" if world.known_networks else "near-duplicate groups"),
               "outcomes": rows}
-    write_json(folder / "loop.json", manifest("loop", to_dict(config), world.data.fingerprint, **result))
+    write_result(config, folder, world.data.fingerprint, result)
     return result
 
 
@@ -229,3 +225,37 @@ def _digest(config: Config) -> str:
     settings = [loop.advisers, loop.policies, loop.keep, loop.outcomes, loop.resamples, config.advice.profile,
                 loop.known_networks, config.evaluate.pairs]
     return hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True)
+class Remembering:
+    """A scorer that is asked once about each candidate."""
+
+    scorer: Scorer
+    scores: dict[tuple, Score | None] = field(default_factory=dict)
+
+    def score(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
+        return _remembered(self.scores, candidates, target, lambda new: self.scorer.score(new, target))
+
+
+@dataclass(frozen=True)
+class RememberedNumbers:
+    """The numbers that make candidates alike, read once for each candidate."""
+
+    numbers: Numbers
+    rows: dict[tuple, tuple[np.ndarray, np.ndarray]] = field(default_factory=dict)
+
+    def __call__(self, candidates: Sequence[Candidate], target: str) -> tuple[np.ndarray, np.ndarray]:
+        rows = _remembered(self.rows, candidates, target, lambda new: zip(*self.numbers(new, target), strict=True))
+        recipes, networks = zip(*rows, strict=True)
+        return np.stack(recipes), np.stack(networks)
+
+
+def _remembered(found: dict[tuple, object], candidates: Sequence[Candidate], target: str,
+                compute: Callable[[list[Candidate]], Iterable]) -> list:
+    """What is `found` of the candidates, in order; what is not there yet is computed and put there."""
+    keys = [(candidate.arch_code, candidate.recipe, target) for candidate in candidates]
+    new = {key: candidate for key, candidate in zip(keys, candidates, strict=True) if key not in found}
+    if new:
+        found.update(zip(new, compute(list(new.values())), strict=True))
+    return [found[key] for key in keys]

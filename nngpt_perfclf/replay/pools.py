@@ -13,12 +13,11 @@ import numpy as np
 from nngpt_perfclf.advice.run_folders import check_held_out
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.hookspecs import hookimpl
+from nngpt_perfclf.tasks import TaskData, recipe_of
 from nngpt_perfclf.types import Candidate, Outcome, PerfclfError, Recipe
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from nngpt_perfclf.tasks import TaskData
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,6 @@ def load_replay(config: Config) -> Replay:
 
     Raises PerfclfError as `pools_of` does.
     """
-    from nngpt_perfclf.tasks import TaskData
-
     data = TaskData.load(config)
     return Replay(pools_of(config, data, held_out_trials(config, data)), data.anchors, data.fingerprint)
 
@@ -122,8 +119,6 @@ def pools_of(config: Config, data: TaskData, trials: pd.DataFrame) -> list[Pool]
 
 
 def _pool(trials, target: str, codes: Mapping[str, str], config: Config) -> Pool:
-    from nngpt_perfclf.tasks import recipe_of
-
     if len(trials) < config.loop.pool:
         raise PerfclfError(f"{target} has {len(trials)} recorded trials of networks in the {config.evaluate.part} "
                            f"part, not {config.loop.pool}; lower loop.pool")

@@ -4,8 +4,6 @@ Intervals come from a bootstrap of the near-duplicate groups in the pools, with 
 sample: they cover both which networks happened to be in the pool and which were drawn together.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

@@ -4,8 +4,6 @@ The user's machine is here that of the recorded trials: what timed candidates ad
 off together.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 
 import numpy as np

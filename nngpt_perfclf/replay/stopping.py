@@ -4,10 +4,7 @@ Recorded trials with a result at each epoch replace training; their recorded sec
 is saved or spent.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -16,36 +13,17 @@ import numpy as np
 from nngpt_perfclf.advice.curve_training import explained
 from nngpt_perfclf.advice.curves import going_on
 from nngpt_perfclf.advice.seconds import clock_of
-from nngpt_perfclf.config import Config, to_dict
+from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import say
-from nngpt_perfclf.files import write_json
 from nngpt_perfclf.loop.asking import ask, key_of, manager_of
 from nngpt_perfclf.loop.plan import trials
 from nngpt_perfclf.loop.policies import PER_SECOND
 from nngpt_perfclf.loop.run_database import RunDatabase, Scored
 from nngpt_perfclf.loop.stopping import build_stopping
-from nngpt_perfclf.replay.benchmark import INTERVAL
+from nngpt_perfclf.replay.benchmark import settings_of, write_result
 from nngpt_perfclf.replay.curves import CurvePool, load_curves, measure
 from nngpt_perfclf.replay.regret import draw_generations, mean_over_targets, summarise
 from nngpt_perfclf.replay.seconds import predicted_seconds
-from nngpt_perfclf.run_folder import manifest
-
-
-@dataclass(frozen=True)
-class _Asking:
-    """Who is asked, and where the answers are kept."""
-
-    config: Config
-    runs: RunDatabase
-    adviser: str
-    policy: str
-
-    def at(self, epoch: int, curves: CurvePool) -> list[Scored]:
-        """What is said of each of the pool's candidates at the end of `epoch`."""
-        manager = manager_of(self.config, self.adviser, policy=self.policy)
-        key = f"{key_of(self.config, self.adviser, self.policy)} at epoch {self.config.epoch}"
-        return ask(manager, self.runs, key, curves.seen(epoch), curves.pool.target,
-                   partial(going_on, config=self.config))
 
 
 def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
@@ -67,29 +45,32 @@ def benchmark(config: Config, folder: Path, runs: RunDatabase) -> dict:
             if policy.asks_at(0):
                 way = PER_SECOND[0] if name in PER_SECOND else "ask"
                 answers = asked.setdefault((adviser, way), {}).setdefault(curves.pool.target, {})
-                asking = _Asking(config, runs, adviser, way)
-                answers |= {epoch: asking.at(epoch, curves) for epoch in range(config.epoch) if epoch not in answers}
+                answers |= {epoch: _asked(config, runs, adviser, way, curves, epoch)
+                            for epoch in range(config.epoch) if epoch not in answers}
             by_target[curves.pool.target] = measure(draws[curves.pool.target], curves, policy, answers)
         by_target["all"] = mean_over_targets(list(by_target.values()))
         rows += [{"target": target, "adviser": adviser, "policy": name, "keep": rule.keep, **summarise(figures)}
                  for target, figures in by_target.items()]
+    medians = clock_of(config).model.medians
     result = {
-        "out": str(folder), "part": config.evaluate.part, "epoch": config.epoch, "pool": config.loop.pool,
-        "candidates": config.loop.candidates, "resamples": config.loop.resamples, "interval": INTERVAL,
-        "rungs": list(config.loop.rungs), "miss_probability": config.loop.miss_probability,
+        **settings_of(config, folder), "rungs": list(config.loop.rungs),
+        "miss_probability": config.loop.miss_probability,
         "expected": [{"adviser": adviser, **_expected(pools, answers, epoch)}
                      for adviser, answers in {adviser: given for (adviser, _), given in asked.items()}.items()
                      for epoch in range(config.epoch)],
         "seconds": [{"adviser": adviser, **row} for (adviser, way), answers in asked.items() if way in PER_SECOND
-                    for row in _predicted_seconds(config, pools, answers)], "rows": rows}
-    _write(config, folder, data, result)
+                    for row in predicted_seconds(pools, {target: at[0] for target, at in answers.items()}, medians,
+                                                 config.seed)],
+        "rows": rows}
+    write_result(config, folder, data, result)
     return result
 
 
-def _predicted_seconds(config: Config, pools: list[CurvePool],
-                       answers: Mapping[str, Mapping[int, list[Scored]]]) -> list[dict]:
-    first = {target: by_epoch[0] for target, by_epoch in answers.items()}
-    return predicted_seconds(pools, first, clock_of(config).model.medians, config.seed)
+def _asked(config: Config, runs: RunDatabase, adviser: str, policy: str, curves: CurvePool, epoch: int) -> list[Scored]:
+    """What is said of each of the pool's candidates at the end of `epoch`."""
+    key = f"{key_of(config, adviser, policy)} at epoch {config.epoch}"
+    return ask(manager_of(config, adviser, policy=policy), runs, key, curves.seen(epoch), curves.pool.target,
+               partial(going_on, config=config))
 
 
 def _expected(pools: list[CurvePool], answers: Mapping[str, Mapping[int, list[Scored]]], epoch: int) -> dict:
@@ -109,10 +90,3 @@ def _expected(pools: list[CurvePool], answers: Mapping[str, Mapping[int, list[Sc
         return {"seen": epoch, "n": 0}
     return {"seen": epoch, "n": len(reached), "r2": explained(np.array(reached), np.array(expected)),
             "r2_within_datasets": round(float(np.mean(within)), 4), "covered": round(float(np.mean(inside)), 4)}
-
-
-def _write(config: Config, folder: Path, data: str, result: dict) -> None:
-    import pandas as pd
-
-    pd.DataFrame(result["rows"]).to_csv(folder / "rows.csv", index=False)
-    write_json(folder / "loop.json", manifest("loop", to_dict(config), data, **result))

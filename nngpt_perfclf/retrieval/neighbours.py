@@ -48,12 +48,7 @@ def recipe_numbers(recipes: Sequence[Recipe], native_sizes: Sequence[float]) -> 
         row[:6] = lr, momentum, batch, dropout, np.log2(parts.size or native), parts.flip
         row[6 + kind] = 1.0
         row[10:] = lr - batch * np.log10(2.0), -np.log10(1.0 - min(momentum, 0.99))
-    return _finite(rows)
-
-
-def _finite(rows: np.ndarray) -> np.ndarray:
-    """Refuse numbers that would make every distance meaningless."""
-    if not np.isfinite(rows).all():
+    if not np.isfinite(rows).all():  # every distance would be meaningless
         raise PerfclfError("a recipe holds a value that is not a finite number")
     return rows
 
@@ -100,7 +95,9 @@ class Neighbours:
         sample = trials.sample(min(len(trials), 2500), random_state=seed)
         truth, names = sample["rank"].to_numpy(), sample.dataset.astype(str).to_numpy()
         question = ([codes[nn] for nn in sample.nn.astype(str)], names.tolist(), recipes_of(sample))
-        thin = self._subset(random.random(len(self.dataset)) < 20000 / len(self.dataset))
+        kept = random.random(len(self.dataset)) < 20000 / len(self.dataset)
+        thin = replace(self, **{name: getattr(self, name)[kept]
+                                for name in ("numbers", "code", "dataset", "labels", "group")})
         points = thin._points(*question)
 
         telling = [name for name in thin.datasets if (names == name).sum() > 10 and truth[names == name].std() > 0]
@@ -163,10 +160,6 @@ class Neighbours:
     def _scaled(self, numbers: np.ndarray, vectors: np.ndarray) -> np.ndarray:
         scales = np.repeat(self.scales, list(BLOCKS.values())).astype(np.float32)
         return np.hstack([numbers, vectors]).astype(np.float32) * scales
-
-    def _subset(self, keep: np.ndarray) -> Neighbours:
-        return replace(self, **{name: getattr(self, name)[keep]
-                                for name in ("numbers", "code", "dataset", "labels", "group")})
 
     def save(self, path: Path) -> None:
         """One compressed .npz file, plain arrays only."""

@@ -1,7 +1,5 @@
 """Landlock: which files a process may read; it may change none, and open no TCP connection. It needs no privilege."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import site

@@ -5,8 +5,6 @@ makes the others read-only; and a seccomp filter, which refuses new processes, s
 file tree. Run as ``python -m nngpt_perfclf.sandbox.lock LIMITS SCRIPT``.
 """
 
-from __future__ import annotations
-
 import ctypes
 import json
 import os

@@ -1,7 +1,5 @@
 """Run an untrusted script in a sandboxed subprocess, and return its output or why it failed."""
 
-from __future__ import annotations
-
 import ctypes
 import json
 import os

@@ -1,8 +1,6 @@
 """The seccomp filter: no new process, no signal, no socket, no change of the file tree. It needs no privilege, cannot
 be undone, and is inherited by every thread that is started afterwards."""
 
-from __future__ import annotations
-
 import ctypes
 import os
 import platform

@@ -1,7 +1,5 @@
 """Text that candidate code printed, cleaned for terminals and logs."""
 
-from __future__ import annotations
-
 import re
 
 LONGEST = 300

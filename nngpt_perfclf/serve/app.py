@@ -1,8 +1,6 @@
 """The HTTP interface: POST /rank, /advise, /gate, /outcomes, /v1/chat/completions; GET /healthz, /metrics, /decisions
 and a page at /."""
 
-from __future__ import annotations
-
 import json
 import math
 from dataclasses import asdict

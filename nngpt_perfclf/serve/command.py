@@ -1,7 +1,5 @@
 """The verb `serve`."""
 
-from __future__ import annotations
-
 import socket
 from pathlib import Path
 

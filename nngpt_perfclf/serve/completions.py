@@ -5,8 +5,6 @@ OpenAI-style server, and expects a JSON object with `best_accuracy` in percent a
 here, and answered by `advice.curves` instead of a language model.
 """
 
-from __future__ import annotations
-
 import json
 import re
 import time

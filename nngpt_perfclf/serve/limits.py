@@ -1,7 +1,5 @@
 """Limits that hold before a request is read: its token, its size, its time, and how many are worked on at once."""
 
-from __future__ import annotations
-
 import asyncio
 import hmac
 import json

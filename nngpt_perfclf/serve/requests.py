@@ -1,7 +1,5 @@
 """What a client may send. Unknown fields are refused."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictInt, StrictStr

@@ -1,7 +1,5 @@
 """What the server does, without HTTP: requests that come in together are scored in one call."""
 
-from __future__ import annotations
-
 import asyncio
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +12,7 @@ from nngpt_perfclf.advice.adapters import PairAdviser
 from nngpt_perfclf.advice.base import check_dataset
 from nngpt_perfclf.advice.curves import CurveAdviser
 from nngpt_perfclf.advice.faults import BuildFaults
+from nngpt_perfclf.advice.ranking import STATUSES, columns, ranked
 from nngpt_perfclf.advice.scorers import scores_of
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.datasets import dataset_properties
@@ -51,7 +50,7 @@ class Service:
             self._scoring = True
             asyncio.get_running_loop().call_later(TOGETHER, self._flush)
         rows = await future
-        return sorted(rows, key=lambda row: (("ok", "unknown", "broken").index(row["status"]), -(row["score"] or 0.0)))
+        return sorted(rows, key=lambda row: (STATUSES.index(row["status"]), -(row["score"] or 0.0)))
 
     async def advise(self, questions: Sequence[Question]) -> list[Advice | None]:
         return await self._in_thread(lambda: self.adviser.advise_many(list(questions)))
@@ -137,17 +136,8 @@ class Service:
             self.score_calls += 1
             scores, _ = scores_of(self.scorer, list(new.values()), target)
             self._known |= dict(zip(new, scores, strict=True))
-        return [_row(candidate, why, None if why else self._known[key])
-                for candidate, why, key in zip(candidates, faults, keys, strict=True)]
+        return [columns(ranked(candidate, fault, None if fault else self._known[key], "no opinion"))
+                for candidate, fault, key in zip(candidates, faults, keys, strict=True)]
 
     def _in_thread(self, work, *arguments) -> asyncio.Future:
         return asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
-
-
-def _row(candidate: Candidate, why: str | None, score: Score | None) -> dict:
-    if why is not None or score is None:
-        return {"name": candidate.name, "score": None, "percentile": None, "low": None, "high": None, "decided": False,
-                "status": "unknown" if why is None else "broken", "reason": why or "no opinion"}
-    return {"name": candidate.name, "score": score.value, "percentile": score.percentile, "low": score.low,
-            "high": score.high, "decided": score.decided, "status": "ok", "reason": score.reason}
-

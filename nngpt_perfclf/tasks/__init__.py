@@ -1,7 +1,5 @@
 """Labelled pairs of datasets from a task's trials, and splits that keep near-duplicate networks together."""
 
-from __future__ import annotations
-
 from nngpt_perfclf.tasks.data import TaskData
 from nngpt_perfclf.tasks.groups import near_duplicate_groups
 from nngpt_perfclf.tasks.pairs import LABELS, anchor_recipes, labelled_trials, make_pairs, question_of, recipe_of

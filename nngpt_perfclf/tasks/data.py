@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from nngpt_perfclf.corpus import load_corpus
 from nngpt_perfclf.datasets import dataset_properties
-from nngpt_perfclf.tasks.curves import recorded_curves
-from nngpt_perfclf.tasks.pairs import anchor_recipes, labelled_trials, make_pairs
+from nngpt_perfclf.tasks.pairs import (
+    anchor_recipes,
+    labelled_trials,
+    make_pairs,
+    question_of,
+    recipe_of,
+    recorded_curves,
+)
 from nngpt_perfclf.tasks.splits import add_split, split_networks, trials_of_part
 from nngpt_perfclf.tasks.task import load_task
-from nngpt_perfclf.types import PerfclfError
+from nngpt_perfclf.types import Candidate, PerfclfError, Question
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
 
     from nngpt_perfclf.config import Config
@@ -98,6 +105,17 @@ class TaskData:
     def part(self, name: str) -> pd.DataFrame:
         """The single trials of one part (train, validation or test); raises as `trials_of_part` does."""
         return trials_of_part(self.trials, self.networks, self.config.split, name)
+
+    def questions(self, pairs: pd.DataFrame) -> tuple[list[Question], np.ndarray]:
+        """The question of each pair, with both recipes, and where `ds_a` is the better one (n,)."""
+        return ([question_of(row, self.codes) for row in pairs.itertuples()],
+                (pairs["better"] == pairs["ds_a"]).to_numpy())
+
+    def candidates(self, trials: pd.DataFrame) -> Iterator[tuple[str, list[Candidate], pd.DataFrame]]:
+        """Of each dataset with some of the `trials`: its name, a candidate for each of its trials, and these trials."""
+        for dataset, rows in trials.groupby("dataset", observed=True):
+            candidates = [Candidate(row.nn, self.codes[row.nn], recipe_of(row)) for row in rows.itertuples()]
+            yield str(dataset), candidates, rows
 
     def pairs(self, label: str | None = None, draws: int = 1, part: str | None = None,
               ties: bool = True) -> pd.DataFrame:

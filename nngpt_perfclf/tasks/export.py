@@ -1,17 +1,15 @@
 """The verb `pairs`: counts of the pairs, and the pairs as a file."""
 
-from __future__ import annotations
-
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+import orjson  # pandas' own writer rounds a small learning rate to 15 places
+import pandas as pd
+
+from nngpt_perfclf.config import Config
 from nngpt_perfclf.files import whole
+from nngpt_perfclf.tasks.data import TaskData
+from nngpt_perfclf.tasks.splits import PARTS
 from nngpt_perfclf.types import PerfclfError
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from nngpt_perfclf.config import Config
 
 ENDINGS = (".jsonl", ".parquet")
 
@@ -21,9 +19,6 @@ def export(config: Config, out: str | None = None) -> dict:
 
     The file is written atomically. Raises PerfclfError for an ending other than .jsonl and .parquet.
     """
-    from nngpt_perfclf.tasks.data import TaskData
-    from nngpt_perfclf.tasks.splits import PARTS
-
     out = out or config.out
     file = Path(out) if out else None
     if file is not None and file.suffix not in ENDINGS:
@@ -48,8 +43,6 @@ def write_pairs(pairs: pd.DataFrame, file: Path) -> None:
 
 
 def _write_lines(pairs: pd.DataFrame, file: Path) -> None:
-    import orjson  # pandas' own writer rounds a small learning rate to 15 places
-
     with file.open("wb") as stream:
         for row in pairs.itertuples(index=False):
             stream.write(orjson.dumps(row._asdict(), option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY))

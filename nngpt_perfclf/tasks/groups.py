@@ -17,6 +17,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from nngpt_perfclf.config import home
+from nngpt_perfclf.console import progress
 from nngpt_perfclf.files import read_parquet, write_parquet
 
 if TYPE_CHECKING:
@@ -48,8 +49,6 @@ def _groups(codes: Mapping[str, str], similarity: float) -> pd.Series:
     import numpy as np
     import pandas as pd
     from datasketch import MinHash, MinHashLSH
-
-    from nngpt_perfclf.console import progress
 
     names = sorted(codes)
     blank = MinHash(num_perm=PERMUTATIONS, hashfunc=int)

@@ -8,18 +8,17 @@ dataset is.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import TYPE_CHECKING
 
+from nngpt_perfclf.corpus import Corpus
+from nngpt_perfclf.tasks.task import Task
 from nngpt_perfclf.types import PerfclfError, Question, Recipe
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-
-    from nngpt_perfclf.corpus import Corpus
-    from nngpt_perfclf.tasks.task import Task
 
 LABELS = {"normalized": "norm", "rank": "rank"}
 TRIALS = ("random", "best")
@@ -29,6 +28,7 @@ OF_A_SIDE = {"dataset": "ds", "accuracy": "acc", "norm": "norm", "rank": "rank",
 PAIR_COLUMNS = ("nn", "epoch", "ds_a", "ds_b", "acc_a", "acc_b", "norm_a", "norm_b", "rank_a", "rank_b", "better",
                 "tie", "margin", *(f"{name}_{side}" for side in "ab" for name in
                                    ("trial", "lr", "momentum", "batch", "dropout", "transform")))
+KEYS = ["dataset", "nn", "trial"]  # what tells trials apart, whatever the epoch
 
 
 def trials_of_task(corpus: Corpus, task: Task) -> pd.DataFrame:
@@ -162,3 +162,16 @@ def _stated(value):
     import pandas as pd
 
     return None if pd.isna(value) else value
+
+
+def recorded_curves(corpus: Corpus, task: Task, epochs: Sequence[int], value: str = "accuracy") -> pd.DataFrame:
+    """One row a trial, indexed by `KEYS`, one column for each of `epochs`, NaN where the trial has no result.
+
+    value: ``accuracy`` (0..1) or ``duration`` (seconds from the start of the training). LEMUR lists a few trials twice
+    with the same id; the first one counts.
+    """
+    trials = trials_of_task(corpus, task)
+    chosen = trials[trials["epoch"].isin(epochs)].drop_duplicates([*KEYS, "epoch"])
+    chosen = chosen.astype({"dataset": "str", "nn": "str"})
+    table = chosen.pivot(index=KEYS, columns="epoch", values=value)
+    return table.reindex(columns=list(epochs))

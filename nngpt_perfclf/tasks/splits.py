@@ -6,12 +6,12 @@ import hashlib
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING
 
+from nngpt_perfclf.config import SplitConfig
+from nngpt_perfclf.tasks.groups import near_duplicate_groups
 from nngpt_perfclf.types import PerfclfError
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from nngpt_perfclf.config import SplitConfig
 
 PARTS = ("train", "validation", "test")
 FAMILIES = ("ga", "ast", "alt", "rag", "FractalNet")
@@ -30,8 +30,6 @@ def split_networks(codes: Mapping[str, str], split: SplitConfig) -> pd.DataFrame
     codes: of all networks; `add_split` defines the parts. Under ``pairs`` and ``dataset`` a part belongs to a pair, not
     to a network; the part in this table is then that of the network's group.
     """
-    from nngpt_perfclf.tasks.groups import near_duplicate_groups
-
     return networks_in_parts(near_duplicate_groups(codes, split.similarity), split)
 
 

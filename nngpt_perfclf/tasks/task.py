@@ -1,13 +1,12 @@
 """A task: the recorded trials that are compared, defined in a versioned YAML file."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from nngpt_perfclf.files import read_yaml
 from nngpt_perfclf.hints import did_you_mean
+from nngpt_perfclf.plugins import registered
 from nngpt_perfclf.types import PerfclfError
 
 BUILT_IN = tuple(sorted(Path(__file__).parent.glob("*.yaml")))
@@ -38,8 +37,6 @@ def load_task(name_or_path: str | Path, extra: Iterable[Task | str | Path] | Non
     """
     if str(name_or_path).endswith((".yaml", ".yml")):
         return read_task(Path(name_or_path))
-    from nngpt_perfclf.plugins import registered
-
     sources = registered("register_tasks") if extra is None else (*BUILT_IN, *extra)
     tasks = [task if isinstance(task, Task) else read_task(Path(task)) for task in sources]
     by_name = {task.name: task for task in tasks}

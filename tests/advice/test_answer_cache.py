@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from made_advisers import TableAdviser
 
-from nngpt_perfclf.advice.answer_cache import AnswerCache
-from nngpt_perfclf.advice.run_folders import cache_of
+from nngpt_perfclf.advice.run_folders import AnswerCache, cache_of
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.types import Question, Recipe
 

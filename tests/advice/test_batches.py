@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from made_advisers import KNOWN, PRIOR
 
 from nngpt_perfclf.advice import load_advisor
-from nngpt_perfclf.advice.answer_cache import AnswerCache
 from nngpt_perfclf.advice.language import LanguageAdviser
+from nngpt_perfclf.advice.run_folders import AnswerCache
 from nngpt_perfclf.advice.weights import Weights
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.models.language import load

@@ -92,7 +92,7 @@ def test_steps_are_learned_from_recorded_curves_and_a_ranking_goes_by_them(world
             return [replace(scored(), percentile=rate, low=rate / 2, high=(1 + rate) / 2) for rate in rates]
 
     with monkeypatch.context() as patch:
-        patch.setattr("nngpt_perfclf.advice.load_scorer", lambda adviser, config=None: ByRate())
+        patch.setattr("nngpt_perfclf.advice.curves.load_scorer", lambda adviser, config=None: ByRate())
         result = curves.train(config, tmp_path / "run")
     assert result["validation_r2_epoch_5_after_1"] > 0.8
     assert set(EPOCHS) == {int(folder.name.split("-")[1]) for folder in (tmp_path / "run").glob("epoch-*")}

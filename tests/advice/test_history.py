@@ -1,14 +1,19 @@
 """What a network reached before moves its score where it is used again."""
 
+from functools import partial
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
 from little_world import made_code
 
 from nngpt_perfclf.advice.history import History
+from nngpt_perfclf.tasks import TaskData
 from nngpt_perfclf.types import Candidate, PerfclfError, Recipe, Score
 
 CODES = {"good": made_code(1), "bad": made_code(2)}
+DATA = SimpleNamespace(candidates=partial(TaskData.candidates, SimpleNamespace(codes=CODES)))
 RECIPES = [0.001, 0.01, 0.1]
 
 
@@ -29,7 +34,7 @@ def trial(nn, dataset, lr, rank):
 def history():
     trials = [trial(nn, dataset, lr, rank) for nn, rank in (("good", 0.95), ("bad", 0.05))
               for dataset in ("mnist", "svhn") for lr in RECIPES]
-    return History.fit(Unsure(), pd.DataFrame(trials), CODES)
+    return History.fit(Unsure(), pd.DataFrame(trials), DATA)
 
 
 def moved(history, code, target, lr=0.5):
@@ -63,7 +68,7 @@ def test_comments_make_no_other_network(history):
 def test_the_trial_that_is_asked_about_is_no_evidence():
     trials = [trial("good", "mnist", 0.1, 0.99), trial("good", "mnist", 0.2, 0.5), trial("bad", "mnist", 0.2, 0.5)]
     other = [{**trials[0], "rank": 0.01}, *trials[1:]]
-    first, second = (History.fit(Unsure(), pd.DataFrame(table), CODES) for table in (trials, other))
+    first, second = (History.fit(Unsure(), pd.DataFrame(table), DATA) for table in (trials, other))
     asked_again, asked_new = ([moved(one, CODES["good"], "mnist", lr).percentile for one in (first, second)]
                               for lr in (0.1, 0.3))
     assert asked_again[0] == asked_again[1]
@@ -72,7 +77,7 @@ def test_the_trial_that_is_asked_about_is_no_evidence():
 
 def test_a_network_with_no_other_trial_than_the_one_asked_about_keeps_its_score():
     history = History.fit(Unsure(), pd.DataFrame([trial("good", "mnist", 0.1, 0.99), trial("bad", "mnist", 0.2, 0.5)]),
-                          CODES)
+                          DATA)
     assert moved(history, CODES["good"], "mnist", 0.1).reason == "unsure"
 
 

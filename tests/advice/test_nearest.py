@@ -1,6 +1,7 @@
 import logging
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from nngpt_perfclf.advice import load_advisor, nearest
@@ -80,3 +81,26 @@ def test_a_damaged_table_of_trials_is_a_clear_error(run, world, tmp_path):
         (tmp_path / file.name).write_bytes(file.read_bytes() if file.name != nearest.FILE else b"no table")
     with pytest.raises(PerfclfError, match="table of recorded trials"):
         load_advisor(tmp_path, world.config)
+
+
+class Near:
+    """Recorded trials near by: half of the learning rate on mnist, none elsewhere; one of a group that is hidden."""
+
+    def lookup(self, codes, datasets, recipes, not_in=None):
+        found = [[np.nan] * 2 if dataset != "mnist" else [recipe.lr / 2, recipe.lr]
+                 for dataset, recipe in zip(datasets, recipes, strict=True)]
+        return np.array(found) * (1 if not_in is None else -1)
+
+
+def test_the_label_decides_what_was_reached_near_by_and_trials_of_a_near_duplicate_group_can_be_hidden():
+    question, labels = Question("code", "mnist", "svhn", Recipe(lr=0.5), GOOD), ["normalized", "rank"]
+    near = nearest.near_labels(Near(), [question] * 2, labels)
+    assert near[:, 0].tolist() == [0.25, 0.5]
+    assert np.isnan(near[:, 1]).all()
+    hidden = nearest.near_labels(Near(), [question] * 2, labels, np.array([7, 7]))
+    assert (hidden[:, 0] == -near[:, 0]).all()
+
+
+def test_without_recorded_trials_nothing_is_near_and_no_questions_have_no_answers():
+    assert np.isnan(nearest.near_labels(None, [Question("code", "mnist", "svhn", GOOD, GOOD)], ["rank"])).all()
+    assert nearest.near_labels(Near(), [], []).shape == (0, 2)

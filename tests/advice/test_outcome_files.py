@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from nngpt_perfclf import Outcome, PerfclfError, Recipe
-from nngpt_perfclf.advice.outcome_files import read_outcomes
+from nngpt_perfclf.advice.inputs import read_outcomes
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.loop.run_database import RunDatabase
 from nngpt_perfclf.types import Candidate

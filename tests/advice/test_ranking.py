@@ -130,7 +130,7 @@ def test_without_an_adviser_the_installed_plugins_answer(monkeypatch):
         def score(self, candidates, target):
             return [score_of(7)] * len(candidates) if target == "svhn" else None
 
-    monkeypatch.setattr("nngpt_perfclf.plugins.get_plugin_manager", lambda: get_plugin_manager(Theirs()))
+    monkeypatch.setattr("nngpt_perfclf.advice.scorers.get_plugin_manager", lambda: get_plugin_manager(Theirs()))
     theirs = score_of(7).value
     assert rank([FIRST], "svhn")[0].score.value == theirs
     assert rank([FIRST], "mnist")[0].score.value != theirs

@@ -1,11 +1,13 @@
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from nngpt_perfclf.advice import load_advisor, shipping
 from nngpt_perfclf.advice.run_folders import PRETRAINED
 from nngpt_perfclf.config import load_config
+from nngpt_perfclf.files import write_arrays
 from nngpt_perfclf.types import PerfclfError
 
 
@@ -50,6 +52,14 @@ def test_runs_that_learned_from_one_split_share_their_prior(tmp_path, run):
     assert not (target / "prior.json").exists()
     (run / "prior.json").write_text(json.dumps({"rank": {"mnist": {"svhn": 3}}}))
     assert (shipping.ship(run, tmp_path / "pretrained") / "prior.json").is_file(), "another split's is its own"
+
+
+def test_recorded_trials_are_shared_too(tmp_path, run):
+    for folder in (run, tmp_path / "pretrained"):
+        write_arrays(folder / "neighbours.npz", numbers=np.arange(3))
+    assert not (shipping.ship(run, tmp_path / "pretrained") / "neighbours.npz").exists()
+    write_arrays(run / "neighbours.npz", numbers=np.arange(4))
+    assert (shipping.ship(run, tmp_path / "pretrained") / "neighbours.npz").is_file()
 
 
 @pytest.mark.parametrize("change", [{"status": "training"}, {"kind": "evaluation"}, {"kind": "prior"}])

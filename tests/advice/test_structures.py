@@ -19,10 +19,11 @@ def asked(monkeypatch):
         return {key: Profile("built", key[1], structure=f"structure of {key[0]}") if "class" in key[0]
                 else Profile("failed", key[1], "build", "RuntimeError: no class") for key in keys}
 
-    monkeypatch.setattr(structures, "_answers", answers)
-    structures._memory().clear()
+    monkeypatch.setattr("nngpt_perfclf.profiling.profiler.answers_to", answers)
+    monkeypatch.setattr("nngpt_perfclf.profiling.profiler.profile_of", lambda answer, shapes: answer)
+    structures._profiles.clear()
     yield calls
-    structures._memory().clear()
+    structures._profiles.clear()
 
 
 def test_each_network_is_built_once_for_each_shape_and_all_in_one_call(asked):
@@ -52,7 +53,7 @@ def test_the_memory_is_emptied_before_it_grows_too_large(asked, monkeypatch):
         sides = [(f"class {number}", "cifar-10", SMALL) for number in range(start, start + 2)]
         assert [structure for structure, _ in structures.structures_of(sides, KNOWN)] == [
             f"structure of class {number}" for number in range(start, start + 2)]
-    assert len(structures._memory()) == 2
+    assert len(structures._profiles) == 2
 
 
 def test_nothing_is_asked_about_nothing(asked):

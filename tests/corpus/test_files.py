@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from nngpt_perfclf.corpus import describe, files, load_corpus
-from nngpt_perfclf.corpus.reading import COLUMNS
+from nngpt_perfclf.corpus.records import COLUMNS
 from nngpt_perfclf.types import PerfclfError
 
 ALEXNET = "stat/train/img-classification_cifar-10_acc_AlexNet"

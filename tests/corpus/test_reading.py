@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 from nngpt_perfclf.corpus import describe, load_corpus
-from nngpt_perfclf.corpus.reading import CATEGORIES, fingerprint
+from nngpt_perfclf.corpus.records import CATEGORIES, fingerprint
 
 ALEXNET = "stat/train/img-classification_cifar-10_acc_AlexNet/1.json"
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nngpt_perfclf.cli import main
-from nngpt_perfclf.datasets import dataset_properties, describe, properties
+from nngpt_perfclf.datasets import dataset_properties, properties, sources
 from nngpt_perfclf.datasets.properties import DatasetProperties
 from nngpt_perfclf.datasets.sources import properties_of
 from nngpt_perfclf.types import PerfclfError
@@ -50,7 +50,7 @@ def test_the_verb_writes_a_file_that_advisers_read_and_adds_to_it(folder, tmp_pa
 
 def test_the_properties_of_the_known_datasets_are_written_by_the_same_rule():
     lines = (Path(properties.__file__).parent / "properties.yaml").read_text().splitlines()
-    assert lines[1:] == [describe.entry(name, known) for name, known in dataset_properties().items()]
+    assert lines[1:] == [sources.entry(name, known) for name, known in dataset_properties().items()]
 
 
 @given(st.integers(1, 5), st.integers(5, 9), st.integers(5, 9), st.sampled_from([None, 1, 3, 4]), st.booleans())

@@ -12,7 +12,7 @@ from nngpt_perfclf.advice import trees
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.corpus import Corpus
 from nngpt_perfclf.evaluation import cross_validation
-from nngpt_perfclf.tasks import TaskData
+from nngpt_perfclf.tasks import TaskData, splits
 from nngpt_perfclf.types import PerfclfError
 
 
@@ -63,13 +63,19 @@ def test_a_stopped_table_continues_and_a_finished_one_is_not_overwritten(world, 
 
 
 def test_the_time_is_that_of_the_rows_at_the_rate_of_a_sample(world, monkeypatch):
-    folds = cross_validation._Folds.of(TaskData.load(world))
+    folds = cross_validation._Folds.of(TaskData.load(world), world.split)
     jobs = [(("rank", "random", reads), number) for reads in ("prior", "both") for number in (0, 1)]
     _, drawn = folds.pairs("rank", "random")
     rows = sum((~folds.members[number](drawn)).sum() for number in (0, 1))
     monkeypatch.setattr(cross_validation, "measured_rate", lambda fit, least, most: fit(least) / 8)
     assert folds.seconds(jobs) == pytest.approx(8 * rows / len(drawn))
     assert folds.seconds(jobs[:2]) == 0
+
+
+def test_each_family_is_a_fold_and_none_has_to_be_named(world, monkeypatch):
+    monkeypatch.setattr(splits, "family_of", lambda nn: "ga" if int(nn[4:]) < 8 else "rag")
+    result = cross_validation.cross_validate(replace(world, split=replace(world.split, by="family")))
+    assert [(row["fold"], row["n"]) for row in result["folds"][:2]] == [("ga", 24), ("rag", 36)]
 
 
 def test_a_fold_of_a_dataset_trains_without_it_and_the_prior_has_no_opinion(world, monkeypatch):

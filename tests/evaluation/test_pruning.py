@@ -6,7 +6,7 @@ import pytest
 
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.evaluation import pruning
-from nngpt_perfclf.evaluation.nngpt_results import accuracy_of, digest_of
+from nngpt_perfclf.evaluation.pruning import accuracy_of, digest_of
 from nngpt_perfclf.evaluation.report import report
 from nngpt_perfclf.types import PerfclfError
 

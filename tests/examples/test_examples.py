@@ -3,6 +3,7 @@
 import importlib.util
 import io
 import json
+import math
 import subprocess
 import sys
 from contextlib import redirect_stdout
@@ -70,6 +71,37 @@ def plan():
     spec.loader.exec_module(module)
     yield module
     del sys.modules["demo"]
+
+
+@given(st.integers(0, 10_000), st.integers(0, 10_000))
+def test_more_work_never_lasts_shorter(plan, few, more):
+    few, more = sorted((few, more))
+    speed = Rates(100.0, 50.0)
+    for work in (plan.training, plan.calibrating, plan.asking, lambda count: plan.asking(count, 2)):
+        assert work(few).lasts(speed) <= work(more).lasts(speed)
+
+
+@given(st.floats(0, 1.2))
+def test_the_largest_share_that_fits_is_found(plan, limit):
+    found = plan.largest(lambda share: share <= limit)
+    assert found <= limit
+    assert found == pytest.approx(min(limit, 1.0), abs=1e-9)
+    assert plan.largest(lambda share: False) == 0
+
+
+@given(st.integers(0, 100), st.integers(0, 1000), st.floats(0, 1), st.integers(1, 50))
+def test_a_size_is_between_its_bounds(plan, least, more, share, multiple):
+    size = plan.between(least, least + more, share, multiple)
+    assert least <= size <= least + more
+    assert (size - least) % multiple == 0
+
+
+@given(st.floats(0, 1e4), st.floats(0, 1e4))
+def test_the_pace_lies_between_1_and_what_was_seen(plan, estimated, taken):
+    found = plan.pace(estimated, taken)
+    seen = taken / estimated if estimated else math.inf
+    assert min(1, seen) - 1e-9 <= found <= max(1, seen) + 1e-9
+    assert plan.pace(0, 0) == 1
 
 
 @given(read=st.floats(120, 1e6), train=st.floats(40, 1e6), faster=st.floats(1, 100))

@@ -170,7 +170,7 @@ def test_outcomes_that_are_given_correct_the_scores_and_make_them_those_of_anoth
         told.append(observations)
         return Corrected()
 
-    monkeypatch.setattr("nngpt_perfclf.advice.outcomes.informed", informed)
+    monkeypatch.setattr("nngpt_perfclf.advice.scorers.informed", informed)
     seen = [Observation(candidate(0.2, 5), 0.5)]
     plain = gate(file=tmp_path / "gate.sqlite")
     for _ in range(2):

@@ -13,9 +13,9 @@ from pathlib import Path
 from cases import Cases, gone
 
 from nngpt_perfclf.datasets import dataset_properties
-from nngpt_perfclf.local_training import image_sets, secret, trainer
-from nngpt_perfclf.profiling.images import shapes_of
+from nngpt_perfclf.local_training import image_sets, trainer
 from nngpt_perfclf.profiling.pool import Pool, Task
+from nngpt_perfclf.profiling.types import shapes_of
 from nngpt_perfclf.sandbox import process as sandbox
 from nngpt_perfclf.types import Candidate, Recipe
 
@@ -155,7 +155,7 @@ def main() -> None:
 def attacked(attack: str, limits: sandbox.Limits) -> tuple[str, str]:
     """Run one attack; what came of it, and what it must not have done."""
     folder = Path(tempfile.mkdtemp(prefix="perfclf-attack-"))
-    home = secret.home()
+    home = image_sets.home()
     try:
         (folder / "treasure").mkdir()
         (folder / "treasure" / "file").write_text("precious")
@@ -189,7 +189,7 @@ def prelude(folder: Path, home: Path) -> str:
     digits = sandbox.landlock.labelled()
     return (f"import ctypes, fcntl, multiprocessing, os, resource, signal, socket, subprocess, sys\n"
             f"libc, PARENT, HOME = ctypes.CDLL(None, use_errno=True), os.getppid(), {str(home)!r}\n"
-            f"TREASURE, SEED = {str(folder / 'treasure' / 'file')!r}, {str(home / secret.FILE)!r}\n"
+            f"TREASURE, SEED = {str(folder / 'treasure' / 'file')!r}, {str(home / image_sets.SEED_FILE)!r}\n"
             f"DIGITS = {str(digits[0] if digits else home) + '/digits.csv.gz'!r}\n")
 
 
@@ -215,7 +215,7 @@ def profiled(cases: Cases, scripts: dict[str, str]) -> None:
     (folder / "treasure" / "file").write_text("precious")
     shapes = shapes_of(Recipe(), "cifar-10", dataset_properties(None))
     names = list(cases.missing(f"profiled: {name}" for name in scripts))
-    codes = {prelude(folder, secret.home()) + scripts[name.partition(": ")[2]].replace(
+    codes = {prelude(folder, image_sets.home()) + scripts[name.partition(": ")[2]].replace(
         "print('LOOT')", "raise RuntimeError('LO' + 'OT')").replace("except Exception", "except OSError"): name
         for name in names}
     before = snapshot(folder)

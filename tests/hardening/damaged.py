@@ -24,10 +24,9 @@ from loop_world import make_candidates
 from made_scorers import ByRate, candidate
 from tiny import make_tiny_model
 
-from nngpt_perfclf.advice.answer_cache import AnswerCache
-from nngpt_perfclf.advice.outcome_files import read_outcomes
+from nngpt_perfclf.advice.inputs import read_outcomes
 from nngpt_perfclf.advice.registry import load_advisor
-from nngpt_perfclf.advice.run_folders import PRETRAINED
+from nngpt_perfclf.advice.run_folders import PRETRAINED, AnswerCache
 from nngpt_perfclf.checksums import seal
 from nngpt_perfclf.config import load_config, to_dict
 from nngpt_perfclf.corpus.cache import Cache
@@ -35,8 +34,8 @@ from nngpt_perfclf.corpus.sources import find_source
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.files import read_json, read_parquet, write_json, write_parquet
 from nngpt_perfclf.gate.gate import Gate
-from nngpt_perfclf.local_training.secret import FILE as SEED
-from nngpt_perfclf.local_training.secret import secret_seed
+from nngpt_perfclf.local_training.image_sets import SEED_FILE as SEED
+from nngpt_perfclf.local_training.image_sets import secret_seed
 from nngpt_perfclf.loop.run_database import RunDatabase, Scored
 from nngpt_perfclf.nngpt.seed_row import read_seed_row
 from nngpt_perfclf.nngpt_prompts.templates import load_nngpt
@@ -133,7 +132,7 @@ def advisers(folder: Path) -> list[Subject]:
             if file.suffix in (".json", ".npz") or file.name == "SHA256SUMS":
                 found.append(Subject(f"{name}/{file.relative_to(run)}", file, read, shown=file.parent.name,
                                      flips=SMALL_FLIPS))
-    prior, near = folder / "pretrained" / "prior.json", folder / "pretrained" / "language" / "neighbours.npz"
+    prior, near = folder / "pretrained" / "prior.json", folder / "pretrained" / "neighbours.npz"
     found.append(Subject("prior.json", prior, lambda: load_advisor(folder / "pretrained" / "pairwise", config).prior))
     found.append(Subject("neighbours.npz", near, lambda: hashlib.sha256(
         pickle.dumps(Neighbours.load(near))).hexdigest()))

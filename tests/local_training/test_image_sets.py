@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from nngpt_perfclf.datasets import dataset_properties
-from nngpt_perfclf.local_training import image_sets, secret
+from nngpt_perfclf.local_training import image_sets
 from nngpt_perfclf.simulate import IMAGE_SETS
 from nngpt_perfclf.types import PerfclfError
 
@@ -47,7 +47,7 @@ def test_who_does_not_know_the_seed_does_not_know_the_test_labels(name):
 def test_the_seed_is_drawn_once_for_all_who_start_together(tmp_path, monkeypatch):
     monkeypatch.setenv("NNGPT_PERFCLF_HOME", str(tmp_path / "home"))
     found = []
-    threads = [threading.Thread(target=lambda: found.append(secret.secret_seed())) for _ in range(8)]
+    threads = [threading.Thread(target=lambda: found.append(image_sets.secret_seed())) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -61,6 +61,6 @@ def test_the_seed_is_drawn_once_for_all_who_start_together(tmp_path, monkeypatch
 @pytest.mark.parametrize("content", ["", "0123", "0" * 32, "0" * 32 + " 00000000\n"])
 def test_a_damaged_seed_is_refused(tmp_path, monkeypatch, content):
     monkeypatch.setenv("NNGPT_PERFCLF_HOME", str(tmp_path))
-    (tmp_path / secret.FILE).write_text(content)
+    (tmp_path / image_sets.SEED_FILE).write_text(content)
     with pytest.raises(PerfclfError, match="is damaged: delete it"):
-        secret.secret_seed()
+        image_sets.secret_seed()

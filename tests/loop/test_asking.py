@@ -99,7 +99,8 @@ def test_a_pair_adviser_is_asked_with_the_references_anchors_or_naively_with_one
             questions.extend(asked)
             return [Advice(question.ds_a, 0.8, 0.5, True, "") for question in asked]
 
-    monkeypatch.setattr("nngpt_perfclf.advice.load_advisor", lambda name, config: Pairs())
+    for module in ("nngpt_perfclf.advice", "nngpt_perfclf.loop.asking"):
+        monkeypatch.setattr(f"{module}.load_advisor", lambda name, config: Pairs())
     config = load_config(None, ["advice.references=[mnist,cifar-10]"])
     manager = manager_of(config, "pairwise", policy=policy)
     [scored] = ask(manager, None, "pairwise", make_candidates(1), "svhn")
@@ -114,7 +115,7 @@ def test_a_scoring_adviser_is_never_asked_about_references(monkeypatch):
             assert target == "svhn"
             return [score_for(candidate) for candidate in candidates]
 
-    monkeypatch.setattr("nngpt_perfclf.advice.load_advisor", lambda name, config: Scorer())
+    monkeypatch.setattr("nngpt_perfclf.loop.asking.load_advisor", lambda name, config: Scorer())
     manager = manager_of(load_config(), "pointwise")
     assert [given.score for given in ask(manager, None, "pointwise", make_candidates(3), "svhn")] == [
         score_for(candidate) for candidate in make_candidates(3)]
@@ -122,7 +123,7 @@ def test_a_scoring_adviser_is_never_asked_about_references(monkeypatch):
 
 @pytest.mark.parametrize("adviser", [asking.NOBODY, asking.INSTALLED])
 def test_nothing_is_loaded_for_those_who_are_not_named(adviser, monkeypatch):
-    monkeypatch.setattr("nngpt_perfclf.advice.load_advisor", lambda *_: pytest.fail("loaded"))
+    monkeypatch.setattr("nngpt_perfclf.loop.asking.load_advisor", lambda *_: pytest.fail("loaded"))
     manager_of(load_config(), adviser)
     assert key_of(load_config(), adviser) == adviser
 

@@ -159,7 +159,7 @@ def test_a_trainer_that_breaks_costs_one_failed_outcome(tmp_path):
                 raise MemoryError("too large")
 
     generation = search_in(tmp_path, Fragile(), policy="nop").generation(10, 0)
-    assert generation.failed == 1
+    assert generation.summary()["failed"] == 1
     assert generation.outcomes[2].failure == "the trainer failed: MemoryError: too large"
     assert generation.best.candidate != "net-2"
 

@@ -121,7 +121,7 @@ def test_who_was_stopped_is_said_with_the_reason(tmp_path):
 
 def test_a_training_that_fails_at_a_later_epoch_ends_that_candidate_alone(tmp_path):
     generation = search_in(tmp_path, "nop", failing="net-3").generation(COUNT, 0)
-    assert generation.failed == 1
+    assert generation.summary()["failed"] == 1
     assert ("net-3", "3") not in trained(tmp_path)
     assert len(generation.outcomes) == COUNT
 

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from nngpt_perfclf.models import agreement, language
-from nngpt_perfclf.models.agreement import remembered, shapes_of
+from nngpt_perfclf.models import device, language
+from nngpt_perfclf.models.device import remembered, shapes_of
 from nngpt_perfclf.models.language import load
 from nngpt_perfclf.prompts import Prompt
 from nngpt_perfclf.types import PerfclfError
@@ -56,7 +56,7 @@ def test_what_is_found_is_kept_by_machine_shapes_and_question(monkeypatch):
     assert remembered(lambda: 1, "shapes", (64, 32)) == 1
     for shapes, asked, found in (("shapes", (), 64), ("other shapes", (), 0), ("shapes", (64, 32), 1)):
         assert remembered(lambda: pytest.fail("it is known"), shapes, asked) == found
-    monkeypatch.setattr(agreement, "machine", lambda: "another one")
+    monkeypatch.setattr(device, "machine", lambda: "another one")
     assert remembered(lambda: 96, "shapes", ()) == 96
 
 

@@ -51,7 +51,7 @@ def setting(tmp_path, *overrides, pairs=64):
     lessons = [Lesson(one.pairs.assign(nn=one.pairs.nn.iloc[0]), one.labels, one.code_only) for one in lessons]
     known = templates()
     builder = PromptBuilder(known[config.template], known[config.code_only_template], "ast", 100, dataset_properties())
-    material = Material(lessons, made_pairs(16, 1), CODES, GROUPS, lambda rows, labels, near: np.zeros(len(rows)))
+    material = Material(lessons, made_pairs(16, 1), CODES, GROUPS, lambda rows, labels, hidden: np.zeros(len(rows)))
     return builder, material, config, tmp_path / "run"
 
 

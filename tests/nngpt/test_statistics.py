@@ -2,7 +2,7 @@
 
 import json
 
-from nngpt_perfclf.nngpt.statistics import corrected
+from nngpt_perfclf.nngpt.evaluating import corrected
 
 
 class Finetuner:

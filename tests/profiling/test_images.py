@@ -1,8 +1,7 @@
 import pytest
 
 from nngpt_perfclf.datasets import dataset_properties
-from nngpt_perfclf.profiling.images import shapes_of
-from nngpt_perfclf.profiling.types import Shapes
+from nngpt_perfclf.profiling.types import Shapes, shapes_of
 from nngpt_perfclf.types import PerfclfError, Recipe
 
 KNOWN = dataset_properties()

@@ -1,4 +1,3 @@
-import numpy as np
 import pytest
 from little_world import made_structure
 
@@ -12,17 +11,8 @@ RECIPE = Recipe(lr=0.01, momentum=0.9, batch=64, dropout=0.2, transform="norm_64
 KNOWN = dataset_properties()
 
 
-class Near:
-    """Recorded trials near by: half of the learning rate on mnist, none elsewhere; one of a group that is hidden."""
-
-    def lookup(self, codes, datasets, recipes, not_in=None):
-        found = [[np.nan] * 2 if dataset != "mnist" else [recipe.lr / 2, recipe.lr] if recipe.lr else [0.0, 0.0]
-                 for dataset, recipe in zip(datasets, recipes, strict=True)]
-        return np.array(found) * (1 if not_in is None else -1)
-
-
-def builder(template="code_recipe", code_only="code", neighbours=None, structures=None):
-    return PromptBuilder(find_template(template), find_template(code_only), "ast", 100, KNOWN, neighbours, structures)
+def builder(template="code_recipe", code_only="code", structures=None):
+    return PromptBuilder(find_template(template), find_template(code_only), "ast", 100, KNOWN, structures)
 
 
 def built(codes):
@@ -66,14 +56,9 @@ def test_the_prompt_tells_both_sides_and_swaps_with_them():
     assert (there.prefix, there.options) == (back.prefix, back.options[::-1])
 
 
-def test_the_label_decides_what_is_asked_and_what_was_reached_near_by():
+def test_the_label_decides_what_is_asked():
     question = Question(CODE, "mnist", "svhn", Recipe(lr=0.5), RECIPE)
-    asking = builder(neighbours=Near())
-    labels = ["normalized", "rank"]
-    near = asking.near([question] * 2, labels)
-    assert near[:, 0].tolist() == [0.25, 0.5]
-    assert np.isnan(near[:, 1]).all()
-    score, rank = asking.ask([question] * 2, labels)
+    score, rank = builder().ask([question] * 2, ["normalized", "rank"])
     assert "better score at epoch 1" in score.question
     assert "better rank at epoch 1" in rank.question
 
@@ -82,18 +67,6 @@ def test_a_question_without_both_recipes_has_the_template_that_shows_none():
     partly = Question(CODE, "mnist", "svhn", RECIPE)
     prompt, = builder().ask([partly], ["rank"])
     assert prompt.question == "mnist\nsvhn\n"
-
-
-def test_without_a_table_nothing_is_near_and_no_questions_have_no_answers():
-    question = Question(CODE, "mnist", "svhn", RECIPE, RECIPE)
-    assert np.isnan(builder().near([question], ["rank"])).all()
-    assert builder(neighbours=Near()).near([], []).shape == (0, 2)
-
-
-def test_trials_of_a_near_duplicate_group_can_be_hidden():
-    question = Question(CODE, "mnist", "svhn", Recipe(lr=0.5), RECIPE)
-    shown, hidden = (builder(neighbours=Near()).near([question], ["rank"], group) for group in (None, np.array([7])))
-    assert hidden[0, 0] == -shown[0, 0]
 
 
 def test_a_template_that_reads_no_code_shows_none():

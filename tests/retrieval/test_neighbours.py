@@ -14,7 +14,7 @@ from nngpt_perfclf.code_view.parsing import quiet
 from nngpt_perfclf.retrieval.neighbours import CodeEmbedding, Neighbours, recipe_numbers
 from nngpt_perfclf.types import PerfclfError, Recipe
 
-SHIPPED = Path(nngpt_perfclf.__file__).parent / "advice" / "pretrained" / "language" / "neighbours.npz"
+SHIPPED = Path(nngpt_perfclf.__file__).parent / "advice" / "pretrained" / "neighbours.npz"
 
 CODES = {f"net{at}": f"class Net:\n def forward(self, x): return self.{'conv' if at % 2 else 'linear'}{at}(x)"
          for at in range(8)}

@@ -26,8 +26,8 @@ from nngpt_perfclf.loop.executor import executor_of
 from nngpt_perfclf.loop.training import Finished, Training
 from nngpt_perfclf.profiling.cache import ProfileCache
 from nngpt_perfclf.profiling.contract import fault_of
-from nngpt_perfclf.profiling.images import shapes_of
 from nngpt_perfclf.profiling.profiler import answers_to
+from nngpt_perfclf.profiling.types import shapes_of
 from nngpt_perfclf.sandbox.process import Limits
 from nngpt_perfclf.types import Score
 

@@ -4,9 +4,9 @@ import pytest
 from made_advisers import KNOWN, PRIOR, TableAdviser
 
 from nngpt_perfclf.advice.base import some_networks
-from nngpt_perfclf.advice.duration import expected_seconds
 from nngpt_perfclf.advice.language import LanguageAdviser
 from nngpt_perfclf.advice.stack import StackAdviser
+from nngpt_perfclf.evaluation.predict import expected_seconds
 from nngpt_perfclf.models import throughput
 from nngpt_perfclf.models.language import load
 from nngpt_perfclf.prompts import templates

@@ -1,7 +1,7 @@
 import pytest
 
-from nngpt_perfclf.advice import anchors
-from nngpt_perfclf.advice.anchors import load_anchors
+from nngpt_perfclf.advice import run_folders
+from nngpt_perfclf.advice.run_folders import load_anchors
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.recipes import recipe_words
 from nngpt_perfclf.types import PerfclfError
@@ -17,7 +17,7 @@ def test_every_recorded_dataset_has_an_anchor_recipe_that_says_everything_a_ques
 
 @pytest.mark.parametrize("content", [None, "{", "[]", '{"mnist": {"rate": 1}}', '{"mnist": 3}'])
 def test_a_damaged_file_is_one_clear_error(tmp_path, monkeypatch, content):
-    monkeypatch.setattr(anchors, "FILE", tmp_path / "anchors.json")
+    monkeypatch.setattr(run_folders, "ANCHORS", tmp_path / "anchors.json")
     if content is not None:
         (tmp_path / "anchors.json").write_text(content)
     with pytest.raises(PerfclfError, match=r"anchors\.json"):

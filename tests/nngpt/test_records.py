@@ -12,9 +12,8 @@ from nngpt_world import evaluate, make_candidate
 from nngpt_perfclf.config import conf_folder, load_config
 from nngpt_perfclf.loop import asking
 from nngpt_perfclf.nngpt.folders import Epoch, Evaluation
-from nngpt_perfclf.nngpt.observed import observed
 from nngpt_perfclf.nngpt.prune import prune
-from nngpt_perfclf.nngpt.records import add_outcomes
+from nngpt_perfclf.nngpt.records import add_outcomes, observed
 from nngpt_perfclf.plugins import get_plugin_manager
 from nngpt_perfclf.types import Recipe
 

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from nngpt_perfclf.advice.opinions import is_usable, opinions
+from nngpt_perfclf.advice.scorers import is_usable, opinions
 from nngpt_perfclf.types import Candidate, PerfclfError, Score
 
 ASKED = [Candidate("a", "x"), Candidate("b", "y")]
