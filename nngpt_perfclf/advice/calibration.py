@@ -1,4 +1,5 @@
-"""The weights of a fine-tuned model's log-odds, the pair prior and the nearest trials, fitted on validation pairs."""
+"""What is fitted on the validation part after a fine-tuning: on pairs the weights of the model's log-odds, the pair
+prior and the nearest trials, and on single trials the percentiles that scores mean."""
 
 from __future__ import annotations
 
@@ -11,17 +12,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nngpt_perfclf import processes
-from nngpt_perfclf.advice.language import LanguageAdviser, known_evidence, load
+from nngpt_perfclf.advice.language import LanguageAdviser, LanguageScorer, known_evidence, load, side_question
+from nngpt_perfclf.advice.percentiles import Percentiles, maps_of, save_percentiles
 from nngpt_perfclf.advice.prior import PairPrior, load_prior
 from nngpt_perfclf.advice.weights import MODES, Weights, accuracy, asked_in, fit_weights, save_weights
 from nngpt_perfclf.budget import calibration_pairs
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import progress
-from nngpt_perfclf.tasks import TaskData
-from nngpt_perfclf.types import Question
+from nngpt_perfclf.tasks import LABELS, TaskData, recipe_of
+from nngpt_perfclf.types import Candidate, Question
 
 if TYPE_CHECKING:
     import pandas as pd
+
+TRIALS = 100  # of a dataset, that its percentiles are fitted on
 
 
 def calibration_table(config: Config, data: TaskData, label: str) -> pd.DataFrame:
@@ -32,10 +36,19 @@ def calibration_table(config: Config, data: TaskData, label: str) -> pd.DataFram
     return table if wanted is None or wanted >= len(table) else table.sample(wanted, random_state=config.seed)
 
 
+def percentile_trials(config: Config, data: TaskData) -> pd.DataFrame:
+    """The validation trials that percentiles are fitted on: at most `TRIALS` of each dataset, drawn by the seed, and
+    together no more than there may be pairs for one label's weights, since a trial costs what a pair does."""
+    trials = data.part("validation").sample(frac=1, random_state=config.seed)
+    wanted = calibration_pairs(config.train.labels_count, config.train.calibration_pairs)
+    return trials.groupby("dataset").head(TRIALS)[:wanted].sort_values(["nn", "dataset", "trial"])
+
+
 def calibrate(config: Config, out: Path, data: TaskData, weights: Mapping[str, Weights],
               tables: Mapping[str, pd.DataFrame]) -> dict:
     """Fit the weights of all three sources on the pairs of each label, once asked with the recipes and once without,
-    and save them; returns the accuracy there (slightly optimistic, since the weights were fitted on these pairs)."""
+    and of an adviser that scores the percentiles; save them. Returns the accuracy on these pairs (slightly optimistic,
+    since the weights were fitted on them)."""
     started = time.perf_counter()
     adviser = load(replace(config, adviser=str(out), advice=replace(config.advice, answer_cache=False)))
     asked = {label: data.questions(table) for label, table in tables.items() if len(table)}
@@ -47,11 +60,32 @@ def calibrate(config: Config, out: Path, data: TaskData, weights: Mapping[str, W
         found, figures = _fitted(pair_set, read, near, prior)
         fitted[pair_set.label][pair_set.mode] = found
         result |= {f"validation_{pair_set.label}_{pair_set.mode}{name}": figure for name, figure in figures.items()}
+    weights = {**weights, **{label: Weights(**modes) for label, modes in fitted.items() if modes}}
+    maps = (fit_percentiles(adviser, weights, percentile_trials(config, data), data.codes)
+            if isinstance(adviser, LanguageScorer) else {})
     if processes.is_main():
-        save_weights({**weights, **{label: Weights(**modes) for label, modes in fitted.items() if modes}},
-                     LanguageAdviser.sources, out)
+        save_weights(weights, LanguageAdviser.sources, out)
+        if maps:
+            save_percentiles(maps, out)
     processes.wait()
     return {**result, "calibration_seconds": round(time.perf_counter() - started, 1)}
+
+
+def fit_percentiles(adviser: LanguageScorer, weights: Mapping[str, Weights], trials: pd.DataFrame,
+                    codes: Mapping[str, str]) -> dict[str, dict[str, dict[str, Percentiles]]]:
+    """The maps from a score to a percentile by label, mode and dataset; a dataset with fewer than two trials has none.
+    """
+    questions = [side_question(Candidate("", codes[row.nn], recipe_of(row)), row.dataset,
+                               next(name for name in adviser.datasets if name != row.dataset))
+                 for row in trials.itertuples()]
+    asked = {mode: asked_in(mode, questions) for mode in MODES}
+    evidence = adviser.evidence_of_sides([question for mode in MODES for question in asked[mode]], LABELS)
+    maps: dict[str, dict] = {label: {} for label in LABELS}
+    for label in LABELS:
+        for mode, rows in zip(MODES, np.split(evidence[label], 2), strict=True):
+            has_recipes = np.array([question.has_recipes for question in asked[mode]], bool)
+            maps[label][mode] = maps_of(trials.assign(predicted=weights[label](rows, has_recipes)))
+    return maps
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from nngpt_perfclf import processes
-from nngpt_perfclf.advice.calibration import calibrate, calibration_table
+from nngpt_perfclf.advice.calibration import calibrate, calibration_table, percentile_trials
 from nngpt_perfclf.advice.language import (
     KIND,
     LanguageAdviser,
@@ -41,8 +41,8 @@ FITTED_ON = 4000  # training pairs that the offset's weights are fitted on
 
 def train(config: Config, out: Path) -> dict:
     """Fine-tune `config.model` on the training part, calibrate it on validation, leave a run folder that `load` opens:
-    run.json, log.jsonl, adapter/, prior.json, weights.json and neighbours.npz. Networks are built for templates that
-    show layers, unless ``advice.profile=never``.
+    run.json, log.jsonl, adapter/, prior.json, weights.json, neighbours.npz and, where it scores, percentiles.json.
+    Networks are built for templates that show layers, unless ``advice.profile=never``.
     """
     from nngpt_perfclf.models.language import load as load_model
     from nngpt_perfclf.models.language import threads
@@ -75,8 +75,8 @@ def train(config: Config, out: Path) -> dict:
         checks = checks.sample(min(config.train.eval_samples, len(checks)), random_state=config.seed).sort_values("nn")
         lessons = draw_lessons(data.part("train"), data.networks, config)
         calibration = {label: calibration_table(config, data, label) for label in config.train.labels}
-        material = Material(lessons, checks, data.codes, groups, _offsets(weights, priors, neighbours),
-                            sum(map(len, calibration.values())))
+        asked = sum(map(len, calibration.values())) + (len(percentile_trials(config, data)) if builder.one_side else 0)
+        material = Material(lessons, checks, data.codes, groups, _offsets(weights, priors, neighbours), asked)
         say(f"{sum(len(lesson.pairs) for lesson in lessons):,} labels about {len(lessons):,} codes")
         result = fine_tune(model, builder, material, config, out)
         result |= calibrate(config, out, data, weights, calibration)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,10 +11,12 @@ import numpy as np
 
 from nngpt_perfclf.advice.base import Adviser, check_dataset, note_on_recipes, some_networks
 from nngpt_perfclf.advice.nearest import load_neighbours, near_labels
+from nngpt_perfclf.advice.percentiles import FILE as PERCENTILES
+from nngpt_perfclf.advice.percentiles import NOTHING_KNOWN, Percentiles, load_percentiles
 from nngpt_perfclf.advice.prior import PairPrior, load_prior
 from nngpt_perfclf.advice.run_folders import LANGUAGE, LANGUAGE_NAME, PRETRAINED, cache_of, common, folder_of
 from nngpt_perfclf.advice.structures import shown_structures
-from nngpt_perfclf.advice.weights import Weights, load_weights
+from nngpt_perfclf.advice.weights import MODES, Weights, load_weights
 from nngpt_perfclf.budget import timed
 from nngpt_perfclf.config import Config, load_config
 from nngpt_perfclf.datasets import dataset_properties
@@ -94,35 +96,53 @@ class LanguageScorer(LanguageAdviser):
     """The same where each side of a question has a prompt of its own. It scores candidates, too: by the model's
     log-odds of a high label and by the label of the nearest recorded trials, with the weights of pair advice.
 
-    `profile`: auto and always build the networks that are scored, never shows their code view.
+    `profile`: auto and always build the networks that are scored, never shows their code view. `percentiles`: by mode
+    and dataset; of a dataset without, the expected percentile is the model's probability of a high rank, and no
+    interval is known.
     """
 
     profile: str = "auto"
+    percentiles: Mapping[str, Mapping[str, Percentiles]] = field(default_factory=dict)
 
     def score(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
         """One score a candidate, in order; None where it cannot be asked about (logged). Raises PerfclfError for a
         dataset without properties."""
         check_dataset(target, self.datasets)
         other = next(name for name in self.datasets if name != target)
-        return self._without_faulty([_side(candidate, target, other) for candidate in candidates], self._scores)
+        return self._without_faulty([side_question(candidate, target, other) for candidate in candidates], self._scores)
+
+    def evidence_of_sides(self, questions: Sequence[Question], labels: Sequence[str]) -> dict[str, np.ndarray]:
+        """By label the evidence (n, 3) that the first side of each question does well; equal prompts are read once."""
+        builder = replace(self.builder, structures=None if self.profile == "never" else shown_structures)
+        asked = {label: [label] * len(questions) for label in labels}
+        near = {label: near_labels(self.neighbours, questions, of)[:, 0] for label, of in asked.items()}
+        prompts = {label: builder.ask(questions, of) for label, of in asked.items()}
+        distinct = list(dict.fromkeys(prompt for own in prompts.values() for prompt in own))
+        found = dict(zip(distinct, self.model.score(distinct, self.batch_tokens), strict=True))
+        return {label: np.column_stack([[found[prompt] for prompt in prompts[label]], np.zeros(len(questions)),
+                                        np.nan_to_num(near[label], nan=0.5)]) for label in asked}
 
     def _scores(self, questions: Sequence[Question]) -> list[Score]:
-        built = None if self.profile == "never" else shown_structures
-        builder = replace(self.builder, structures=built)
-        labels = [self.label] * len(questions), ["rank"] * len(questions)
-        near = near_labels(self.neighbours, questions, labels[0])
-        prompts = [builder.ask(questions, label) for label in labels]
-        distinct = list(dict.fromkeys([*prompts[0], *prompts[1]]))
-        found = dict(zip(distinct, self.model.score(distinct, self.batch_tokens), strict=True))
-        read, ranks = (np.array([found[prompt] for prompt in own], float) for own in prompts)
-        evidence = np.column_stack([read, np.zeros(len(read)), np.nan_to_num(near[:, 0], nan=0.5)])
-        values = self.weights(evidence, np.array([question.has_recipes for question in questions], bool))
-        return [Score(round(float(value), 6), float(1 / (1 + np.exp(-rank))), 0.0, 1.0, True,
-                      "the language model's log-odds and the nearest recorded trials; no interval is known")
-                for value, rank in zip(values, ranks, strict=True)]
+        evidence = self.evidence_of_sides(questions, (self.label, "rank"))
+        values = self.weights(evidence[self.label], np.array([question.has_recipes for question in questions], bool))
+        return [self._score(question, float(value), float(rank))
+                for question, value, rank in zip(questions, values, evidence["rank"][:, 0], strict=True)]
+
+    def _score(self, question: Question, value: float, rank: float) -> Score:
+        found = self.percentiles.get(MODES[0] if question.has_recipes else MODES[1], {}).get(question.ds_a)
+        why = "the language model's log-odds and the nearest recorded trials"
+        if found is None:
+            return Score(round(value, 6), float(1 / (1 + np.exp(-rank))), 0.0, 1.0, True,
+                         f"{why}; no interval is known")
+        expected, low, high = (float(part[0]) for part in found(np.array([value])))
+        decided = high - low < NOTHING_KNOWN
+        unsure = "" if decided else "; undecided: its interval is no narrower than that of an unknown network"
+        return Score(round(value, 6), expected, low, high, decided,
+                     f"expected to do better than {expected:.0%} of the recorded trials on {question.ds_a}, by "
+                     f"{why}{unsure}")
 
 
-def _side(candidate: Candidate, target: str, other: str) -> Question:
+def side_question(candidate: Candidate, target: str, other: str) -> Question:
     """The candidate on the target as the first side of a question."""
     recipe = None if candidate.recipe.is_empty else candidate.recipe
     return Question(candidate.arch_code, target, other, recipe, recipe)
@@ -168,8 +188,10 @@ def _adviser(config: Config, own: Config, folder: Path | None, model: LanguageMo
                 "batch_tokens": config.advice.batch_tokens, "computed_with": computed_with(model)}
     if not builder.one_side:
         return LanguageAdviser(**settings)
+    percentiles = load_percentiles(folder, config.label, ()) if folder and (folder / PERCENTILES).is_file() else {}
     # An adapter that never saw layers is asked with the code view.
-    return LanguageScorer(**settings, profile=config.advice.profile if own.advice.profile == "always" else "never")
+    return LanguageScorer(**settings, percentiles=percentiles,
+                          profile=config.advice.profile if own.advice.profile == "always" else "never")
 
 
 def computed_with(model: LanguageModel) -> str:

@@ -18,6 +18,7 @@ from nngpt_perfclf.files import read_json, write_json
 from nngpt_perfclf.types import PerfclfError
 
 if TYPE_CHECKING:
+    import pandas as pd
     from sklearn.isotonic import IsotonicRegression
 
 FILE = "percentiles.json"
@@ -77,17 +78,26 @@ def common_quantiles(trials: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndar
     return np.quantile(np.concatenate(residuals), FITTED)
 
 
+def maps_of(trials: pd.DataFrame) -> dict[str, Percentiles]:
+    """The map of each dataset from the `dataset`, `predicted` (NaN: not used) and `rank` of at least two trials."""
+    by_dataset = {str(dataset): (rows["predicted"].to_numpy(), rows["rank"].to_numpy())
+                  for dataset, rows in trials.dropna(subset="predicted").groupby("dataset") if len(rows) >= 2}
+    common = common_quantiles(by_dataset.values()) if by_dataset else None
+    return {dataset: Percentiles.fit(*own, common) for dataset, own in by_dataset.items()}
+
+
 def save_percentiles(maps: Mapping[str, Mapping[str, Mapping[str, Percentiles]]], folder: Path) -> None:
     """Write ``percentiles.json``: label -> mode -> dataset -> map."""
     write_json(folder / FILE, {label: {mode: {dataset: vars(found) for dataset, found in by_dataset.items()}
                                        for mode, by_dataset in modes.items()} for label, modes in maps.items()})
 
 
-def load_percentiles(folder: Path, label: str) -> dict[str, dict[str, Percentiles]]:
-    """The maps of one label by mode and dataset; raises PerfclfError where they are missing or damaged."""
+def load_percentiles(folder: Path, label: str, needed: Sequence[str] = (OTHER,)) -> dict[str, dict[str, Percentiles]]:
+    """The maps of one label by mode and dataset; raises PerfclfError where they are missing, as where one of those
+    `needed` is, or damaged."""
     content = read_json(folder / FILE)
     try:
-        return {mode: {dataset: _read(content[label][mode][dataset]) for dataset in (OTHER, *content[label][mode])}
+        return {mode: {dataset: _read(content[label][mode][dataset]) for dataset in (*needed, *content[label][mode])}
                 for mode in MODES}
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise PerfclfError(f"{folder / FILE} holds no percentiles for label={label}") from error

@@ -20,8 +20,8 @@ from nngpt_perfclf.advice.percentiles import (
     NOTHING_KNOWN,
     OTHER,
     Percentiles,
-    common_quantiles,
     load_percentiles,
+    maps_of,
     save_percentiles,
 )
 from nngpt_perfclf.advice.structures import structures_of
@@ -253,8 +253,4 @@ def percentiles_of(expected: Sequence[pd.DataFrame]) -> dict[str, Percentiles]:
     import pandas as pd
 
     trials = pd.concat(expected)
-    by_dataset = {str(dataset): (rows["predicted"].to_numpy(), rows["rank"].to_numpy())
-                  for dataset, rows in trials.dropna().groupby("dataset") if len(rows) >= 2}
-    common = common_quantiles(by_dataset.values()) if by_dataset else None
-    return {OTHER: Percentiles.fit(trials["as_unknown"].to_numpy(), trials["rank"].to_numpy()),
-            **{dataset: Percentiles.fit(*own, common) for dataset, own in by_dataset.items()}}
+    return {OTHER: Percentiles.fit(trials["as_unknown"].to_numpy(), trials["rank"].to_numpy()), **maps_of(trials)}

@@ -49,7 +49,7 @@ def test_the_run_folder_holds_all_that_asking_needs_and_how_it_was_made(run, wor
     assert manifest["config"]["out"] is None
     assert {"run": str(folder), **manifest["result"]} == result
     assert {file.name for file in folder.iterdir()} >= {"adapter", "log.jsonl", "neighbours.npz", "prior.json",
-                                                        "weights.json"}
+                                                        "percentiles.json", "weights.json"}
     assert load_prior(folder, "rank") == PairPrior.fit(world.pairs("rank", part="train"))
 
 
@@ -106,6 +106,8 @@ def test_what_is_known_before_reading_may_be_an_offset_in_training(world, tiny_f
 def test_a_template_about_one_side_trains_a_scorer(adviser, world):
     good, wild = adviser.score([Candidate("", world.codes["net-0"], recipe) for recipe in (GOOD, WILD)], "svhn")
     assert good.value > wild.value
+    assert all(0 <= score.low <= score.percentile <= score.high <= 1 for score in (good, wild))
+    assert good.high - good.low < 1, "fitted on the validation trials"
     assert adviser.profile == "never", "an adapter that was trained on code views is asked with them"
 
 

@@ -7,6 +7,7 @@ from made_advisers import KNOWN, PRIOR
 
 from nngpt_perfclf.advice import language
 from nngpt_perfclf.advice.language import LanguageAdviser, LanguageScorer, known_evidence, load, recorded_config
+from nngpt_perfclf.advice.percentiles import Percentiles
 from nngpt_perfclf.advice.run_folders import PRETRAINED
 from nngpt_perfclf.advice.weights import Weights
 from nngpt_perfclf.config import load_config
@@ -99,6 +100,23 @@ def test_candidates_are_scored_by_one_prompt_about_the_target(scorer):
     scorer.profile, scorer.model.asked = "never", []
     scorer.score([Candidate("a", CODE, RATE)], "mnist")
     assert scorer.model.asked[0].prefix.startswith("= conv")
+
+
+def test_a_score_tells_a_percentile_and_its_interval_where_trials_were_recorded(scorer):
+    narrow, wide = (Percentiles((0.0, 10.0), (0.2, 0.8), low, high)
+                    for low, high in (((0.1, 0.6), (0.3, 0.9)), ((0.0, 0.1), (0.9, 0.9))))
+    scorer.percentiles = {"with_recipe": {"mnist": narrow, "svhn": wide}, "code_only": {}}
+    asked = [Candidate("a", CODE, RATE)]
+    (known,), (unsure,), (other,) = (scorer.score(asked, target) for target in ("mnist", "svhn", "cifar-100"))
+    expected = np.interp(known.value, (0.0, 10.0), (0.2, 0.8))
+    assert (known.low < known.percentile < known.high, known.decided) == (True, True)
+    assert known.percentile == pytest.approx(expected)
+    assert f"better than {expected:.0%} of the recorded trials on mnist" in known.reason
+    assert not unsure.decided
+    assert "undecided" in unsure.reason
+    assert (other.low, other.high, other.decided) == (0.0, 1.0, True)
+    assert "no interval is known" in other.reason
+    assert "no interval is known" in scorer.score([Candidate("a", CODE)], "mnist")[0].reason, "it has no map"
 
 
 def test_a_candidate_that_cannot_be_asked_about_costs_no_other_its_score(scorer):
