@@ -25,7 +25,7 @@ _NORMAL = NormalDist()
 _EDGE = 0.01  # how near to 0 and 1 a percentile may come, so that its normal quantile is finite
 # How much a score's value grows for one unit of rank, in the training trials of `pointwise`, and how many trials this
 # assumption weighs as much as.
-_PRIOR_SCALE, _PRIOR_TRIALS = 2.9, 5.0
+_PRIOR_SCALE, _PRIOR_TRIALS = 3.5, 5.0
 
 # Factor of the log-odds of a pair, on validation with each dataset left out: a pair's sides are one network, and their
 # ranks differ less than those of two networks.

@@ -1,16 +1,24 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from nngpt_perfclf.advice import load_advisor
 from nngpt_perfclf.advice.pointwise import PointwiseAdviser
 from nngpt_perfclf.advice.run_folders import PRETRAINED
+from nngpt_perfclf.advice.side_models import POWER, USUAL
 from nngpt_perfclf.config import load_config
 from nngpt_perfclf.types import Candidate, PerfclfError, Question, Recipe
 
 GOOD, WILD = (Recipe(lr, momentum=0.9, batch=64, dropout=0.2, transform="norm_64_flip") for lr in (0.01, 0.9))
 CODE = "class Net: pass"  # in the little world, what has no convolution cannot be built
+
+
+def log_odds_of(difference, adviser):
+    """Of a pair by text, from the difference of its sides' scores."""
+    weight, = adviser.by_text.weights.with_recipe
+    return np.sign(difference) * weight * USUAL * (abs(difference) / weight / USUAL) ** POWER
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +82,7 @@ def test_a_pair_is_answered_by_the_difference_of_two_scores(adviser):
     question = Question(CODE, "svhn", "cifar-10", WILD, GOOD)
     sides = [adviser.by_text.score([Candidate("a", CODE, recipe)], dataset)[0].value
              for dataset, recipe in (("svhn", WILD), ("cifar-10", GOOD))]
-    assert adviser.log_odds([question])[0] == pytest.approx(sides[0] - sides[1])
+    assert adviser.log_odds([question])[0] == pytest.approx(log_odds_of(sides[0] - sides[1], adviser))
     assert adviser.advise_many([question])[0].better == "cifar-10"
     assert "without recipes" in adviser.advise(CODE, "svhn", "cifar-10").reason
 
@@ -114,7 +122,7 @@ def test_the_pretrained_trees_score_and_answer_pairs_by_the_difference(label):
     assert good.value > wild.value
     question = Question(CODE, "svhn", "cifar-10", WILD, GOOD)
     other, = adviser.score([Candidate("good", CODE, GOOD)], "cifar-10")
-    assert adviser.log_odds([question])[0] == pytest.approx(wild.value - other.value)
+    assert adviser.log_odds([question])[0] == pytest.approx(log_odds_of(wild.value - other.value, adviser))
     assert adviser.advise_many([question])[0].better == "cifar-10"
 
 

@@ -10,6 +10,7 @@ from nngpt_perfclf.advice.percentiles import OTHER
 from nngpt_perfclf.advice.side_models import (
     BOOSTERS,
     KINDS,
+    USUAL,
     ProfileModel,
     SideModel,
     expected_of,
@@ -62,8 +63,13 @@ def test_the_log_odds_are_the_difference_of_two_sides_whatever_they_are_compared
     sides = [(code, dataset, recipe) for dataset in ("svhn", "mnist") for recipe in (GOOD, WILD, None)]
     labels = dict(zip(sides, model.predict(sides, world.datasets), strict=True))
     questions = [Question(code, a[1], b[1], a[2], b[2]) for a in sides for b in sides]
-    expected = [labels[a] - labels[b] for a in sides for b in sides]
-    assert model.log_odds(questions, world.datasets).tolist() == expected
+    differences = np.array([labels[a] - labels[b] for a in sides for b in sides])
+    found = model.log_odds(questions, world.datasets)
+    assert np.array_equal(np.sign(found), np.sign(differences))
+    assert np.array_equal(np.abs(found) > USUAL, np.abs(differences) > USUAL)
+    order = np.argsort(differences, kind="stable")
+    assert (np.diff(found[order]) >= 0).all()
+    assert np.array_equal(model.log_odds([question.swapped() for question in questions], world.datasets), -found)
 
 
 def test_what_is_not_read_changes_nothing(world):

@@ -40,7 +40,7 @@ def test_other_targets_and_candidates_are_left_to_other_plugins(replay):
 
 
 def test_the_pools_of_lemur_hold_a_hundred_candidates_that_no_adviser_has_trained_on():
-    config = load_config(None, VALIDATION)
+    config = load_config(None, [*VALIDATION, "loop.advisers=[null]"])
     lemur, part = load_replay(config), TaskData.load(config).networks["part"]
     assert list(lemur.pools) == ["cifar-10", "svhn"]
     for pool in lemur.pools.values():
@@ -50,6 +50,11 @@ def test_the_pools_of_lemur_hold_a_hundred_candidates_that_no_adviser_has_traine
         assert ((pool.accuracy >= 0) & (pool.accuracy <= 1) & (pool.seconds > 0)).all()
     assert set(lemur.anchors) == {"celeba-gender", "cifar-10", "cifar-100", "imagenette", "mnist", "places365", "svhn"}
     json.dumps([candidate.meta for candidate in lemur.pools["svhn"].candidates])
+
+
+def test_an_adviser_that_learned_from_validation_is_not_measured_there():
+    with pytest.raises(PerfclfError, match="pointwise learned from the validation part"):
+        load_replay(load_config(None, VALIDATION))
 
 
 def test_a_dataset_that_is_left_out_has_no_anchor():
