@@ -11,6 +11,7 @@ from nngpt_perfclf.advice.curves import going_on
 from nngpt_perfclf.advice.faults import BuildFaults, is_valid
 from nngpt_perfclf.advice.scorers import scorer_of, scores_of, with_outcomes
 from nngpt_perfclf.advice.seconds import clock_of, gain_per_second, timed_candidates
+from nngpt_perfclf.advice.upside import worth_order_of
 from nngpt_perfclf.config import Config, load_config
 from nngpt_perfclf.datasets import dataset_properties
 from nngpt_perfclf.extras import extras_named
@@ -62,14 +63,18 @@ def columns(row: Ranked) -> dict:
 def select(candidates: Sequence[Candidate], target: str, keep: float = 0.5,
            adviser: str | Path | object | None = None, config: Config | None = None,
            outcomes: Sequence[Observation] = ()) -> list[Candidate]:
-    """The candidates that are worth training, best first: the share `keep` (0 < keep <= 1, rounded up) of those with a
-    decided score, and all others that are not broken, since an unsure adviser never prunes."""
+    """The candidates that are worth training, in the order of `rank`: the share `keep` (0 < keep <= 1, rounded up) of
+    those with a decided score, and all others that are not broken, since an unsure adviser never prunes. Ranked by
+    score, after the first tenth of them a candidate with a lower and less certain score may be kept in place of another
+    (`upside.worth_order`)."""
     if not 0 < keep <= 1:
         raise PerfclfError(f"keep must lie in (0, 1], not {keep}")
     rows = rank(candidates, target, adviser, config, outcomes)
     decided = [place for place, row in enumerate(rows) if row.score is not None and row.score.decided]
+    by_gain = config is not None and config.advice.rank_by == "gain_per_second"
+    order = range(len(decided)) if by_gain else worth_order_of([rows[place].score for place in decided])
     # The small step back keeps 0.1 of 30 at 3 in floating point.
-    skipped = set(decided[math.ceil(keep * len(decided) - 1e-9):])
+    skipped = {decided[place] for place in order[math.ceil(keep * len(decided) - 1e-9):]}
     return [row.candidate for place, row in enumerate(rows) if row.status != BROKEN and place not in skipped]
 
 

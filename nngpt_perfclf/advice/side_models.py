@@ -7,6 +7,7 @@ large groups that they see: in cross-validation that mattered more than any para
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -39,6 +40,11 @@ if TYPE_CHECKING:
 
 BOOSTERS = 5
 PARAMETERS = {"min_data_in_leaf": 40}
+# The trees that expect how far a label is from its prediction: in cross-validation larger ones did not prune better.
+SPREAD, SPREAD_BOOSTERS, SPREAD_TREES, SPREAD_PARAMETERS = "spread.npz", 2, 100, {"num_leaves": 15}
+SPREAD_LABEL = "normalized"  # in units of which candidates compete for the best accuracy
+# Of a normal distribution: the standard deviation is as many times the mean distance from the mean.
+DEVIATION, LEAST_DISTANCE = math.sqrt(math.pi / 2), 0.01
 # Trials of the groups that always train, by kind: a profile costs the building of its network, a text nothing.
 LARGE_GROUPS_TRIALS = {"profile": 4_000, "text": 15_000}
 # The share of them that each booster sees.
@@ -110,10 +116,12 @@ KINDS: dict[str, type[SideModel]] = {"profile": ProfileModel, "text": SideModel}
 @dataclass
 class SideAdviser(TreeAdviser):
     """`percentiles`: by mode and dataset. `ranks`: the same trees for the rank label, which tell the percentile on a
-    dataset that has no map of its own."""
+    dataset that has no map of its own. `spread`: how far the label of a trial with a recipe is expected to be from its
+    prediction."""
 
     percentiles: Mapping[str, Mapping[str, Percentiles]] = field(default_factory=dict)
     ranks: SideAdviser | None = None
+    spread: SideModel | None = None
 
     def score(self, candidates: Sequence[Candidate], target: str) -> list[Score]:
         """One score a candidate, in order."""
@@ -123,11 +131,17 @@ class SideAdviser(TreeAdviser):
             places = np.flatnonzero(chosen)
             sides = [(candidates[place].arch_code, target, candidates[place].recipe if mode == MODES[0] else None)
                      for place in places]
-            predicted = self._predicted(mode, sides, target)
-            values = (self.weights or Weights.ones(self.sources))(predicted[:, None], ~empty[places])
+            predicted = self._predicted(self.models[mode], sides, target)
+            weights = self.weights or Weights.ones(self.sources)
+            values = weights(predicted[:, None], ~empty[places])
             for place, value, *range_ in zip(places, values, *self._ranges(sides, predicted, target, mode),
                                              strict=True):
                 scores[place] = self._score(target, mode, float(value), *map(float, range_))
+            if mode == MODES[0] and self.spread is not None:
+                distance = np.maximum(self._predicted(self.spread, sides, target), LEAST_DISTANCE)
+                deviations = weights(DEVIATION * distance[:, None], ~empty[places])
+                for place, deviation in zip(places, deviations, strict=True):
+                    scores[place] = replace(scores[place], deviation=float(deviation))
         return scores
 
     def on_one_scale(self) -> SideAdviser:
@@ -139,10 +153,9 @@ class SideAdviser(TreeAdviser):
         """Expected percentile, low and high."""
         if target in self.percentiles[mode] or self.ranks is None:
             return self.percentiles[mode].get(target, self.percentiles[mode][OTHER])(predicted)
-        return self.ranks.percentiles[mode][OTHER](self.ranks._predicted(mode, sides, target))
+        return self.ranks.percentiles[mode][OTHER](self.ranks._predicted(self.ranks.models[mode], sides, target))
 
-    def _predicted(self, mode: str, sides: Sequence[Side], target: str) -> np.ndarray:
-        model = self.models[mode]
+    def _predicted(self, model: SideModel, sides: Sequence[Side], target: str) -> np.ndarray:
         return (model.predict if target in model.datasets else model.predict_unknown)(sides, self.datasets)
 
     def _score(self, target: str, mode: str, value: float, expected: float, low: float, high: float) -> Score:
@@ -159,8 +172,11 @@ def load_sides(kind: str, config: Config, folder: Path) -> SideAdviser:
     damaged."""
     def adviser(label: str, ranks: SideAdviser | None) -> SideAdviser:
         asked = replace(config, label=label, adviser=str(folder))
-        return SideAdviser(**load_trees(kind, KINDS[kind], asked), percentiles=load_percentiles(folder, label),
-                           ranks=ranks)
+        found = SideAdviser(**load_trees(kind, KINDS[kind], asked), percentiles=load_percentiles(folder, label),
+                            ranks=ranks)
+        if label != SPREAD_LABEL or not (folder / SPREAD).is_file():
+            return found
+        return replace(found, spread=replace(found.models[MODES[0]], forest=Forest.load(folder / SPREAD)))
 
     if config.label == "rank" or not (folder / f"rank-{MODES[0]}.npz").is_file():
         return adviser(config.label, None)
@@ -168,20 +184,31 @@ def load_sides(kind: str, config: Config, folder: Path) -> SideAdviser:
 
 
 def train_sides(kind: str, config: Config, out: Path) -> dict:
-    """Fit the trees of each of `config.train.labels` on training trials, and their weights and percentiles on trials
-    that they have not learned from; leave a folder that `load_sides` opens."""
+    """Fit the trees of each of `config.train.labels` on training trials, and their weights, percentiles and spread on
+    trials that they have not learned from; leave a folder that `load_sides` opens."""
+    import pandas as pd
+
+    from nngpt_perfclf.tasks import TaskData
+
     maps: dict[str, dict[str, dict[str, Percentiles]]] = {}
+    expected: dict[str, dict[str, pd.DataFrame]] = {}
 
     def fit(data: TaskData, label: str, blanks: dict[str, SideModel]) -> dict[str, SideModel]:
         learned = training_trials(data, LARGE_GROUPS_TRIALS[kind])
         return {mode: fit_side_model(learned, label, data, blank, SEEN[kind]) for mode, blank in blanks.items()}
 
     def check(label: str, held: Sequence[Held]) -> None:
-        maps[label] = {mode: percentiles_of([expected_of(models[mode], data.part("validation"), data)
-                                             for data, models in held]) for mode in MODES}
+        expected[label] = {mode: pd.concat([expected_of(models[mode], data.part("validation"), data)
+                                            for data, models in held]) for mode in MODES}
+        maps[label] = {mode: percentiles_of(trials) for mode, trials in expected[label].items()}
         save_percentiles(maps, out)
 
-    return train_trees(kind, KINDS[kind], config, out, fit, check)
+    found = train_trees(kind, KINDS[kind], config, out, fit, check)
+    if SPREAD_LABEL in expected:
+        model = load_sides(kind, replace(config, label=SPREAD_LABEL), out).models[MODES[0]]
+        predicted = expected[SPREAD_LABEL][MODES[0]]["predicted"]
+        fit_spread(predicted, TaskData.load(config), model).forest.save(out / SPREAD)
+    return found
 
 
 def training_trials(data: TaskData, large_groups_trials: int) -> pd.DataFrame:
@@ -224,6 +251,19 @@ def fit_side_model(trials: pd.DataFrame, label: str, data: TaskData, blank: Side
                                             threads, PARAMETERS, samples=_samples(large, seen, seeds)))
 
 
+def fit_spread(predicted: pd.Series, data: TaskData, model: SideModel) -> SideModel:
+    """Trees like those of `model` that expect how far a trial's label is from the one that was `predicted` (NaN: not
+    used), by trees that have not learned from the trial; index: of `data.trials`."""
+    from nngpt_perfclf.tasks import LABELS
+
+    trials = data.trials.loc[predicted.dropna().index]
+    distance = (trials[LABELS[SPREAD_LABEL]] - predicted[trials.index]).abs().to_numpy()
+    return replace(model, forest=Forest.fit(
+        model.rows(sides_in(trials, data.codes), data.datasets), distance,
+        weights_of(trials["nn"], data.networks["group"], power=1.0), "regression", range(SPREAD_BOOSTERS),
+        data.config.threads, {**PARAMETERS, **SPREAD_PARAMETERS}, SPREAD_TREES))
+
+
 def _samples(large: np.ndarray, seen: float, seeds: Sequence[int]) -> list[np.ndarray]:
     """For each seed the places of all trials of small groups and of a share of the others, the next one in a random
     order that is repeated."""
@@ -252,9 +292,6 @@ def expected_of(model: SideModel, trials: pd.DataFrame, data: TaskData) -> pd.Da
     return found
 
 
-def percentiles_of(expected: Sequence[pd.DataFrame]) -> dict[str, Percentiles]:
+def percentiles_of(trials: pd.DataFrame) -> dict[str, Percentiles]:
     """The maps by dataset from what `expected_of` gives; a dataset with fewer than two trials has none of its own."""
-    import pandas as pd
-
-    trials = pd.concat(expected)
     return {OTHER: Percentiles.fit(trials["as_unknown"].to_numpy(), trials["rank"].to_numpy()), **maps_of(trials)}

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nngpt_perfclf.advice.seconds import gain_per_second
+from nngpt_perfclf.advice.upside import deviations_of, worth_order
 from nngpt_perfclf.gate.decision import uniform
 from nngpt_perfclf.gate.threshold import Settings, let_through
 from nngpt_perfclf.types import Candidate, PerfclfError, Score
@@ -71,9 +72,15 @@ class Policy:
         """What candidates are ranked by, NaN without an opinion: (1, candidates), or (seeds, candidates) if random."""
         return np.full((1, len(candidates)), np.nan)
 
-    def kept(self, values: np.ndarray, ties: np.ndarray, rule: Rule) -> np.ndarray:
-        """Which candidates stay: booleans (generations, candidates) from values and tie-breakers of that shape."""
-        return keep_mask(values, ties, rule)
+    def deviations(self, scores: Sequence[Score | None]) -> np.ndarray | None:
+        """The standard deviation of each value (candidates,), NaN where it is not known; None: it does not matter."""
+        return None
+
+    def kept(self, values: np.ndarray, ties: np.ndarray, rule: Rule,
+             deviations: np.ndarray | None = None) -> np.ndarray:
+        """Which candidates stay: booleans (generations, candidates) from values, tie-breakers and deviations of that
+        shape."""
+        return keep_mask(values, ties, rule, deviations)
 
     def select(self, candidates: Sequence[Candidate], scores: Sequence[Score | None], seed: int,
                past: Sequence[tuple[str, float | None]] = ()) -> Selection:
@@ -82,21 +89,26 @@ class Policy:
         if len(scores) != len(candidates):
             raise PerfclfError(f"{len(candidates)} candidates, but {len(scores)} scores")
         values = self.values(candidates, scores, [seed])[0]
-        mask = self._mask(values, candidates, seed, past)
+        deviations = self.deviations(scores)
+        mask = self._mask(values, deviations, candidates, seed, past)
         return Selection(
             kept=tuple(candidate for candidate, keep in zip(candidates, mask, strict=True) if keep),
-            pruned=tuple((candidates[place], self._reason(values, mask, place)) for place in np.flatnonzero(~mask)),
+            pruned=tuple((candidates[place], self._reason(values, deviations, mask, place))
+                         for place in np.flatnonzero(~mask)),
             values=tuple(None if np.isnan(value) else float(value) for value in values))
 
-    def _mask(self, values: np.ndarray, candidates: Sequence[Candidate], seed: int,
+    def _mask(self, values: np.ndarray, deviations: np.ndarray | None, candidates: Sequence[Candidate], seed: int,
               past: Sequence[tuple[str, float | None]]) -> np.ndarray:
-        return self.kept(values[None], noise(candidates, [seed]), self.rule)[0]
+        return self.kept(values[None], noise(candidates, [seed]), self.rule,
+                         None if deviations is None else deviations[None])[0]
 
-    def _reason(self, values: np.ndarray, mask: np.ndarray, place: int) -> str:
+    def _reason(self, values: np.ndarray, deviations: np.ndarray | None, mask: np.ndarray, place: int) -> str:
         position = 1 + int(np.sum(values > values[place]))
+        spread = ("" if deviations is None or np.isnan(deviations[place]) or self.rule.keep is None
+                  else f" (standard deviation {deviations[place]:.3f}, which counts after the first tenth)")
         limit = (f"miss_probability {self.rule.miss_probability:g}" if self.rule.keep is None
                  else f"keep {self.rule.keep:g}")
-        return (f"score {values[place]:.3f} is number {position} of {np.sum(~np.isnan(values))}, "
+        return (f"score {values[place]:.3f}{spread} is number {position} of {np.sum(~np.isnan(values))}, "
                 f"the best is {np.nanmax(values):.3f}; {int(mask.sum())} of {len(mask)} kept ({limit})")
 
 
@@ -105,13 +117,16 @@ class Nop(Policy):
 
 
 class Ask(Policy):
-    """Ranks by the score of the adviser that is asked."""
+    """Ranks by the score of the adviser that is asked and, after the first tenth, by what a candidate may reach."""
 
     def values(self, candidates, scores, seeds) -> np.ndarray:
         return np.array([[score.value if score is not None and score.decided else np.nan for score in scores]], float)
 
+    def deviations(self, scores) -> np.ndarray:
+        return deviations_of(scores)
 
-class AskPerSecond(Ask):
+
+class AskPerSecond(Policy):
     """Ranks by the gain for each second: the score minus the logarithm of the seconds that an epoch is expected to
     take."""
 
@@ -133,13 +148,16 @@ class Gate(Ask):
     """Decides on one candidate after the other, as `gate.Gate` does. In a replay each generation is a stream in its
     order, after the `rule.seen` generations before it; where nothing was seen, the first few candidates stay."""
 
-    def kept(self, values, ties, rule) -> np.ndarray:
+    def deviations(self, scores) -> None:
+        return None
+
+    def kept(self, values, ties, rule, deviations=None) -> np.ndarray:
         # Generation i comes after i - seen … i - 1; the first ones come after the last, as on a circle.
         streams, of_ties = (np.concatenate([np.roll(part, turn, axis=0) for turn in range(rule.seen, -1, -1)], axis=1)
                             for part in (values, ties))
         return let_through(streams, of_ties, _stream(rule))[:, -values.shape[1]:]
 
-    def _mask(self, values, candidates, seed, past) -> np.ndarray:
+    def _mask(self, values, deviations, candidates, seed, past) -> np.ndarray:
         stream = np.array([*(np.nan if value is None else value for _, value in past), *values], float)
         names = [*(name for name, _ in past), *(candidate.name for candidate in candidates)]
         ties = np.array([uniform(0, "", name) for name in names])
@@ -184,9 +202,10 @@ def build_policy(name: str, rule: Rule, outcomes: Mapping[str, float] | None = N
     return Oracle(rule, dict(outcomes or {})) if name == "oracle" else POLICIES[name](rule)
 
 
-def keep_mask(scores: np.ndarray, ties: np.ndarray, rule: Rule) -> np.ndarray:
-    """Which candidates stay, for many generations at once: (generations, candidates) of scores and of tie-breakers
-    give as many booleans. NaN scores always stay and count outside the share that is kept.
+def keep_mask(scores: np.ndarray, ties: np.ndarray, rule: Rule, deviations: np.ndarray | None = None) -> np.ndarray:
+    """Which candidates stay, for many generations at once: (generations, candidates) of scores, of tie-breakers and of
+    the scores' standard deviations give as many booleans. NaN scores always stay and count outside the share that is
+    kept; `worth_order` says which the share holds.
 
     With `rule.keep` None the chance of each candidate to be the best is the softmax of inverse_temperature × score
     (Luce's choice axiom: pairwise odds exp(inverse_temperature × difference), as in Bradley and Terry's model), and the
@@ -194,7 +213,7 @@ def keep_mask(scores: np.ndarray, ties: np.ndarray, rule: Rule) -> np.ndarray:
     """
     scored = ~np.isnan(scores)
     filled = np.where(scored, scores, -np.inf)
-    order = np.lexsort((ties, -filled), axis=-1)
+    order = worth_order(scores, ties, deviations if rule.keep is not None else None)
     place = np.argsort(order, axis=-1)
     best = filled.max(axis=-1, keepdims=True, initial=-np.inf)  # there may be no candidate at all
     behind = np.where(scored, scores, 0.0) - np.where(np.isfinite(best), best, 0.0)

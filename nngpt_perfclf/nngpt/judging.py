@@ -66,7 +66,7 @@ def _by_percentile(scored: Scored) -> Scored:
     if scored.score is None:
         return scored
     share = min(max(scored.score.percentile, _SUREST), 1 - _SUREST)
-    return replace(scored, score=replace(scored.score, value=math.log(share / (1 - share))))
+    return replace(scored, score=replace(scored.score, value=math.log(share / (1 - share)), deviation=None))
 
 
 def _silence(scored: Scored) -> str:

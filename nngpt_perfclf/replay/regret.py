@@ -55,13 +55,15 @@ def measure(draws: Draws, policy: Policy, scored: Sequence[Scored],
     pool, chosen = draws.pool, draws.chosen
     values = policy.values(pool.candidates, [given.score for given in scored], draws.seeds.tolist())
     values = np.take_along_axis(np.broadcast_to(values, (len(chosen), len(pool.candidates))), chosen, axis=1)
+    deviations = policy.deviations([given.score for given in scored])
+    deviations = None if deviations is None else deviations[chosen]
     accuracy, seconds = pool.accuracy[chosen], pool.seconds[chosen]
     spent = np.array([given.seconds for given in scored], float)[chosen].sum(axis=1)
     broken = np.array([given.broken for given in scored], bool)[chosen]
     correlation = _spearman(values, accuracy)
     measured = []
     for rule in rules:
-        kept = policy.kept(values, draws.ties, rule) & ~broken
+        kept = policy.kept(values, draws.ties, rule, deviations) & ~broken
         found = np.where(kept, accuracy, 0.0).max(axis=1)
         best = accuracy.max(axis=1)
         total = seconds.sum(axis=1)

@@ -1,4 +1,5 @@
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -52,6 +53,16 @@ def test_a_candidate_that_cannot_be_trained_is_broken_and_never_asked_about(code
 def test_equal_scores_are_ordered_by_name():
     rows = rank([candidate(name, 0.5) for name in "cab"], "svhn", FixedScorer())
     assert names(rows) == ["a", "b", "c"]
+
+
+def test_a_less_certain_candidate_takes_the_place_of_one_that_scores_hardly_better():
+    candidates = [candidate(name) for name in ("best", "certain", "uncertain")]
+    scores = [replace(score_of(value), deviation=deviation) for value, deviation in ((2, 0.1), (1, 0.1), (0.9, 1.0))]
+    assert names(rank(candidates, "svhn", Answering(*scores))) == ["best", "certain", "uncertain"]
+    assert [one.name for one in select(candidates, "svhn", 0.5, Answering(*scores))] == ["best", "uncertain"]
+    by_gain = load_config(overrides=["advice.rank_by=gain_per_second"])
+    timed = [replace(score, seconds=1.0) for score in scores]
+    assert [one.name for one in select(candidates, "svhn", 0.5, Answering(*timed), by_gain)] == ["best", "certain"]
 
 
 made = st.builds(lambda number, lr, broken, decided: (number, lr, broken, decided), st.integers(0, 10**6),

@@ -15,6 +15,7 @@ from nngpt_perfclf.advice.side_models import (
     SideModel,
     expected_of,
     fit_side_model,
+    fit_spread,
     percentiles_of,
     training_trials,
 )
@@ -170,7 +171,25 @@ def test_the_percentile_on_a_dataset_without_recorded_trials_comes_from_the_tree
 def test_a_dataset_with_a_single_validation_trial_has_no_map_of_its_own_and_stops_no_training(world, model):
     trials = world.part("validation")
     few = trials[(trials["dataset"] != "svhn") | (trials.groupby("dataset").cumcount() == 0)]
-    assert set(percentiles_of([expected_of(model, few, world)])) == {OTHER, "cifar-10", "mnist"}
+    assert set(percentiles_of(expected_of(model, few, world))) == {OTHER, "cifar-10", "mnist"}
+
+
+def test_the_spread_tells_where_a_prediction_is_far_off(world, model):
+    trials = world.part("train")
+    off = np.where(trials["lr"] > 0.1, 0.4, 0.0)
+    found = fit_spread(trials["norm"] + off, world, replace(model, forest=None))
+    wild, good = (found.predict([(world.codes["net-0"], "svhn", recipe)], world.datasets)[0] for recipe in (WILD, GOOD))
+    assert wild > 0.2 > good
+
+
+def test_scores_with_a_recipe_tell_their_standard_deviation(little, tmp_path):
+    config = load_config(overrides=["split.by=network", "split.test=0.2", "split.validation=0.3", "threads=1"])
+    side_models.train_sides("text", config, tmp_path / "text")
+    adviser = side_models.load_sides("text", config, tmp_path / "text")
+    told, untold = adviser.score([Candidate("a", CODE, GOOD), Candidate("b", CODE)], "svhn")
+    assert told.deviation > 0
+    assert untold.deviation is None
+    assert side_models.load_sides("text", replace(config, label="rank"), tmp_path / "text").spread is None
 
 
 def test_trials_of_large_groups_are_thinned_and_the_sample_weighs_as_much_as_all_of_them(world):

@@ -64,6 +64,21 @@ def test_the_order_of_the_candidates_does_not_matter(name, rule, generation, see
     assert {candidate.name for candidate in first.kept} == {candidate.name for candidate in second.kept}
 
 
+def test_a_less_certain_candidate_is_kept_in_place_of_one_that_scores_hardly_better():
+    spread = ((2.0, 0.1), (1.0, 0.1), (0.9, 1.0), (0.8, None))
+    generation = [Score(value, 0.5, 0.0, 1.0, True, "", deviation=deviation) for value, deviation in spread]
+    candidates = candidates_for(generation)
+    selection = build_policy("ask", Rule(0.5)).select(candidates, generation, 0)
+    assert [candidate.name for candidate in selection.kept] == ["net-0", "net-2"]
+    assert "standard deviation 0.100" in selection.pruned[0][1]
+    timed = [replace(score, seconds=1.0) for score in generation]
+    kept = build_policy("ask_per_second", Rule(0.5)).select(candidates, timed, 0).kept
+    assert [candidate.name for candidate in kept] == ["net-0", "net-1"], "gains are compared as they are"
+    kept = build_policy("ask", Rule(None)).select(candidates, generation, 0).kept
+    assert kept == build_policy("ask", Rule(None)).select(candidates, [
+        replace(score, deviation=None) for score in generation], 0).kept, "the probability of a miss is one of scores"
+
+
 @given(rules, st.integers(1, 25), st.integers(0, 9))
 def test_candidates_that_score_the_same_are_all_kept(rule, count, seed):
     same = [Score(1.0, 0.5, 0.0, 1.0, True, "")] * count
