@@ -11,7 +11,6 @@ from nngpt_perfclf.console import progress
 from nngpt_perfclf.corpus import Corpus, load_corpus
 from nngpt_perfclf.datasets import DatasetProperties, dataset_properties
 from nngpt_perfclf.files import whole
-from nngpt_perfclf.profiling.cache import ProfileCache
 from nngpt_perfclf.profiling.contract import fault_of
 from nngpt_perfclf.profiling.features import features, words
 from nngpt_perfclf.profiling.pool import Answer, Pool, Task
@@ -101,16 +100,15 @@ def recorded_shapes(corpus: Corpus, datasets: dict[str, DatasetProperties], task
     return table[table["nn"].isin(corpus.codes.keys())].reset_index(drop=True)
 
 
-def profile_table(shapes: pd.DataFrame, codes: dict[str, str], cache: ProfileCache | None = None) -> pd.DataFrame:
+def profile_table(shapes: pd.DataFrame, codes: dict[str, str]) -> pd.DataFrame:
     """The rows of `recorded_shapes` with status, stage, reason, way, seconds and every feature of `features`."""
-    cache = cache or ProfileCache()
     rows: list[dict] = []
     with progress() as bar:
         doing = bar.add_task("profiling networks", total=len(shapes))
         for start in range(0, len(shapes), _AT_ONCE):
             batch = shapes.iloc[start:start + _AT_ONCE]
             asked = [(codes[nn], shape) for nn, shape in zip(batch["nn"], batch["shapes"], strict=True)]
-            answers = answers_to(asked, cache=cache)
+            answers = answers_to(asked)
             rows += [_row(answers[key], key[1]) for key in asked]
             bar.advance(doing, len(batch))
     return shapes.drop(columns="shapes").join(pd.DataFrame(rows, index=shapes.index))

@@ -6,8 +6,7 @@ import numpy as np
 
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.evaluation.metrics import calibration_error, hits, reliability
-
-LABELS = ("normalized", "rank")
+from nngpt_perfclf.replay.outcome_world import LABELS
 
 
 def rows(found: Mapping[str, Mapping[str, np.ndarray]], units: Sequence[str], weights: np.ndarray,

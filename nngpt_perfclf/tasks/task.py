@@ -1,6 +1,5 @@
 """A task: the recorded trials that are compared, defined in a versioned YAML file."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -27,18 +26,12 @@ class Task:
             raise PerfclfError(f"task {self.name}: needs at least two datasets, each once, not {list(self.datasets)}")
 
 
-def load_task(name_or_path: str | Path, extra: Iterable[Task | str | Path] | None = None) -> Task:
-    """The task of this name or YAML file.
-
-    Names are those that installed plugins register, the built-in one included; with `extra` (Task objects or files) the
-    built-in ones and these.
-
-    Raises PerfclfError for an unknown name, with the nearest known one, and for an invalid file.
-    """
+def load_task(name_or_path: str | Path) -> Task:
+    """The task of this YAML file, or of a name that installed plugins register, the built-in one included. Raises
+    PerfclfError for an unknown name, with the nearest known one, and for an invalid file."""
     if str(name_or_path).endswith((".yaml", ".yml")):
         return read_task(Path(name_or_path))
-    sources = registered("register_tasks") if extra is None else (*BUILT_IN, *extra)
-    tasks = [task if isinstance(task, Task) else read_task(Path(task)) for task in sources]
+    tasks = [task if isinstance(task, Task) else read_task(Path(task)) for task in registered("register_tasks")]
     by_name = {task.name: task for task in tasks}
     if name_or_path not in by_name:
         raise PerfclfError(f"unknown task {str(name_or_path)!r}{did_you_mean(str(name_or_path), by_name)}; known: "

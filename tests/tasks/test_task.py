@@ -4,6 +4,7 @@ import pytest
 import yaml
 
 from nngpt_perfclf.tasks import Task, load_task
+from nngpt_perfclf.tasks.task import BUILT_IN
 from nngpt_perfclf.types import PerfclfError
 
 SOUND = {"name": "mine", "version": 2, "task": "img-segmentation", "metric": "iou", "datasets": ["coco", "voc"]}
@@ -15,11 +16,14 @@ def test_the_built_in_task_compares_image_classification_on_seven_datasets():
         "img_classification", "img-classification", "acc", 7)
 
 
-def test_a_file_of_ones_own_is_a_task(tmp_path):
+def test_a_file_of_ones_own_is_a_task_and_so_is_what_a_plugin_registers(tmp_path, monkeypatch):
     file = tmp_path / "mine.yaml"
     file.write_text(yaml.safe_dump(SOUND))
     task = Task("mine", 2, "img-segmentation", "iou", ("coco", "voc"))
-    assert load_task(str(file)) == load_task("mine", extra=[file]) == load_task("mine", extra=[task]) == task
+    assert load_task(str(file)) == task
+    for source in (file, task):
+        monkeypatch.setattr("nngpt_perfclf.tasks.task.registered", lambda hook, source=source: [*BUILT_IN, source])
+        assert load_task("mine") == task
 
 
 @pytest.mark.parametrize("fault", [
