@@ -49,9 +49,7 @@ def load_config(file: str | Path | None = None, overrides: list[str] | tuple[str
     from omegaconf import OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
-    layers = [_read(conf_folder() / "perfclf.yaml")]
-    if values is not None:
-        layers.append(values)
+    layers = [] if values is None else [values]
     if file is not None:
         layers.append(_from_file(Path(file)))
     pairs = [_split(word) for word in overrides]
@@ -61,18 +59,20 @@ def load_config(file: str | Path | None = None, overrides: list[str] | tuple[str
     dotted = [word for word, (key, _) in zip(overrides, pairs, strict=True) if key not in ("protocol", *GROUPS)]
     try:
         layers += [*chosen, OmegaConf.to_container(OmegaConf.from_dotlist(dotted))]
-        merged = OmegaConf.create()
-        for layer in layers:
-            layer = _with_groups(layer)
-            _check_keys(layer, Config, "")
-            merged = OmegaConf.merge(merged, layer)
-        schema = OmegaConf.merge(_unlocked(Config), merged)
-        missing = OmegaConf.missing_keys(schema)
-        if missing:
+        merged = OmegaConf.merge(_defaults(conf_folder() / "perfclf.yaml"), *map(_checked, layers))
+        if missing := OmegaConf.missing_keys(merged):
             raise PerfclfError(f"configuration: no value for {', '.join(sorted(missing))}")
-        return OmegaConf.to_object(schema)
+        return OmegaConf.to_object(merged)
     except OmegaConfBaseException as error:
         raise PerfclfError(f"configuration: {_reason(error)}") from error
+
+
+@lru_cache
+def _defaults(file: Path):
+    """The schema with the values of the file of defaults; to merge these takes longer than all else."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.merge(_unlocked(Config), _checked(_read(file)))
 
 
 def choices(group: str) -> list[str]:
@@ -111,8 +111,7 @@ def _from_file(path: Path) -> dict:
 
     content = _read(path)
     try:
-        content = _with_groups(content)
-        _check_keys(content, Config, "")
+        content = _checked(content)
         OmegaConf.merge(_unlocked(Config), content)
     except OmegaConfBaseException as error:
         raise PerfclfError(f"{path}: {_reason(error)}") from error
@@ -132,12 +131,15 @@ def _split(word: str) -> tuple[str, str]:
     return key, value
 
 
-def _with_groups(layer: dict) -> dict:
-    """A group given by name becomes the content of its file, a loop's laid over ``replay.yaml``."""
+def _checked(layer: dict) -> dict:
+    """The layer with known keys. A group given by name becomes the content of its file, a loop's laid over
+    ``replay.yaml``."""
     picked = {group: load_choice(group, layer[group]) for group in GROUPS if isinstance(layer.get(group), str)}
     if "loop" in picked:
         picked["loop"] = {**load_choice("loop", "replay"), **picked["loop"]}
-    return {**layer, **picked}
+    layer = {**layer, **picked}
+    _check_keys(layer, Config, "")
+    return layer
 
 
 def _check_keys(layer: dict, kind: type, prefix: str) -> None:
