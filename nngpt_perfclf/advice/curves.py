@@ -4,8 +4,6 @@ Works with any scorer, which is asked as if nothing had been trained. Scores of 
 and of candidates that were not can be compared.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

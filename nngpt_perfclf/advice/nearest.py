@@ -4,8 +4,6 @@ A pair question is answered by the difference of the mean labels of both sides' 
 the target.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,8 +1,6 @@
 """The adviser that a name or a run folder denotes. Built-in and third-party advisers are registered the same way, by
 the hook `register_advisers`."""
 
-from __future__ import annotations
-
 import inspect
 from dataclasses import replace
 from pathlib import Path

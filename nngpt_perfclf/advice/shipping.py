@@ -3,8 +3,6 @@
 ``python -m nngpt_perfclf.advice.shipping RUN…`` copies what answering needs.
 """
 
-from __future__ import annotations
-
 import filecmp
 import shutil
 import sys

@@ -1,8 +1,6 @@
 """Several advisers as one: their log-odds are sources of evidence, weighed by a logistic regression fitted on
 validation pairs."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

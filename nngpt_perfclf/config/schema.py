@@ -1,7 +1,5 @@
 """The configuration's keys and types. `conf/perfclf.yaml` holds every default and says what each key means."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

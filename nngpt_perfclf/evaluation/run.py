@@ -1,7 +1,5 @@
 """The evaluation of an adviser on held-out pairs, with baselines on the same pairs."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 import re
