@@ -101,7 +101,7 @@ def test_no_file_is_left(answers, secrets):
 def test_large_codes_and_large_answers_do_not_wait_for_each_other():
     many = "self.layers = nn.Sequential(*[nn.Linear(3, 3) for _ in range(1500)])\n"
     codes = [network(build=many + "'" + letter * 150_000 + "'", forward="return self.layers(x.mean((2, 3)))")
-             for letter in "abcdef"]
+             for letter in "abcd"]
     with Pool(Limits(seconds=30, memory=2, output=1 << 20)) as running:
         found = dict(running.run([Task(code, SHAPES) for code in codes]))
     assert {len(answer.structure.layers) for answer in found.values()} == {1500}
