@@ -1,7 +1,5 @@
 """The verb `loop`: the AutoML loop on recorded trials or with real training, with and without advice."""
 
-from __future__ import annotations
-
 import json
 import shutil
 from collections.abc import Mapping, Sequence
@@ -10,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from statistics import mean
-from typing import TYPE_CHECKING
+
+import pluggy
 
 from nngpt_perfclf.advice.adapters import Scorer
 from nngpt_perfclf.advice.curves import going_on
@@ -36,9 +35,6 @@ from nngpt_perfclf.replay.benchmark import benchmark, write_result
 from nngpt_perfclf.replay.outcomes import measure_outcomes
 from nngpt_perfclf.replay.pools import Pool, load_replay
 from nngpt_perfclf.types import Candidate, Observation, PerfclfError, Recipe
-
-if TYPE_CHECKING:
-    import pluggy
 
 # What advisers must know of the local image sets.
 IMAGE_SETS = Path(__file__).with_name("local_training") / "image_sets.yaml"

@@ -1,23 +1,18 @@
 """LEMUR as generator and trainer: held-out networks are proposed, and "training" looks the recorded trial up."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 
 from nngpt_perfclf.advice.run_folders import check_held_out
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.hookspecs import hookimpl
 from nngpt_perfclf.tasks import TaskData, recipe_of
 from nngpt_perfclf.types import Candidate, Outcome, PerfclfError, Recipe
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
