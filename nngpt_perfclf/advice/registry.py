@@ -57,14 +57,19 @@ def load_advisor(folder_or_name: str | Path, config: Config | None = None) -> ob
     return find_spec(folder_or_name).load(replace(config, adviser=str(folder_or_name)))
 
 
+def trainable(name: str) -> AdviserSpec:
+    """The spec of a registered adviser that can be trained; raises PerfclfError for any other name."""
+    spec = specs().get(name)
+    if spec is None or spec.train is None:
+        raise PerfclfError(f"only registered advisers can be trained, not {name!r}")
+    return spec
+
+
 def trained_once(name: str, config: Config, folder: Path) -> str:
     """The run folder `folder` of the registered adviser `name`, trained under `config`; a finished one is not trained
     again. Raises PerfclfError for an adviser that cannot be trained, such as a run folder."""
-    spec = specs().get(name)
-    if spec is None or spec.train is None:
-        raise PerfclfError(f"only registered advisers can be trained again, not {name!r}")
-    run = RunFolder(folder)
-    if not run.is_done:
+    spec = trainable(name)
+    if not RunFolder(folder).is_done:
         model = load_config(overrides=[f"model={name}"]).model if spec.name == spec.run_kind else config.model
         spec.train(replace(config, model=model, out=str(folder), seeds=()), folder)
     return str(folder)

@@ -8,14 +8,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from nngpt_perfclf import processes
-from nngpt_perfclf.advice.registry import specs
+from nngpt_perfclf.advice.registry import trainable
 from nngpt_perfclf.advice.run_folders import LANGUAGE_NAME
 from nngpt_perfclf.checksums import seal, unseal
 from nngpt_perfclf.config import Config
 from nngpt_perfclf.console import say
 from nngpt_perfclf.files import alone
 from nngpt_perfclf.run_folder import RunFolder
-from nngpt_perfclf.types import AdviserSpec, PerfclfError
 
 
 def train(config: Config) -> dict:
@@ -25,7 +24,8 @@ def train(config: Config) -> dict:
     result. Raises PerfclfError where the folder already holds a finished run.
     """
     out = Path(config.out or Path("runs") / time.strftime(f"train-{config.model.name}-%Y%m%d-%H%M%S"))
-    run = _spec(config).train
+    # A registered adviser, or else the fine-tuned language model.
+    run = trainable(config.model.name if config.model.source == "adviser" else LANGUAGE_NAME).train
     if not config.seeds:
         return _trained(run, replace(config, out=str(out)), RunFolder(out))
     results = {}
@@ -51,15 +51,6 @@ def _trained(run: Callable[[Config, Path], dict], config: Config, folder: RunFol
         if processes.is_main():
             seal(out)
     return result
-
-
-def _spec(config: Config) -> AdviserSpec:
-    """The adviser that `config.model` trains: a registered one, or the fine-tuned language model."""
-    name = config.model.name if config.model.source == "adviser" else LANGUAGE_NAME
-    spec = specs().get(name)
-    if spec is None or spec.train is None:
-        raise PerfclfError(f"adviser {name!r} cannot be trained")
-    return spec
 
 
 def _figures(result: dict) -> dict[str, float]:

@@ -132,7 +132,7 @@ def _best(rows: Sequence[dict]) -> float | None:
 
 def accuracy_of(folder: Path) -> float | None:
     """The candidate's accuracy, 0..1; None where it has none."""
-    content = _json(folder / RESULT)
+    content = content_of(folder / RESULT)
     results = content.get("eval_results") if isinstance(content, dict) else None
     if isinstance(results, list) and len(results) > 1:
         results = {"accuracy": results[1]}
@@ -149,7 +149,7 @@ def accuracy_of(folder: Path) -> float | None:
 
 def epochs_of(folder: Path) -> int | None:
     """After how many epochs of training the accuracy was measured; None where it is not said."""
-    content = _json(folder / RESULT)
+    content = content_of(folder / RESULT)
     arguments = content.get("eval_args") if isinstance(content, dict) else None
     epochs = arguments.get("epoch") if isinstance(arguments, dict) else None
     return epochs if isinstance(epochs, int) and not isinstance(epochs, bool) and epochs > 0 else None
@@ -173,14 +173,14 @@ def digest_of(folder: Path) -> str | None:
 
 
 def _seconds(folder: Path) -> float | None:
-    trials = _json(folder / TRIALS)
+    trials = content_of(folder / TRIALS)
     trial = trials[0] if isinstance(trials, list) and trials else trials
     duration = trial.get("duration") if isinstance(trial, dict) else None
     return duration / NANOSECONDS if isinstance(duration, int | float) else None
 
 
-def _json(path: Path) -> object:
-    """The content; None for a file that is missing or damaged."""
+def content_of(path: Path) -> object:
+    """What a JSON file holds; None for one that is missing or damaged."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

@@ -1,12 +1,11 @@
 """What an NNGPT run leaves between generation and evaluation: a folder for each candidate, such as
 ``A{e}/synth_nn/B{i}/`` or ``cycle_{c}/nneval/gen_{i}/``."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from nngpt_perfclf.evaluation.pruning import CODE, accuracy_of
+from nngpt_perfclf.evaluation.pruning import CODE, accuracy_of, content_of
 from nngpt_perfclf.profiling.contract import fault_of
 from nngpt_perfclf.recipes import recipe_words
 from nngpt_perfclf.types import Candidate, PerfclfError, Recipe
@@ -116,7 +115,8 @@ def read_folder(folder: Path, evaluation: Evaluation, target: str | None = None)
         code = (folder / CODE).read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         return Found(folder, broken=f"{CODE} is not text in UTF-8: {error.reason}", evaluated=evaluated)
-    parameters = _parameters(folder / PARAMETERS)
+    # Without parameters, or with empty ones or none that are JSON, NNGPT trains with its defaults.
+    parameters = content_of(folder / PARAMETERS) or None
     if not isinstance(parameters, dict | None):
         kind = type(parameters).__name__
         return Found(folder, broken=f"{PARAMETERS} holds a {kind}: NNGPT's evaluation would stop", evaluated=evaluated)
@@ -139,14 +139,6 @@ def left_alone(found: Found, reason: str) -> Found:
     """The same, not to be judged for `reason`, unless its code alone shows that it is broken."""
     fault = fault_of(found.candidate.arch_code)
     return replace(found, broken=fault) if fault else replace(found, left=reason)
-
-
-def _parameters(path: Path) -> object:
-    """What hp.txt says; None without one, or with one that is not JSON or empty: NNGPT trains with its defaults."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8")) or None
-    except (OSError, ValueError, RecursionError):
-        return None
 
 
 def _recipe(parameters: dict | None, prm: object, evaluation: Evaluation) -> Recipe:

@@ -131,7 +131,7 @@ def test_with_folds_the_parts_of_a_stack_are_trained_without_each_fold(little, t
     assert {row["n"] for row in figures} == {pairs}
     assert sorted(folder.name for folder in (tmp_path / "folds").iterdir()) == [
         "nearest-0", "nearest-1", "pairwise-0", "pairwise-1"]
-    with pytest.raises(PerfclfError, match="only registered advisers can be trained again"):
+    with pytest.raises(PerfclfError, match="only registered advisers can be trained"):
         trained_once(str(tmp_path), config, tmp_path / "again")
 
 
