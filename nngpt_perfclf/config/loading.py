@@ -11,6 +11,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import get_type_hints
 
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
 from nngpt_perfclf.config.renamed import fate_of
 from nngpt_perfclf.config.schema import Config
 from nngpt_perfclf.files import read_yaml
@@ -46,9 +49,6 @@ def load_config(file: str | Path | None = None, overrides: list[str] | tuple[str
     Raises PerfclfError for a missing file, an unknown key (naming the nearest known one), a key or value that was
     renamed (naming the new one) or a value of a wrong type.
     """
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
     layers = [] if values is None else [values]
     if file is not None:
         layers.append(_from_file(Path(file)))
@@ -70,8 +70,6 @@ def load_config(file: str | Path | None = None, overrides: list[str] | tuple[str
 @lru_cache
 def _defaults(file: Path):
     """The schema with the values of the file of defaults; to merge these takes longer than all else."""
-    from omegaconf import OmegaConf
-
     return OmegaConf.merge(_unlocked(Config), _checked(_read(file)))
 
 
@@ -106,9 +104,6 @@ def to_dict(config: Config) -> dict:
 
 def _from_file(path: Path) -> dict:
     """The user's file; what is wrong in it is told with its name."""
-    from omegaconf import OmegaConf
-    from omegaconf.errors import OmegaConfBaseException
-
     content = _read(path)
     try:
         content = _checked(content)
@@ -169,8 +164,6 @@ def _check_keys(layer: dict, kind: type, prefix: str) -> None:
 @lru_cache
 def _unlocked(kind: type):
     """OmegaConf makes frozen dataclasses read-only; merging, which copies this one, needs them open."""
-    from omegaconf import OmegaConf
-
     schema = OmegaConf.structured(kind)
     OmegaConf.set_readonly(schema, False)
     for name, hint in get_type_hints(kind).items():
