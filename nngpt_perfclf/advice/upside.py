@@ -39,6 +39,11 @@ def deviations_of(scores: Sequence[Score | None]) -> np.ndarray:
                     float)
 
 
+def hoped(score: Score) -> float:
+    """What one candidate is compared by where there is no generation to compare it in."""
+    return float(score.value) + OPTIMISM * (score.deviation or 0.0)
+
+
 def worth_order_of(scores: Sequence[Score]) -> list[int]:
     """The places of one generation's scores, most worth training first; of equal ones the first is first."""
     values = np.array([score.value for score in scores], float)

@@ -14,6 +14,7 @@ from nngpt_perfclf.advice.adapters import Scorer
 from nngpt_perfclf.advice.faults import BuildFaults
 from nngpt_perfclf.advice.registry import identity_of
 from nngpt_perfclf.advice.scorers import INSTALLED, scorer_of, scores_of, with_outcomes
+from nngpt_perfclf.advice.upside import hoped
 from nngpt_perfclf.config import Config, load_config
 from nngpt_perfclf.gate import record
 from nngpt_perfclf.gate.decision import Decision, GateState, key_of, uniform
@@ -133,9 +134,9 @@ class Gate:
             return Made(candidate, Decision(False, None, None, f"broken: {fault}"), record.BROKEN, tie)
         if score is None or not score.decided:
             reason = f"undecided: {score.reason if score else unscored}"
-            value = None if score is None else float(score.value)
+            value = None if score is None else hoped(score)
             return Made(candidate, Decision(True, value, None, reason), record.UNDECIDED, tie)
-        value = float(score.value)
+        value = hoped(score)
         if len(stream.scores) < settings.first:
             reason = f"one of the first {settings.first}, which are always trained"
             return Made(candidate, Decision(True, value, None, reason), record.FIRST, tie)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from nngpt_perfclf.advice.seconds import gain_per_second
-from nngpt_perfclf.advice.upside import deviations_of, worth_order
+from nngpt_perfclf.advice.upside import deviations_of, hoped, worth_order
 from nngpt_perfclf.gate.decision import uniform
 from nngpt_perfclf.gate.threshold import Settings, let_through
 from nngpt_perfclf.types import Candidate, PerfclfError, Score
@@ -147,6 +147,9 @@ class Naive(Ask):
 class Gate(Ask):
     """Decides on one candidate after the other, as `gate.Gate` does. In a replay each generation is a stream in its
     order, after the `rule.seen` generations before it; where nothing was seen, the first few candidates stay."""
+
+    def values(self, candidates, scores, seeds) -> np.ndarray:
+        return np.array([[hoped(score) if score is not None and score.decided else np.nan for score in scores]], float)
 
     def deviations(self, scores) -> None:
         return None

@@ -48,3 +48,8 @@ def test_what_has_no_score_stays():
 def test_the_number_of_seen_generations_cannot_be_below_zero():
     with pytest.raises(PerfclfError, match="seen"):
         Rule(seen=-1)
+
+
+def test_a_score_counts_with_half_of_its_standard_deviation():
+    scores = [Score(1.0, 0.5, 0.0, 1.0, True, "", deviation=deviation) for deviation in (None, 1.0)]
+    assert build_policy("gate", Rule(0.5)).values([], scores, [0]).tolist() == [[1.0, 1.5]]
