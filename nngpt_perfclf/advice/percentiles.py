@@ -25,8 +25,9 @@ FILE = "percentiles.json"
 OTHER = "other"  # any dataset that has no map of its own
 KNOTS = 15  # bins of equal mass
 LOW, HIGH = 0.1, 0.9  # quantiles: an 80 % interval
-# Of the residuals, for such an interval: the regression lies closer to the trials that it was fitted on than to others.
-FITTED = (0.08, 0.92)
+# Of the residuals, for such an interval: the regression lies closer to the trials that it was fitted on than to others,
+# unless these are the trials of several folds.
+FITTED, OF_FOLDS = (0.08, 0.92), (LOW, HIGH)
 SHRINKAGE = 50  # trials of a dataset from which its own quantiles count more than half; both by cross-validation
 # The 80 % interval of a trial about which nothing is known.
 NOTHING_KNOWN = HIGH - LOW
@@ -42,9 +43,10 @@ class Percentiles:
     high: tuple[float, ...]
 
     @staticmethod
-    def fit(predictions: np.ndarray, ranks: np.ndarray, common: np.ndarray | None = None) -> Percentiles:
+    def fit(predictions: np.ndarray, ranks: np.ndarray, common: np.ndarray | None = None,
+            ends: tuple[float, float] = FITTED) -> Percentiles:
         """From predictions (n,) and the percentiles (n,) in 0..1 that those trials reached. common: the two quantiles
-        of the residuals of all datasets (`common_quantiles`); None: these are all.
+        of the residuals of all datasets (`common_quantiles`); None: these are all. ends: which quantiles.
 
         Raises PerfclfError for fewer than two trials.
         """
@@ -54,7 +56,7 @@ class Percentiles:
         bins = np.array_split(order, min(KNOTS, len(order)))
         knots = np.array([predictions[members].mean() for members in bins])
         smooth = _isotonic(predictions, ranks)
-        own = np.quantile(ranks - smooth.predict(predictions), FITTED)
+        own = np.quantile(ranks - smooth.predict(predictions), ends)
         if common is not None:
             own = (len(predictions) * own + SHRINKAGE * common) / (len(predictions) + SHRINKAGE)
         expected = smooth.predict(knots)
@@ -71,19 +73,20 @@ class Percentiles:
         return expected, np.minimum(low, expected), np.maximum(high, expected)
 
 
-def common_quantiles(trials: Iterable[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """The `FITTED` quantiles (2,) of what remains when each dataset's percentiles (n,) are regressed on its
+def common_quantiles(trials: Iterable[tuple[np.ndarray, np.ndarray]],
+                     ends: tuple[float, float] = FITTED) -> np.ndarray:
+    """The quantiles `ends` (2,) of what remains when each dataset's percentiles (n,) are regressed on its
     predictions (n,)."""
     residuals = [ranks - _isotonic(predictions, ranks).predict(predictions) for predictions, ranks in trials]
-    return np.quantile(np.concatenate(residuals), FITTED)
+    return np.quantile(np.concatenate(residuals), ends)
 
 
-def maps_of(trials: pd.DataFrame) -> dict[str, Percentiles]:
+def maps_of(trials: pd.DataFrame, ends: tuple[float, float] = FITTED) -> dict[str, Percentiles]:
     """The map of each dataset from the `dataset`, `predicted` (NaN: not used) and `rank` of at least two trials."""
     by_dataset = {str(dataset): (rows["predicted"].to_numpy(), rows["rank"].to_numpy())
                   for dataset, rows in trials.dropna(subset="predicted").groupby("dataset") if len(rows) >= 2}
-    common = common_quantiles(by_dataset.values()) if by_dataset else None
-    return {dataset: Percentiles.fit(*own, common) for dataset, own in by_dataset.items()}
+    common = common_quantiles(by_dataset.values(), ends) if by_dataset else None
+    return {dataset: Percentiles.fit(*own, common, ends) for dataset, own in by_dataset.items()}
 
 
 def save_percentiles(maps: Mapping[str, Mapping[str, Mapping[str, Percentiles]]], folder: Path) -> None:

@@ -18,7 +18,9 @@ import numpy as np
 from nngpt_perfclf.advice.features import Side, dataset_rows, recipe_rows, sides_of, text_rows
 from nngpt_perfclf.advice.network_features import network_rows
 from nngpt_perfclf.advice.percentiles import (
+    FITTED,
     NOTHING_KNOWN,
+    OF_FOLDS,
     OTHER,
     Percentiles,
     load_percentiles,
@@ -200,7 +202,8 @@ def train_sides(kind: str, config: Config, out: Path) -> dict:
     def check(label: str, held: Sequence[Held]) -> None:
         expected[label] = {mode: pd.concat([expected_of(models[mode], data.part("validation"), data)
                                             for data, models in held]) for mode in MODES}
-        maps[label] = {mode: percentiles_of(trials) for mode, trials in expected[label].items()}
+        ends = OF_FOLDS if len(held) > 1 else FITTED
+        maps[label] = {mode: percentiles_of(trials, ends) for mode, trials in expected[label].items()}
         save_percentiles(maps, out)
 
     found = train_trees(kind, KINDS[kind], config, out, fit, check)
@@ -292,6 +295,7 @@ def expected_of(model: SideModel, trials: pd.DataFrame, data: TaskData) -> pd.Da
     return found
 
 
-def percentiles_of(trials: pd.DataFrame) -> dict[str, Percentiles]:
+def percentiles_of(trials: pd.DataFrame, ends: tuple[float, float] = FITTED) -> dict[str, Percentiles]:
     """The maps by dataset from what `expected_of` gives; a dataset with fewer than two trials has none of its own."""
-    return {OTHER: Percentiles.fit(trials["as_unknown"].to_numpy(), trials["rank"].to_numpy()), **maps_of(trials)}
+    return {OTHER: Percentiles.fit(trials["as_unknown"].to_numpy(), trials["rank"].to_numpy()),
+            **maps_of(trials, ends)}

@@ -1,17 +1,21 @@
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from nngpt_perfclf.advice.percentiles import (
     FILE,
+    FITTED,
     KNOTS,
+    OF_FOLDS,
     OTHER,
     Percentiles,
     common_quantiles,
     load_percentiles,
+    maps_of,
     save_percentiles,
 )
 from nngpt_perfclf.types import PerfclfError
@@ -113,3 +117,11 @@ def test_a_dataset_with_few_trials_borrows_the_width_of_all():
     widths = [float(high[0] - low[0]) for _, low, high in (one(middle) for one in (alone, many, shrunk))]
     assert widths == sorted(widths)
     assert widths[0] < 0.1 < 0.3 < widths[2]
+
+
+def test_the_interval_of_several_folds_is_narrower_than_that_of_one_part():
+    trials = pd.DataFrame({"dataset": "svhn", **dict(zip(("predicted", "rank"), drawn(500), strict=True))})
+    widths = [(np.array(found.high) - found.low).mean() for found in
+              (maps_of(trials, ends)["svhn"] for ends in (OF_FOLDS, FITTED))]
+    assert widths == sorted(widths)
+    assert maps_of(trials, OF_FOLDS)["svhn"].expected == maps_of(trials)["svhn"].expected
