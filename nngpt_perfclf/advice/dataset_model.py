@@ -15,13 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nngpt_perfclf.datasets import DatasetProperties
 from nngpt_perfclf.files import read_json, write_json
 from nngpt_perfclf.types import PerfclfError, Score
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from nngpt_perfclf.datasets import DatasetProperties
 
 FILE = "curves.json"
 BINS = 20  # of percentiles

@@ -26,6 +26,7 @@ from nngpt_perfclf.advice.run_folders import LANGUAGE_NAME
 from nngpt_perfclf.advice.weights import Weights, fit_weights, save_weights
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
+from nngpt_perfclf.models.zoo import ensure_ready
 from nngpt_perfclf.prompts import find_template
 from nngpt_perfclf.retrieval import Neighbours
 from nngpt_perfclf.run_folder import RunFolder, manifest
@@ -48,7 +49,6 @@ def train(config: Config, out: Path) -> dict:
     from nngpt_perfclf.models.language import threads
     from nngpt_perfclf.models.rows import draw_lessons
     from nngpt_perfclf.models.train import Material, fine_tune
-    from nngpt_perfclf.models.zoo import ensure_ready
 
     if find_template(config.template).one_side and config.train.offset != "none":
         raise PerfclfError(f"template {config.template} asks about one side at a time: it is trained with "

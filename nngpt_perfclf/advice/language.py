@@ -20,6 +20,7 @@ from nngpt_perfclf.advice.weights import MODES, Weights, load_weights
 from nngpt_perfclf.budget import timed
 from nngpt_perfclf.config import Config, load_config
 from nngpt_perfclf.datasets import dataset_properties
+from nngpt_perfclf.models.zoo import ensure_ready
 from nngpt_perfclf.prompts import find_template
 from nngpt_perfclf.prompts.builder import PromptBuilder
 from nngpt_perfclf.retrieval import Neighbours
@@ -159,7 +160,6 @@ def load(config: Config) -> LanguageAdviser:
     """The adapter of a run folder on its base model, which is fetched where it is missing."""
     from nngpt_perfclf.models.device import machine
     from nngpt_perfclf.models.language import load as load_model
-    from nngpt_perfclf.models.zoo import ensure_ready
 
     folder = folder_of(config, LANGUAGE_NAME)
     own = recorded_config(folder)
@@ -172,7 +172,6 @@ def load(config: Config) -> LanguageAdviser:
 def load_untrained(config: Config) -> LanguageAdviser:
     """The configured base model without an adapter, asked with `config.template`: nothing added, nothing fitted."""
     from nngpt_perfclf.models.language import load as load_model
-    from nngpt_perfclf.models.zoo import ensure_ready
 
     model = load_model(ensure_ready(config.model), chat=config.model.chat, precision=config.train.precision)
     alone = (1.0, 0.0, 0.0)

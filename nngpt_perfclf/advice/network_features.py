@@ -4,21 +4,16 @@ Which of a profile's numbers are used was chosen by cross-validation over near-d
 from names, comments, literals or code that is never run.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from nngpt_perfclf.datasets import DatasetProperties
 from nngpt_perfclf.profiling.features import features
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.datasets import DatasetProperties
-    from nngpt_perfclf.profiling.types import Shapes, Structure
-    from nngpt_perfclf.types import Recipe
+from nngpt_perfclf.profiling.types import Shapes, Structure
+from nngpt_perfclf.types import Recipe
 
 # Counts and sizes, of which the logarithm is taken.
 LOGARITHMS = tuple("""

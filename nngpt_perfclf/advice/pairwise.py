@@ -18,13 +18,12 @@ from nngpt_perfclf.advice.tree_models import TreeAdviser, TreeModel, load_trees,
 from nngpt_perfclf.advice.trees import Forest, weights_of
 from nngpt_perfclf.advice.weights import DRAWS
 from nngpt_perfclf.config import Config
+from nngpt_perfclf.datasets import DatasetProperties
+from nngpt_perfclf.tasks import TaskData, question_of
 from nngpt_perfclf.types import AdviserSpec, PerfclfError, Question
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from nngpt_perfclf.datasets import DatasetProperties
-    from nngpt_perfclf.tasks import TaskData
 
 KIND = "pairwise"
 
@@ -63,8 +62,6 @@ def load(config: Config) -> TreeAdviser:
 
 def fit_pair_model(pairs: pd.DataFrame, data: TaskData, blank: PairModel) -> PairModel:
     """Trees fitted on `pairs`, all of the training part and without ties; `blank`: a model without trees."""
-    from nngpt_perfclf.tasks import question_of
-
     blank = replace(blank, datasets=tuple(sorted({*pairs["ds_a"], *pairs["ds_b"]})))
     rows, turned = blank.rows([question_of(row, data.codes) for row in pairs.itertuples()], data.datasets)
     first_won = (pairs["better"] == pairs["ds_a"]).to_numpy() ^ turned

@@ -26,6 +26,7 @@ from nngpt_perfclf.advice.structures import profiles_of, structures_of
 from nngpt_perfclf.advice.tree_models import data_of
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.run_folder import RunFolder, manifest
+from nngpt_perfclf.tasks import TaskData
 from nngpt_perfclf.types import AdviserSpec, Candidate, PerfclfError, Question, Score
 
 KIND = "pointwise"
@@ -103,7 +104,6 @@ def train(config: Config, out: Path) -> dict:
     opens, a sub-folder for each kind, what outcomes are compared with (the recorded accuracies and the scales of
     likeness), and the history of the networks that were learned from."""
     from nngpt_perfclf.advice.knowledge import leave_knowledge
-    from nngpt_perfclf.tasks import TaskData
 
     results = {kind: train_sides(kind, config, out / kind) for kind in _kinds(config)}
     figures = {f"{kind}_{name}": value for kind, result in results.items() for name, value in result.items()

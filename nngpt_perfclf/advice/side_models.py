@@ -32,13 +32,12 @@ from nngpt_perfclf.advice.tree_models import Held, TreeAdviser, TreeModel, load_
 from nngpt_perfclf.advice.trees import Forest, weights_of
 from nngpt_perfclf.advice.weights import MODES, Weights
 from nngpt_perfclf.config import Config
+from nngpt_perfclf.datasets import DatasetProperties
+from nngpt_perfclf.tasks import LABELS, TaskData, recipe_of
 from nngpt_perfclf.types import Candidate, PerfclfError, Question, Score
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from nngpt_perfclf.datasets import DatasetProperties
-    from nngpt_perfclf.tasks import TaskData
 
 BOOSTERS = 5
 PARAMETERS = {"min_data_in_leaf": 40}
@@ -190,8 +189,6 @@ def train_sides(kind: str, config: Config, out: Path) -> dict:
     trials that they have not learned from; leave a folder that `load_sides` opens."""
     import pandas as pd
 
-    from nngpt_perfclf.tasks import TaskData
-
     maps: dict[str, dict[str, dict[str, Percentiles]]] = {}
     expected: dict[str, dict[str, pd.DataFrame]] = {}
 
@@ -243,8 +240,6 @@ def training_trials(data: TaskData, large_groups_trials: int) -> pd.DataFrame:
 def fit_side_model(trials: pd.DataFrame, label: str, data: TaskData, blank: SideModel, seen: float = 1.0) -> SideModel:
     """Trees fitted on what `training_trials` gives; `blank`: a model without trees; `seen`: the share of the trials of
     large groups that each booster is fitted on. Not calibrated."""
-    from nngpt_perfclf.tasks import LABELS
-
     blank = replace(blank, datasets=tuple(sorted(trials["dataset"].unique())))
     rows = blank.rows(sides_in(trials, data.codes), data.datasets)
     seed, threads = data.config.seed, data.config.threads
@@ -257,8 +252,6 @@ def fit_side_model(trials: pd.DataFrame, label: str, data: TaskData, blank: Side
 def fit_spread(predicted: pd.Series, data: TaskData, model: SideModel) -> SideModel:
     """Trees like those of `model` that expect how far a trial's label is from the one that was `predicted` (NaN: not
     used), by trees that have not learned from the trial; index: of `data.trials`."""
-    from nngpt_perfclf.tasks import LABELS
-
     trials = data.trials.loc[predicted.dropna().index]
     distance = (trials[LABELS[SPREAD_LABEL]] - predicted[trials.index]).abs().to_numpy()
     return replace(model, forest=Forest.fit(
@@ -279,8 +272,6 @@ def _samples(large: np.ndarray, seen: float, seeds: Sequence[int]) -> list[np.nd
 
 def sides_in(trials: pd.DataFrame, codes: Mapping[str, str]) -> list[Side]:
     """The (code, dataset, recipe) of each trial."""
-    from nngpt_perfclf.tasks import recipe_of
-
     return [(codes[row.nn], row.dataset, recipe_of(row)) for row in trials.itertuples()]
 
 

@@ -1,11 +1,9 @@
 """What the two LightGBM advisers share: how they answer, are trained and are kept."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -16,12 +14,10 @@ from nngpt_perfclf.advice.trees import Forest
 from nngpt_perfclf.advice.weights import DRAWS, MODES, Weights, accuracy, fit_weights, load_weights, save_weights
 from nngpt_perfclf.config import Config, to_dict
 from nngpt_perfclf.console import say
+from nngpt_perfclf.datasets import DatasetProperties
 from nngpt_perfclf.run_folder import RunFolder, manifest
+from nngpt_perfclf.tasks import TaskData, question_of
 from nngpt_perfclf.types import PerfclfError, Question
-
-if TYPE_CHECKING:
-    from nngpt_perfclf.datasets import DatasetProperties
-    from nngpt_perfclf.tasks import TaskData
 
 
 @dataclass(frozen=True)
@@ -90,8 +86,6 @@ def train_trees(kind: str, model: type[TreeModel], config: Config, out: Path,
     validation part. Raises PerfclfError for a split that leaves nothing to learn from or to calibrate on.
     """
     import pandas as pd
-
-    from nngpt_perfclf.tasks import TaskData, question_of
 
     data = TaskData.load(config)
     learned, folds = data_of(data)
