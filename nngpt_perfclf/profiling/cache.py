@@ -20,8 +20,8 @@ TABLE = "kept_profiles"  # other versions kept theirs in `profiles`, without che
 
 
 class ProfileCache:
-    """Answers by task; those of another FORMAT or PyTorch are not found, nor those of code that names torchvision under
-    another version of it.
+    """Answers by task; those of another FORMAT or PyTorch are not found, nor those of code that names torchvision or
+    einops under another version of it.
 
     The recipe is no part of a task: one build answers for all recipes (`settings`).
     """
@@ -45,7 +45,8 @@ class ProfileCache:
 def key_of(task: Task) -> str:
     """Hex digest of the code, the shapes, and the versions that a profile depends on."""
     torchvision = _installed("torchvision") if "torchvision" in task.code else "none"
-    versions = f"torch {_installed('torch')} torchvision {torchvision}"
+    einops = f" einops {_installed('einops')}" if "einops" in task.code else ""
+    versions = f"torch {_installed('torch')} torchvision {torchvision}{einops}"
     digest = hashlib.sha256(f"{FORMAT} {versions} {astuple(task.shapes)}\0".encode())
     digest.update(task.code.encode("utf-8", "surrogatepass"))
     return digest.hexdigest()

@@ -153,10 +153,11 @@ def test_a_package_that_was_missing_is_looked_for_again(tmp_path):
     assert cache.read([task]) == {}
 
 
-def test_only_code_that_names_torchvision_depends_on_its_version(monkeypatch):
-    def keys(torchvision):
-        monkeypatch.setattr(profile_cache, "_installed", lambda name: "2" if name == "torch" else torchvision)
-        return [key_of(Task(code, Shapes(3, 32, 10))) for code in ("import torch", "import torchvision")]
+@pytest.mark.parametrize("package", ["torchvision", "einops"])
+def test_only_code_that_names_a_package_depends_on_its_version(monkeypatch, package):
+    def keys(installed):
+        monkeypatch.setattr(profile_cache, "_installed", lambda name: installed if name == package else "2")
+        return [key_of(Task(code, Shapes(3, 32, 10))) for code in ("import torch", f"import {package}")]
 
     without, with_it = keys("none"), keys("0.28")
     assert without[0] == with_it[0]
