@@ -140,7 +140,8 @@ class Adviser:
         count = self.prior.count(better, other)
         if not count:
             return f"no recorded pair of {better} and {other}"
-        return f"{better} wins {self.prior(better, other):.0%} of {count:,} recorded pairs with {other}"
+        share = self.prior(better, other)
+        return f"{better} wins {'only ' if share < 0.5 else ''}{share:.0%} of {count:,} recorded pairs with {other}"
 
 
 def answered(asked: Sequence[S], usable: Iterable[bool], answer: Callable[[list[S]], Iterable[T]]) -> list[T | None]:

@@ -115,6 +115,13 @@ def test_code_that_does_not_parse_is_answered_and_the_reason_says_so():
     assert "does not parse" in advice.reason
 
 
+@pytest.mark.parametrize(("answer", "words"), [("mnist", "mnist wins 82% of"), ("svhn", "svhn wins only 18% of")])
+def test_the_reason_says_so_where_the_answer_is_not_the_dataset_that_usually_wins(answer, words):
+    odds = 1.0 if answer == "mnist" else -1.0
+    advice = TableAdviser(table={("mnist", "svhn"): odds, ("svhn", "mnist"): -odds}).advise(CODE, "mnist", "svhn")
+    assert advice.reason.startswith(words)
+
+
 @given(st.floats(0.5, 0.99), log_odds)
 def test_an_advice_is_decided_exactly_from_the_confidence_on(confidence, odds):
     assume(odds)
