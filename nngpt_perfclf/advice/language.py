@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from nngpt_perfclf.advice.base import Adviser, check_dataset, note_on_recipes, some_networks
-from nngpt_perfclf.advice.nearest import load_neighbours, near_labels
+from nngpt_perfclf.advice.nearest import COLUMNS, labels_near, load_neighbours, near_labels
 from nngpt_perfclf.advice.percentiles import FILE as PERCENTILES
 from nngpt_perfclf.advice.percentiles import NOTHING_KNOWN, Percentiles, load_percentiles
 from nngpt_perfclf.advice.prior import PairPrior, load_prior
@@ -115,13 +115,12 @@ class LanguageScorer(LanguageAdviser):
     def evidence_of_sides(self, questions: Sequence[Question], labels: Sequence[str]) -> dict[str, np.ndarray]:
         """By label the evidence (n, 3) that the first side of each question does well; equal prompts are read once."""
         builder = replace(self.builder, structures=None if self.profile == "never" else shown_structures)
-        asked = {label: [label] * len(questions) for label in labels}
-        near = {label: near_labels(self.neighbours, questions, of)[:, 0] for label, of in asked.items()}
-        prompts = {label: builder.ask(questions, of) for label, of in asked.items()}
+        near = labels_near(self.neighbours, [(asked.arch_code, asked.ds_a, asked.recipe_a) for asked in questions])
+        prompts = {label: builder.ask(questions, [label] * len(questions)) for label in labels}
         distinct = list(dict.fromkeys(prompt for own in prompts.values() for prompt in own))
         found = dict(zip(distinct, self.model.score(distinct, self.batch_tokens), strict=True))
         return {label: np.column_stack([[found[prompt] for prompt in prompts[label]], np.zeros(len(questions)),
-                                        np.nan_to_num(near[label], nan=0.5)]) for label in asked}
+                                        np.nan_to_num(near[:, COLUMNS.index(label)], nan=0.5)]) for label in labels}
 
     def _scores(self, questions: Sequence[Question]) -> list[Score]:
         evidence = self.evidence_of_sides(questions, (self.label, "rank"))

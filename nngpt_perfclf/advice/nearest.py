@@ -26,7 +26,7 @@ from nngpt_perfclf.types import AdviserSpec, Candidate, Question, Recipe, Score
 
 KIND = "nearest"
 FILE = "neighbours.npz"
-_COLUMNS = ("normalized", "rank")  # the labels that `Neighbours.lookup` gives, in its order
+COLUMNS = ("normalized", "rank")  # the labels that `Neighbours.lookup` gives, in its order
 
 
 @dataclass
@@ -51,9 +51,10 @@ class NearestAdviser(Adviser):
         return note_on_recipes(question)
 
     def _scores(self, candidates: Sequence[Candidate], target: str) -> list[Score | None]:
-        near = _lookup(self.neighbours, [(candidate.arch_code, target, candidate.recipe) for candidate in candidates])
+        sides = [(candidate.arch_code, target, candidate.recipe) for candidate in candidates]
+        near = labels_near(self.neighbours, sides)
         has_recipe = np.array([not candidate.recipe.is_empty for candidate in candidates], bool)
-        values = (self.weights or Weights.ones(self.sources))(near[:, [_COLUMNS.index(self.label)]], has_recipe)
+        values = (self.weights or Weights.ones(self.sources))(near[:, [COLUMNS.index(self.label)]], has_recipe)
         return [None if np.isnan(value) else
                 Score(value, rank, 0.0, 1.0, True, f"the nearest recorded trials on {target} did better than "
                                                    f"{rank:.0%} of all on average; no interval is known")
@@ -64,15 +65,16 @@ def near_labels(neighbours: Neighbours | None, questions: Sequence[Question], la
                 not_in: np.ndarray | None = None) -> np.ndarray:
     """What the nearest recorded trials of both sides reached in the label named beside each question, shape (n, 2), in
     0..1; NaN where there is none. `not_in` (n,): see `Neighbours.lookup`."""
-    if neighbours is None or not questions:
-        return np.full((len(questions), 2), np.nan)
-    found = _lookup(neighbours, sides_of(questions), None if not_in is None else np.repeat(not_in, 2))
-    columns = np.repeat([_COLUMNS.index(label) for label in labels], 2)
+    found = labels_near(neighbours, sides_of(questions), None if not_in is None else np.repeat(not_in, 2))
+    columns = np.repeat(np.array([COLUMNS.index(label) for label in labels], int), 2)
     return found[np.arange(len(found)), columns].reshape(-1, 2)
 
 
-def _lookup(neighbours: Neighbours, sides: Sequence[Side], not_in: np.ndarray | None = None) -> np.ndarray:
-    """The mean labels (n, 2) of the trials nearest to each side."""
+def labels_near(neighbours: Neighbours | None, sides: Sequence[Side], not_in: np.ndarray | None = None) -> np.ndarray:
+    """The mean labels (n, 2), as `COLUMNS` names them, of the trials nearest to each side, in 0..1; NaN where there is
+    none. `not_in` (n,): see `Neighbours.lookup`."""
+    if neighbours is None or not sides:
+        return np.full((len(sides), len(COLUMNS)), np.nan)
     codes, datasets, recipes = zip(*sides, strict=True)
     return neighbours.lookup(codes, datasets, [recipe or Recipe() for recipe in recipes], not_in)
 

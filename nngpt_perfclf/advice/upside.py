@@ -29,8 +29,8 @@ def worth_order(values: np.ndarray, ties: np.ndarray, deviations: np.ndarray | N
     mean = np.where(stated, deviations, 0).sum(axis=-1, keepdims=True) / count
     # The small step back keeps 0.1 × 30 at 3 in floating point.
     sure = np.argsort(order, axis=-1) < np.ceil(SURE * scored.sum(axis=-1, keepdims=True) - 1e-9)
-    hoped = np.where(sure, filled, filled + OPTIMISM * np.where(stated, deviations, mean))
-    return np.lexsort((ties, -hoped, ~sure), axis=-1)
+    worth = np.where(sure, filled, filled + OPTIMISM * np.where(stated, deviations, mean))
+    return np.lexsort((ties, -worth, ~sure), axis=-1)
 
 
 def deviations_of(scores: Sequence[Score | None]) -> np.ndarray:
